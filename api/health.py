@@ -1,0 +1,76 @@
+"""Whether jobs can be accepted, and whether the API is alive at all."""
+
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from api.job_routes import Jobs
+from api.language import Spoken
+from jobs.body import timestamp
+from jobs.front import JobsUnavailableError
+from jobs.text import render
+
+router = APIRouter(tags=["health"])
+
+_STARTED = time.monotonic()
+_VERSION = version("garimpo")
+
+
+class Services(BaseModel):
+    """What the service consists of."""
+
+    api: Literal["ok"] = "ok"
+    redis: Literal["ok", "unavailable"]
+    workers: Literal["ok", "none", "unknown"]
+
+
+class Health(BaseModel):
+    """Whether jobs can be accepted."""
+
+    status: Literal["ok", "degraded", "error"] = Field(
+        description="`degraded`: jobs are accepted, and no worker is there to run them."
+    )
+    timestamp: str
+    version: str
+    services: Services
+    workers_alive: int
+    uptime_seconds: float
+    message: str
+
+
+class Live(BaseModel):
+    """The API runs."""
+
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/api/health", responses={503: {"model": Health}})
+async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
+    """Answer 503 if jobs cannot be accepted."""
+    try:
+        alive = len(await jobs.workers())
+        redis: Literal["ok", "unavailable"] = "ok"
+        workers: Literal["ok", "none", "unknown"] = "ok" if alive else "none"
+        status: Literal["ok", "degraded", "error"] = "ok" if alive else "degraded"
+    except JobsUnavailableError:
+        alive, redis, workers, status = 0, "unavailable", "unknown", "error"
+        response.status_code = 503
+    return Health(
+        status=status,
+        timestamp=timestamp(datetime.now(UTC)),
+        version=_VERSION,
+        services=Services(redis=redis, workers=workers),
+        workers_alive=alive,
+        uptime_seconds=round(time.monotonic() - _STARTED, 3),
+        message=render(language, f"health.{status}", {}),
+    )
+
+
+@router.get("/api/live")
+async def live() -> Live:
+    """Answer, whatever Redis does."""
+    return Live()

@@ -1,0 +1,40 @@
+"""A job's answers as OpenAPI shows them: the contract's bodies, with the recipe's own fields."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field, create_model
+
+from jobs.body import JobResult
+from scraper.recipes.items import item_model
+from scraper.recipes.models import Job
+
+
+class Warned(BaseModel):
+    """Something that the caller should know about the result."""
+
+    code: str
+    message: str = Field(description="A sentence, in the caller's language.")
+    page: int | None = None
+
+
+def result_model(job: Job, name: str) -> type[JobResult]:
+    """Build the typed answer for a completed job.
+
+    Args:
+        job: The recipe's job.
+        name: What the models' names begin with.
+    """
+    item: Any = item_model(job, f"{name}Item")
+    total = f"total_{job.collection}"
+    fields: dict[str, Any] = {
+        "success": (bool, True),
+        job.collection: (list[item], ...),
+        total: (int, Field(description="How many there are.")),
+        "timestamp": (str, Field(description="When the last page was read (UTC).")),
+        "error": (None, None),
+        "pages_requested": (int, ...),
+        "pages_read": (int, Field(description="Fewer than requested where the list ends.")),
+        "warnings": (list[Warned], ...),
+    }
+    result = create_model(f"{name}Result", **fields)
+    return create_model(f"{name}JobResult", __base__=JobResult, result=(result, ...))

@@ -1,0 +1,46 @@
+"""Reads a start's body: the job's parameters, at the top level, all of them optional."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from api.errors import InvalidParametersError, TooLargeError
+from jobs.text import Language, catalogue
+
+
+async def read(request: Request, model: type[BaseModel]) -> BaseModel:
+    """Check the body against a job's parameters.
+
+    An empty body means every default. The content type is not looked at: a body that is JSON is
+    what was meant, and `curl -d` announces a form.
+
+    Raises:
+        InvalidParametersError: It names each field at fault.
+        TooLargeError: The body is larger than parameters can be.
+    """
+    body = await _bytes(request, request.app.state.body_limit_bytes)
+    try:
+        return model.model_validate_json(body.strip() or b"{}")
+    except ValidationError as error:
+        raise InvalidParametersError([_fault(fault) for fault in error.errors()]) from error
+
+
+async def _bytes(request: Request, limit: int) -> bytes:
+    # FastAPI's own limit answers in a shape of its own.
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLargeError(limit=limit)
+    return bytes(body)
+
+
+def _fault(fault: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
+    """Return the sentence's key and arguments for one of pydantic's errors."""
+    kind = fault["type"] if f"invalid.{fault['type']}" in catalogue(Language.PT) else "other"
+    details = dict(fault.get("ctx", {}))
+    if kind == "literal_error":
+        details["expected"] = details["expected"].replace(" or ", ", ")
+    return kind, {"field": ".".join(str(part) for part in fault["loc"]), **details}

@@ -1,0 +1,51 @@
+"""The site's own controls for tests, below `/_demo/`: bad days, the request log, health."""
+
+from collections import deque
+from dataclasses import asdict
+from json import JSONDecodeError
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from demo.bad_days import BadDayError, read_bad_days
+from demo.day import Day
+from demo.request_log import CONTROLS, LoggedRequest
+
+
+def make_controls(day: Day, requests: deque[LoggedRequest]) -> Mount:
+    """Make the routes that read and change a site's day and read its log."""
+
+    async def get_bad_days(_request: Request) -> Response:
+        return JSONResponse(day.bad.model_dump())
+
+    async def put_bad_days(request: Request) -> Response:
+        try:
+            values = await request.json()
+            day.begin(read_bad_days(values))
+        except BadDayError as error:
+            return JSONResponse({"detail": str(error)}, status_code=422)
+        except (JSONDecodeError, UnicodeDecodeError):
+            return JSONResponse({"detail": "The body is not JSON."}, status_code=422)
+        return JSONResponse(day.bad.model_dump())
+
+    async def get_requests(_request: Request) -> Response:
+        return JSONResponse([asdict(request) for request in requests])
+
+    async def clear_requests(_request: Request) -> Response:
+        requests.clear()
+        return Response(status_code=204)
+
+    async def get_health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    return Mount(
+        CONTROLS.rstrip("/"),
+        routes=[
+            Route("/bad-days", get_bad_days, methods=["GET"]),
+            Route("/bad-days", put_bad_days, methods=["POST"]),
+            Route("/requests", get_requests, methods=["GET"]),
+            Route("/requests", clear_requests, methods=["DELETE"]),
+            Route("/health", get_health, methods=["GET"]),
+        ],
+    )

@@ -1,0 +1,44 @@
+"""The day that the site is having: its bad days, and how much of each is left."""
+
+from typing import Literal
+
+from demo.bad_days import FOR_EVER, BadDays
+
+Counted = Literal["status_503", "status_429", "status_500", "login_status_503", "reset"]
+
+
+class Day:
+    """The bad days of now; `begin` starts the counts anew."""
+
+    def __init__(self, bad: BadDays) -> None:
+        self.begin(bad)
+
+    def begin(self, bad: BadDays) -> None:
+        """Replace all bad days."""
+        self.bad = bad
+        self._left: dict[Counted, int] = {
+            "status_503": bad.status_503,
+            "status_429": bad.status_429,
+            "status_500": bad.status_500,
+            "login_status_503": bad.login_status_503,
+            "reset": bad.reset,
+        }
+        self._pages_until_session_ends = bad.session_ends_after
+
+    def take(self, name: Counted) -> bool:
+        """Use up one of a count; false when none is left."""
+        if self._left[name] == 0:
+            return False
+        if self._left[name] != FOR_EVER:
+            self._left[name] -= 1
+        return True
+
+    def ends_session(self) -> bool:
+        """Tell, once per list page, whether the session ends instead of the page being served."""
+        if self.bad.session_never_holds:
+            return True
+        left = self._pages_until_session_ends
+        if left is None:
+            return False
+        self._pages_until_session_ends = left - 1 if left else None
+        return left == 0

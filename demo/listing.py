@@ -1,0 +1,63 @@
+"""One page of the channel list: what was asked for, and which channels stand on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from demo.bad_days import BadDays
+from demo.channels import COUNT, DEFAULT_ORDER, ORDERS
+from demo.records import Channel
+
+PAGE_SIZES = (10, 50)
+
+#: How many channels a page repeats from the one before while the list shifts.
+SHIFT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list page: equal ones look the same, so that a page is drawn once."""
+
+    page: int
+    order: str
+    size: int
+    is_shifting: bool = False
+    is_empty: bool = False
+    card_class: str = "channel-card"
+    name_class: str = "fw-semibold"
+    late_cards_ms: int = 0
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels on the page; none past the last."""
+        if self.is_empty:
+            return ()
+        step = self.size - SHIFT if self.is_shifting else self.size
+        start = (self.page - 1) * step
+        return ORDERS[self.order]()[start : start + self.size]
+
+    @property
+    def page_count(self) -> int:
+        """How many pages the list has, as its page links tell."""
+        return -(-COUNT // self.size)
+
+
+def read_listing(query: Mapping[str, str], bad: BadDays) -> Listing:
+    """Read a list page's query; what the site does not know counts as not given."""
+    order = query.get("OrderBy", DEFAULT_ORDER)
+    size = _whole_number(query.get("ChangePerPage"))
+    page = max(1, _whole_number(query.get("page")))
+    is_renamed = bad.renamed_card is not None and page >= bad.renamed_card
+    return Listing(
+        page=page,
+        order=order if order in ORDERS else DEFAULT_ORDER,
+        size=size if size in PAGE_SIZES else PAGE_SIZES[0],
+        is_shifting=bad.shifting,
+        is_empty=bad.empty_first_page and page == 1,
+        card_class="canal-card" if is_renamed else "channel-card",
+        name_class="fw-bolder" if bad.renamed_field else "fw-semibold",
+        late_cards_ms=bad.late_cards_ms,
+    )
+
+
+def _whole_number(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0

@@ -1,0 +1,104 @@
+"""`garimpo demo`: the main job, end to end, on this machine and on the stand-in site."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from garimpo.client import Body, Client
+from garimpo.run import describe_failure, follow_job, write_json
+from garimpo.settings import Settings
+from garimpo.stack.process import Process
+from garimpo.stack.signals import open_ending
+from garimpo.stack.stack import Stack
+from garimpo.table import make_table
+
+SITE, JOB, COLLECTION = "tubehunt", "scrape-channels", "channels"
+_OUTPUT = Path("output/demo-channels.json")
+_ROWS = 10
+_HEALTHY_WITHIN_S = 60.0
+
+_NEXT = """
+What to try next:
+  make dev                                 the same stack, kept running
+  curl -X POST http://127.0.0.1:8000/api/v1/tubehunt/scrape-channels/start
+  .venv/bin/garimpo run tubehunt scrape-channels --param pages=3 --output channels.json
+"""
+
+
+class DemoFailedError(Exception):
+    """The demo has not reached its end; the text says why."""
+
+
+def run_demo(settings: Settings) -> Path:
+    """Run the demo; return the file that has the channels.
+
+    It uses the stand-in site and a Redis of its own, whatever `.env` and the environment say.
+
+    Raises:
+        DemoFailedError: the job has failed, or the stack does not become healthy.
+        StackError: a service could not be started, or has died.
+    """
+    begin = time.monotonic()
+    narrator = Console(stderr=True)
+    with open_ending(), Stack(settings=settings.chrome) as stack:
+        narrator.print("Starting Redis, the stand-in site, the API and a worker ...")
+        api, worker = _start(stack)
+        with Client(api.url, language=settings.language, pause=_make_watch(stack)) as client:
+            _wait_healthy(client, stack)
+            body = follow_job(client, SITE, JOB, client.start(SITE, JOB))
+        if body["status"] == "failed":
+            log = "\n  ".join(worker.last_lines())
+            message = f"The job has failed: {describe_failure(body)}\nThe worker's log:\n  {log}"
+            raise DemoFailedError(message)
+        _tell(body, time.monotonic() - begin)
+        narrator.print("Stopping what was started ...")
+    _OUTPUT.parent.mkdir(exist_ok=True)
+    _OUTPUT.write_text(write_json(body["result"]), encoding="utf-8")
+    # The last line is a promise to scripts: not wrapped, not coloured.
+    print(f"{body['result'][f'total_{COLLECTION}']} {COLLECTION}: {_OUTPUT.resolve()}")  # noqa: T201
+    return _OUTPUT
+
+
+def _start(stack: Stack) -> tuple[Process, Process]:
+    stack.redis()
+    stack.site(wait=False)
+    api = stack.api(wait=False)
+    worker = stack.worker(wait=False)
+    stack.wait_ready()
+    return api, worker
+
+
+def _make_watch(stack: Stack) -> Callable[[float], None]:
+    nothing = threading.Event()
+
+    def pause(seconds: float) -> None:
+        nothing.wait(seconds)
+        stack.check()
+
+    return pause
+
+
+def _wait_healthy(client: Client, stack: Stack) -> None:
+    """Wait for the API to see Redis and the worker."""
+    deadline = time.monotonic() + _HEALTHY_WITHIN_S
+    pause = _make_watch(stack)
+    while (health := client.health())["status"] != "ok":
+        if time.monotonic() > deadline:
+            message = f"The API does not become healthy: {health}"
+            raise DemoFailedError(message)
+        pause(0.1)
+
+
+def _tell(body: Body, whole_s: float) -> None:
+    console = Console(highlight=False)
+    channels = body["result"][COLLECTION]
+    console.print(make_table(channels, rows=_ROWS, width=console.width))
+    console.print(f"The first {min(_ROWS, len(channels))} of {len(channels)} {COLLECTION}.")
+    console.print(
+        f"The job took {body['execution_time_seconds']:.1f} s, "
+        f"all with the start of the services {whole_s:.1f} s."
+    )
+    console.print(_NEXT, markup=False, soft_wrap=True)

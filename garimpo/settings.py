@@ -1,0 +1,45 @@
+"""The command line's settings: from the environment, then from `.env` in the current folder."""
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What the commands read; an empty value counts as none."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    #: Where `garimpo run` finds the API.
+    garimpo_url: str = "http://127.0.0.1:8000"
+
+    # What `garimpo dev` looks at to decide what to start; the services read them by themselves.
+    redis_url: str | None = None
+    tubehunt_base_url: str | None = None
+    tubehunt_username: str | None = None
+    tubehunt_password: SecretStr | None = None
+
+    # This machine's Chrome: `garimpo demo` takes nothing else from `.env`.
+    chrome_binary: str | None = None
+    chromedriver: str | None = None
+    chrome_arguments: str | None = None
+
+    # The user's language, in the order in which POSIX has them count.
+    lc_all: str | None = None
+    lc_messages: str | None = None
+    lang: str | None = None
+
+    @property
+    def language(self) -> str:
+        """The language to ask the API for: `pt` or `en`."""
+        locale = self.lc_all or self.lc_messages or self.lang or ""
+        return "pt" if locale.lower().startswith("pt") else "en"
+
+    @property
+    def chrome(self) -> dict[str, str]:
+        """This machine's Chrome as environment variables."""
+        ours = {
+            "CHROME_BINARY": self.chrome_binary,
+            "CHROMEDRIVER": self.chromedriver,
+            "CHROME_ARGUMENTS": self.chrome_arguments,
+        }
+        return {name: value for name, value in ours.items() if value is not None}

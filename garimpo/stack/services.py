@@ -1,0 +1,135 @@
+"""The product's services as processes: what each is started with, and when it is ready.
+
+Each function only describes its process (see process.py); `stack.py` starts them.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from redis import Redis, RedisError
+
+from demo.account import Account
+from garimpo.stack.ports import find_free_port
+from garimpo.stack.process import Process
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stack's processes run."""
+
+    #: Log files and data go here.
+    folder: Path
+    #: The processes' working folder; its `.env` is read.
+    cwd: Path
+    #: The processes' whole environment.
+    environment: Mapping[str, str]
+
+
+def make_redis(place: Place, port: int | None = None, data: Path | None = None) -> Process:
+    """Describe a Redis whose every answered write is on disk; `data` keeps them over a restart."""
+    port = port or find_free_port()
+    data = data or place.folder / "redis"
+    data.mkdir(parents=True, exist_ok=True)
+    listen = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(data.resolve())]
+    durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+    url = f"redis://127.0.0.1:{port}/0"
+    return _make(
+        place,
+        "redis",
+        ["redis-server", *listen, *durable],
+        url=url,
+        is_ready=lambda _: has_redis(url),
+    )
+
+
+def make_site(place: Place, port: int | None = None, flags: Sequence[str] = ()) -> Process:
+    """Describe the stand-in site; `flags` are those of `python -m demo`, such as its bad days."""
+    port = port or find_free_port()
+    url = f"http://127.0.0.1:{port}"
+    argv = _python("demo", "--port", str(port), *flags)
+    return _make(place, "site", argv, url=url, is_ready=lambda _: _answers(f"{url}/_demo/health"))
+
+
+def make_api(place: Place, port: int | None = None) -> Process:
+    """Describe the API; it is ready as soon as it answers, with or without Redis."""
+    port = port or find_free_port()
+    url = f"http://127.0.0.1:{port}"
+    argv = _python("uvicorn", "api.app:app", "--host", "127.0.0.1", "--port", str(port))
+    return _make(place, "api", argv, url=url, is_ready=lambda _: _answers(f"{url}/api/live"))
+
+
+def make_worker(place: Place, name: str = "worker") -> Process:
+    """Describe a worker; several in one stack need different names."""
+    flags = ["--concurrency", "1", "--loglevel", "INFO", "--hostname", f"{name}@%h"]
+    # Mingle and gossip: talk between workers that nothing here needs, a second at each start.
+    quiet = ["--without-mingle", "--without-gossip"]
+    return _make(
+        place,
+        name,
+        _python("celery", "-A", "worker.app", "worker", *flags, *quiet),
+        # Celery reads it before any of our code: SIGTERM shall not wait for the running job.
+        extra={"REMAP_SIGTERM": "SIGQUIT"},
+        is_ready=lambda process: " ready." in process.written(),
+    )
+
+
+def make_flower(place: Place, port: int | None = None) -> Process:
+    """Describe Flower, which watches the workers."""
+    port = port or find_free_port()
+    url = f"http://127.0.0.1:{port}"
+    listen = [f"--port={port}", "--address=127.0.0.1"]
+    argv = _python("celery", "-A", "jobs.queue", "flower", *listen)
+    return _make(place, "flower", argv, url=url, is_ready=lambda _: _answers(f"{url}/healthcheck"))
+
+
+def site_settings(site: Process) -> dict[str, str]:
+    """Return the settings that point a worker at the stand-in site."""
+    return {
+        "TUBEHUNT_BASE_URL": site.url,
+        "TUBEHUNT_USERNAME": Account().email,
+        "TUBEHUNT_PASSWORD": Account().password,
+    }
+
+
+def has_redis(url: str) -> bool:
+    """Whether a Redis answers there."""
+    try:
+        with Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as redis:
+            return bool(redis.ping())
+    except RedisError:
+        return False
+
+
+def _make(  # noqa: PLR0913 - what differs from one service to the next
+    place: Place,
+    name: str,
+    argv: list[str],
+    *,
+    is_ready: Callable[[Process], bool],
+    url: str = "",
+    extra: Mapping[str, str] | None = None,
+) -> Process:
+    return Process(
+        name,
+        argv,
+        {**place.environment, **(extra or {})},
+        cwd=place.cwd,
+        log=place.folder / f"{name}.log",
+        url=url,
+        is_ready=is_ready,
+    )
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _answers(url: str) -> bool:
+    try:
+        # Past any proxy: it is our own loopback interface.
+        return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,160 @@
+"""The bodies that tell a job's state: the contract that workflows read.
+
+Fields may be added, none taken away or renamed. A top-level `error` is there for failed jobs
+alone: n8n takes it for a failure of the request whatever its value.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from jobs.front import Seen
+from jobs.record import Message, Record
+from jobs.state import State
+from jobs.text import Language, render
+
+
+def timestamp(at: datetime) -> str:
+    """Write a time in UTC so that it says so (ISO 8601, `+00:00`)."""
+    return at.isoformat(timespec="microseconds")
+
+
+_RETRY = Field(description="When to ask again, in seconds from now.")
+
+
+class JobStart(BaseModel):
+    """The job is accepted."""
+
+    job_id: str
+    status: Literal[State.PENDING] = State.PENDING
+    message: str
+    created_at: str
+    result_url: str = Field(description="Where to ask for the result.")
+    is_final: Literal[False] = False
+    retry_after_seconds: int = _RETRY
+
+
+class JobStatus(BaseModel):
+    """The job waits or runs."""
+
+    job_id: str
+    status: Literal[State.PENDING, State.PROCESSING]
+    progress: int = Field(ge=0, le=100, description="Percent; it never falls.")
+    message: str = Field(description="What goes on, in the caller's language.")
+    created_at: str
+    started_at: str | None
+    attempt: int = Field(description="How often a worker has taken the job.")
+    is_final: Literal[False] = False
+    elapsed_seconds: float = Field(description="Since the job was accepted; changes at each poll.")
+    retry_after_seconds: int = _RETRY
+
+
+class JobResult(BaseModel):
+    """The job is completed."""
+
+    job_id: str
+    status: Literal[State.COMPLETED] = State.COMPLETED
+    progress: Literal[100] = 100
+    result: Mapping[str, Any]
+    execution_time_seconds: float = Field(description="From its start to its end.")
+    created_at: str
+    started_at: str | None
+    completed_at: str
+    attempt: int
+    is_final: Literal[True] = True
+
+
+class JobError(BaseModel):
+    """The job has failed."""
+
+    job_id: str
+    status: Literal[State.FAILED] = State.FAILED
+    progress: int = Field(ge=0, le=100, description="How far it had come.")
+    error: str = Field(description="Why, in the caller's language.")
+    error_code: str = Field(description="The same, for programs; never renamed.")
+    execution_time_seconds: float = Field(description="From its start to its end; 0 without one.")
+    created_at: str
+    started_at: str | None
+    failed_at: str
+    attempt: int
+    is_final: Literal[True] = True
+
+
+def started(job_id: str, created_at: datetime, result_url: str, language: Language) -> JobStart:
+    """Answer a start."""
+    return JobStart(
+        job_id=job_id,
+        message=render(language, "accepted", {}),
+        created_at=timestamp(created_at),
+        result_url=result_url,
+        retry_after_seconds=1,
+    )
+
+
+def unfinished(seen: Seen, language: Language) -> JobStatus:
+    """Answer for a job that waits or runs."""
+    record = seen.record
+    elapsed_s = max(0.0, (seen.now - record.created_at).total_seconds())
+    waits = record.state is State.PENDING
+    said = Message("pending", {}) if waits or record.message is None else record.message
+    return JobStatus(
+        job_id=record.id,
+        status=State.PENDING if waits else State.PROCESSING,
+        progress=record.progress,
+        message=render(language, said.key, said.args),
+        attempt=record.attempt,
+        created_at=timestamp(record.created_at),
+        started_at=timestamp(record.started_at) if record.started_at else None,
+        elapsed_seconds=round(elapsed_s, 3),
+        # A tenth of what has passed: short jobs are seen at once, long ones cost few requests.
+        retry_after_seconds=min(10, max(1, round(elapsed_s / 10))),
+    )
+
+
+def _ended(record: Record) -> tuple[dict[str, Any], str]:
+    ended_at = record.ended_at or record.created_at
+    ran_s = (ended_at - record.started_at).total_seconds() if record.started_at else 0.0
+    fields = {
+        "job_id": record.id,
+        "attempt": record.attempt,
+        "created_at": timestamp(record.created_at),
+        "started_at": timestamp(record.started_at) if record.started_at else None,
+        "execution_time_seconds": round(ran_s, 3),
+    }
+    return fields, timestamp(ended_at)
+
+
+def completed(record: Record, result: Mapping[str, Any], language: Language) -> JobResult:
+    """Answer for a job that has its result.
+
+    Args:
+        record: The job's.
+        result: As Celery's backend keeps it.
+        language: Of the warnings' sentences.
+    """
+    fields, at = _ended(record)
+    warnings = [
+        {**warning, "message": render(language, f"warning.{warning['code']}", warning)}
+        for warning in result["warnings"]
+    ]
+    return JobResult(**fields, completed_at=at, result={**result, "warnings": warnings})
+
+
+def failed(record: Record, language: Language) -> JobError:
+    """Answer for a job that has failed.
+
+    Raises:
+        ValueError: The record has no failure.
+    """
+    if record.failure is None:
+        raise ValueError(record.state)
+    fields, at = _ended(record)
+    return JobError(
+        **fields,
+        progress=record.progress,
+        failed_at=at,
+        error=render(language, f"failure.{record.failure.code}", record.failure.details),
+        error_code=record.failure.code,
+    )

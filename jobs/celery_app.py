@@ -1,0 +1,61 @@
+"""The Celery app of every program, with each setting's reason beside it."""
+
+from datetime import timedelta
+
+from celery import Celery
+from kombu import Queue
+
+from jobs import keys
+
+#: Longer than any outage that Redis has in an ordinary restart or failover.
+_BROKER_TIMEOUT_S = 30
+
+
+def make_celery(redis_url: str, *, result_ttl: timedelta) -> Celery:
+    """Build the app; nothing is connected yet.
+
+    Args:
+        redis_url: The broker, and where results are kept.
+        result_ttl: How long a result can be read after its job's end.
+    """
+    app = Celery("garimpo", set_as_current=False)
+    app.conf.update(
+        broker_url=redis_url,
+        result_backend=f"jobs.backend.FencedRedisBackend+{redis_url}",
+        # One scrape keeps a browser busy for minutes: no job waits behind another one.
+        worker_prefetch_multiplier=1,
+        worker_concurrency=1,
+        task_queues=[Queue(keys.QUEUE)],
+        task_default_queue=keys.QUEUE,
+        # The message is given up only when the job has ended, and comes back if the child dies.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        # The claim writes the first state; STARTED would go past the record.
+        task_track_started=False,
+        # JSON alone: whoever can write to Redis could run code through pickle.
+        task_serializer="json",
+        result_serializer="json",
+        accept_content=["json"],
+        result_accept_content=["json"],
+        result_extended=False,
+        result_expires=result_ttl,
+        # Flower lives on the workers' events.
+        worker_send_task_events=True,
+        # Redis comes and goes; a running scrape outlives it, and is not run a second time.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            # The record keeps a delivery that comes twice from running twice.
+            "visibility_timeout": 3600,
+            "socket_keepalive": True,
+            "socket_connect_timeout": 5,
+            # Must be longer than kombu's BRPOP (1 s); without it a dead link is never noticed.
+            "socket_timeout": _BROKER_TIMEOUT_S,
+            "health_check_interval": 25,
+        },
+        broker_pool_limit=2,
+        enable_utc=True,
+        timezone="UTC",
+    )
+    return app

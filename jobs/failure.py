@@ -1,0 +1,45 @@
+"""Why a job failed: the stable codes, and the exception that carries one through Celery."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+
+class FailureCode(StrEnum):
+    """The stable codes that callers branch on; never renamed."""
+
+    LOGIN_FAILED = "login_failed"
+    CREDENTIALS_MISSING = "credentials_missing"
+    SITE_UNAVAILABLE = "site_unavailable"
+    PAGE_TIMEOUT = "page_timeout"
+    PAGE_CHANGED = "page_changed"
+    BROWSER_UNAVAILABLE = "browser_unavailable"
+    BROWSER_CRASHED = "browser_crashed"
+    TIME_LIMIT = "time_limit"
+    WORKER_LOST = "worker_lost"
+    CANCELLED = "cancelled"
+    QUEUE_EXPIRED = "queue_expired"
+    RECIPE_UNKNOWN = "recipe_unknown"
+    INTERNAL_ERROR = "internal_error"
+
+
+class JobFailedError(Exception):
+    """The job ends as failed, for a reason that its caller is told.
+
+    Its arguments are plain JSON values, so that it crosses Celery's process and result borders:
+    `AsyncResult(job_id).result` is this exception again.
+
+    Attributes:
+        code: The stable code.
+        details: The arguments of the code's sentence (`jobs/texts`), without secrets.
+    """
+
+    def __init__(self, code: str, details: Mapping[str, Any] | None = None) -> None:
+        self.code = FailureCode(code)
+        self.details = dict(details or {})
+        super().__init__(self.code.value, self.details)
+
+    def __str__(self) -> str:
+        """Read well in Flower and in the log, whatever the language of the caller."""
+        details = ", ".join(f"{name}={value!r}" for name, value in self.details.items())
+        return f"{self.code}: {details}" if details else self.code

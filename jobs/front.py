@@ -1,0 +1,123 @@
+"""The callers' side of the jobs: start one, look at one. Asynchronous, for the API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from jobs import keys, message, script
+from jobs.job import Job
+from jobs.record import Record, moment
+
+#: Redis is away, starting, full, or a replica that takes no writes.
+_UNAVAILABLE = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.OutOfMemoryError,
+    exceptions.ReadOnlyError,
+    TimeoutError,
+    OSError,
+)
+
+
+class JobsUnavailableError(Exception):
+    """Redis does not answer, or takes no writes: nothing can be said of any job just now."""
+
+
+@dataclass(frozen=True)
+class Expired:
+    """The job did exist, and its result is gone."""
+
+    #: The recipe's job, as `site.job`.
+    task: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A record, and when it was looked at (on Redis' clock, as all its times)."""
+
+    record: Record
+    now: datetime
+
+
+def connect(url: str) -> Redis:
+    """Open the API's connection pool; nothing is sent yet.
+
+    Args:
+        url: Redis' address. A connection that was cut while idle is opened anew once; what takes
+            longer than 2 s is given up, so that a caller hears of it within 5 s.
+    """
+    client: Redis = Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=2,
+        socket_timeout=2,
+        retry=Retry(NoBackoff(), 1),
+        retry_on_error=[exceptions.ConnectionError],
+        health_check_interval=0,
+    )
+    return client
+
+
+class JobFront:
+    """What the API can ask of the jobs; each call raises `JobsUnavailableError` without Redis."""
+
+    def __init__(self, redis: Redis, *, deadline_s: float = 4.0) -> None:
+        self._redis = redis
+        self._deadline_s = deadline_s
+        self._submit = redis.register_script(script.source("submit"))
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                yield
+        except _UNAVAILABLE as error:
+            raise JobsUnavailableError from error
+
+    async def submit(self, job: Job) -> datetime:
+        """Accept a job: its record and its message in the queue, in one step.
+
+        Returns:
+            When it was accepted.
+        """
+        fields = [text for pair in job.as_fields().items() for text in pair]
+        async with self._answering():
+            _, created_at = await self._submit(
+                keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE],
+                args=[job.id, message.encode(job, keys.QUEUE), *fields],
+            )
+        return moment(created_at)
+
+    async def look(self, job_id: str) -> Seen | Expired | None:
+        """Read a job's record; None if there never was such a job."""
+        async with self._answering():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.hgetall(keys.record(job_id))
+            pipeline.get(keys.tombstone(job_id))
+            pipeline.time()
+            fields, tombstone, (seconds, micros) = await pipeline.execute()
+        if fields:
+            return Seen(Record.decode(job_id, fields), moment(seconds * 1000 + micros // 1000))
+        return Expired(tombstone) if tombstone else None
+
+    async def result(self, job_id: str) -> dict[str, Any] | None:
+        """Read a completed job's result from Celery's backend; None once it has expired."""
+        async with self._answering():
+            stored = await self._redis.get(keys.result(job_id))
+        return cast("dict[str, Any]", json.loads(stored)["result"]) if stored else None
+
+    async def workers(self) -> list[str]:
+        """Name the workers that are alive."""
+        async with self._answering():
+            seconds, micros = await self._redis.time()
+            now_ms = int(seconds) * 1000 + int(micros) // 1000
+            return cast("list[str]", await self._redis.zrangebyscore(keys.WORKERS, now_ms, "+inf"))

@@ -1,0 +1,42 @@
+"""What is asked for: a job before anything has happened to it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+
+def task_name(site: str, job: str) -> str:
+    """Name the Celery task that runs a recipe's job; Flower shows it."""
+    return f"{site}.{job}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One accepted start."""
+
+    site: str
+    #: The recipe's job, such as `scrape-channels`.
+    name: str
+    #: The digest of the recipe that the parameters were checked against.
+    recipe: str
+    params: Mapping[str, Any]
+    #: Who asked; empty while there are no API keys.
+    caller: str = ""
+    id: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def task(self) -> str:
+        """The Celery task that runs it."""
+        return task_name(self.site, self.name)
+
+    def as_fields(self) -> dict[str, str]:
+        """Return what the record keeps of it, as Redis hash fields."""
+        return {
+            "site": self.site,
+            "job": self.name,
+            "recipe": self.recipe,
+            "params": json.dumps(dict(self.params)),
+            "caller": self.caller,
+        }

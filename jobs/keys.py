@@ -1,0 +1,35 @@
+"""The names of everything that Garimpo and Celery keep in Redis for a job."""
+
+#: Every job that has not ended: member is the id, score is when it was accepted (ms).
+ACTIVE = "garimpo:active"
+
+#: The workers that are alive: member is the name, score is until when that is believed (ms).
+WORKERS = "garimpo:workers"
+
+#: The queue of scrapes. kombu keeps a queue's messages in the list of the queue's name.
+QUEUE = "jobs"
+
+
+def record(job_id: str) -> str:
+    """Name the hash that is the job's record."""
+    return f"garimpo:job:{job_id}"
+
+
+def items(job_id: str) -> str:
+    """Name the list of its items, each one JSON object."""
+    return f"garimpo:job:{job_id}:items"
+
+
+def pages(job_id: str) -> str:
+    """Name the set of its finished pages' numbers."""
+    return f"garimpo:job:{job_id}:pages"
+
+
+def tombstone(job_id: str) -> str:
+    """Name the mark that outlives the record, and tells an expired job from an unknown one."""
+    return f"garimpo:gone:{job_id}"
+
+
+def result(job_id: str) -> str:
+    """Name the key in which Celery's Redis backend keeps a task's state and result."""
+    return f"celery-task-meta-{job_id}"

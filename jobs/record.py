@@ -1,0 +1,99 @@
+"""A job's record, as it was read from Redis at one moment."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs.failure import FailureCode
+from jobs.state import State
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence for the caller, before it is put into a language (`jobs/texts`)."""
+
+    key: str
+    args: Mapping[str, Any]
+
+    def encode(self) -> str:
+        """Return it as the record keeps it."""
+        return json.dumps({"key": self.key, "args": dict(self.args)})
+
+    @classmethod
+    def decode(cls, text: str) -> "Message":
+        """Read what `encode` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job failed, before it is put into a language."""
+
+    code: FailureCode
+    details: Mapping[str, Any]
+
+    def encode(self) -> str:
+        """Return it as the record keeps it."""
+        return json.dumps({"code": self.code, "details": dict(self.details)})
+
+    @classmethod
+    def decode(cls, text: str) -> "Failure":
+        """Read what `encode` wrote."""
+        data = json.loads(text)
+        return cls(FailureCode(data["code"]), data["details"])
+
+
+def moment(ms: str | int) -> datetime:
+    """Turn Redis' clock, in ms, into a time in UTC."""
+    return datetime.fromtimestamp(int(ms) / 1000, UTC)
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known of a job, but for its items and its result."""
+
+    id: str
+    site: str
+    job: str
+    recipe: str
+    params: Mapping[str, Any]
+    caller: str
+    state: State
+    #: A whole number from 0 to 100 that never falls.
+    progress: int
+    #: How often a worker has taken the job.
+    attempt: int
+    #: What goes on now; none while the job waits.
+    message: Message | None
+    #: Only for failed jobs.
+    failure: Failure | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @classmethod
+    def decode(cls, job_id: str, fields: Mapping[str, str]) -> "Record":
+        """Read a record's hash.
+
+        Args:
+            job_id: The job's id.
+            fields: The hash's fields as text.
+        """
+        return cls(
+            id=job_id,
+            site=fields["site"],
+            job=fields["job"],
+            recipe=fields["recipe"],
+            params=json.loads(fields["params"]),
+            caller=fields["caller"],
+            state=State(fields["state"]),
+            progress=int(fields["progress"]),
+            attempt=int(fields["attempt"]),
+            message=Message.decode(fields["message"]) if "message" in fields else None,
+            failure=Failure.decode(fields["failure"]) if "failure" in fields else None,
+            created_at=moment(fields["created_at"]),
+            started_at=moment(fields["started_at"]) if "started_at" in fields else None,
+            ended_at=moment(fields["ended_at"]) if "ended_at" in fields else None,
+        )

@@ -1,0 +1,14 @@
+"""The Lua scripts, loaded from their files once."""
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def source(name: str) -> str:
+    """Return the text of `jobs/scripts/<name>.lua`.
+
+    Every change of a job is one of these scripts, on Redis' own clock: no two programs need to
+    agree on the time or on an order of commands.
+    """
+    return files("jobs.scripts").joinpath(f"{name}.lua").read_text(encoding="utf-8")

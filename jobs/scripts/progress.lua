@@ -1,0 +1,16 @@
+-- Tells how far a running job is, in its record and in Celery's result.
+--
+-- KEYS  1 record (hash)   2 Celery's result (string)
+-- ARGV  1 token   2 progress (0 to 100)   3 message (JSON)   4 Celery's result (JSON)
+-- Returns 1, or 0 if the token no longer holds the job: then nothing was written.
+if redis.call('HGET', KEYS[1], 'state') ~= 'processing' or redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+  return 0
+end
+if tonumber(ARGV[2]) >= tonumber(redis.call('HGET', KEYS[1], 'progress')) then
+  redis.call('HSET', KEYS[1], 'progress', ARGV[2])
+end
+redis.call('HSET', KEYS[1], 'message', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[4])
+-- Celery's own backend publishes what it stores: whoever waits in AsyncResult.get() listens there.
+redis.call('PUBLISH', KEYS[2], ARGV[4])
+return 1

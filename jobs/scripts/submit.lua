@@ -1,0 +1,17 @@
+-- Accepts a job: its record and its message in the queue come to be in one step, or not at all.
+--
+-- KEYS  1 record (hash)   2 active (zset)   3 queue (list)
+-- ARGV  1 job id   2 the queue's message   3... field, value, field, value of the record
+-- Returns {1, created_at} for a new job, {0, created_at} if the id is known: a repeat changes nothing.
+local known = redis.call('HGET', KEYS[1], 'created_at')
+if known then
+  return {0, known}
+end
+local time = redis.call('TIME')
+local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('HSET', KEYS[1], 'state', 'pending', 'created_at', now,
+  'progress', 0, 'attempt', 0, 'crashes', 0, unpack(ARGV, 3))
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+-- kombu pushes on the left and workers pop on the right (BRPOP): the oldest job is the next.
+redis.call('LPUSH', KEYS[3], ARGV[2])
+return {1, now}

@@ -1,0 +1,47 @@
+/**
+ * What stands in the tab right now, in one call; reads only.
+ *
+ * @param {{counts: Object<string, string>, firsts: Object<string, string>}} arguments[0]
+ *   selectors by name: `counts` to be counted, `firsts` of which the first visible element matters
+ * @returns {{
+ *   origin: number,   when this document began (ms): tells one document from the next
+ *   state: string,    document.readyState
+ *   url: string,
+ *   status: number,   HTTP status of the document; 0 where there is none
+ *   error: string,    Chrome's own words on its error page (`ERR_CONNECTION_RESET`), else ""
+ *   counts: Object<string, number>,
+ *   firsts: Object<string, ?{element: Element, enabled: boolean, filled: boolean, text: string}>
+ * }} `text` is the first text that any visible element of the selector shows.
+ */
+const { counts, firsts } = arguments[0];
+const [navigation] = performance.getEntriesByType("navigation");
+
+const isVisible = (element) => element.checkVisibility({ visibilityProperty: true });
+const shownText = (element) => element.innerText.replace(/\s+/g, " ").trim();
+
+const first = (selector) => {
+  const visible = [...document.querySelectorAll(selector)].filter(isVisible);
+  if (visible.length === 0) return null;
+  const [element] = visible;
+  return {
+    element,
+    enabled: !element.disabled,
+    filled: Boolean(element.value),
+    text: visible.map(shownText).find(Boolean) ?? "",
+  };
+};
+const mapValues = (object, change) =>
+  Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
+
+const isErrorPage = location.protocol === "chrome-error:";
+const errorCode = document.querySelector(".error-code") ?? document.body;
+
+return {
+  origin: performance.timeOrigin,
+  state: document.readyState,
+  url: location.href,
+  status: navigation?.responseStatus ?? 0,
+  error: isErrorPage ? errorCode?.textContent.trim() || "ERR_FAILED" : "",
+  counts: mapValues(counts, (selector) => document.querySelectorAll(selector).length),
+  firsts: mapValues(firsts, first),
+};

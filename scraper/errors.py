@@ -1,0 +1,163 @@
+"""Why a scrape failed: one class for each code, which owns its sentence and whether to retry."""
+
+from typing import ClassVar
+
+Detail = str | int | float | list[str]
+
+
+class ScrapeError(Exception):
+    """A failure with a stable code.
+
+    `str()` is one English sentence. `details` are the values in it, for other languages and for
+    machines; they hold no password.
+    """
+
+    #: The stable name of this failure for clients; never renamed.
+    code: ClassVar[str]
+    #: Whether the same job may succeed later although nobody changes anything.
+    retryable: ClassVar[bool]
+    #: The sentence, with the names of the details in braces.
+    sentence: ClassVar[str]
+
+    def __init__(self, *args: Detail, **details: Detail) -> None:
+        # Exception's own args rebuild the error when it crosses a process border.
+        super().__init__(*args)
+        self.details = details
+
+    def __str__(self) -> str:
+        """Fill the class's sentence with the details."""
+        texts = {
+            name: ", ".join(value) if isinstance(value, list) else value
+            for name, value in self.details.items()
+        }
+        return self.sentence.format(**texts)
+
+
+class LoginFailed(ScrapeError):
+    """The site refused the login.
+
+    Args:
+        reason: the site's own words, or what was seen instead of a page behind the login.
+    """
+
+    code = "login_failed"
+    retryable = False
+    sentence = "The site refused the login: {reason}"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, reason=reason)
+
+
+class CredentialsMissing(ScrapeError):
+    """The recipe logs in and has nothing to log in with.
+
+    Args:
+        variables: the environment variables that are not set.
+    """
+
+    code = "credentials_missing"
+    retryable = False
+    sentence = "The site needs a login. Set these environment variables: {variables}"
+
+    def __init__(self, variables: list[str]) -> None:
+        super().__init__(variables, variables=variables)
+
+
+class SiteUnavailable(ScrapeError):
+    """The site did not give the page, after all tries that were due.
+
+    Args:
+        page: the page's address.
+        reason: what the last try met, such as `HTTP 503` or `ERR_CONNECTION_RESET`.
+        tries: how many tries were made.
+    """
+
+    code = "site_unavailable"
+    retryable = True
+    sentence = "The site did not give {page}: {reason} (tries: {tries})"
+
+    def __init__(self, page: str, reason: str, tries: int) -> None:
+        super().__init__(page, reason, tries, page=page, reason=reason, tries=tries)
+
+
+class PageTimeout(ScrapeError):
+    """A page did not become readable in time.
+
+    Args:
+        page: the page's address.
+        seconds: how long was waited.
+    """
+
+    code = "page_timeout"
+    retryable = True
+    sentence = "{page} was not there after {seconds:g} s"
+
+    def __init__(self, page: str, seconds: float) -> None:
+        super().__init__(page, seconds, page=page, seconds=seconds)
+
+
+class PageChanged(ScrapeError):
+    """A page no longer fits its recipe.
+
+    Args:
+        page: the page's address.
+        selector: the selector that does not fit.
+        reason: `no_item`, `field_empty`, `not_the_list` or `login_form`.
+    """
+
+    code = "page_changed"
+    retryable = False
+    sentence = "{page} no longer fits its recipe: {sight}"
+
+    #: What each reason says about the selector.
+    sights: ClassVar[dict[str, str]] = {
+        "no_item": "nothing on it matches {selector}",
+        "field_empty": "{selector} gives nothing in any of its items",
+        "not_the_list": "it is not the list page, {selector} does not fit it",
+        "login_form": "{selector} is missing from the login form",
+    }
+
+    def __init__(self, page: str, selector: str, reason: str) -> None:
+        super().__init__(page, selector, reason, page=page, selector=selector, reason=reason)
+
+    def __str__(self) -> str:
+        """Say what the reason means for the selector."""
+        sight = self.sights[str(self.details["reason"])].format(**self.details)
+        return self.sentence.format(sight=sight, **self.details)
+
+
+class BrowserUnavailable(ScrapeError):
+    """There is no browser to scrape with.
+
+    Args:
+        reason: what is missing, or the browser's own first words.
+    """
+
+    code = "browser_unavailable"
+    retryable = False
+    sentence = (
+        "No browser: {reason}. Install one (Debian: apt-get install chromium chromium-driver), "
+        "or set CHROME_BINARY and CHROMEDRIVER, or SELENIUM_REMOTE_URL"
+    )
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, reason=reason)
+
+
+class BrowserCrashed(ScrapeError):
+    """The browser died or stopped answering in the middle of the work.
+
+    Args:
+        page: the page it was at, or an empty text before the first one.
+    """
+
+    code = "browser_crashed"
+    retryable = True
+    sentence = "The browser died or stopped answering at {page}"
+
+    def __init__(self, page: str) -> None:
+        super().__init__(page, page=page)
+
+
+class Stopped(Exception):
+    """The caller set the stop event. No failure of the scrape, so it stands outside its tree."""

@@ -1,0 +1,45 @@
+"""How long a recipe waits, and how often it tries."""
+
+from typing import Annotated
+
+from pydantic import Field as Key
+
+from scraper.recipes.notation import Notation
+
+
+class Limits(Notation):
+    """Times in seconds."""
+
+    page_timeout_s: Annotated[
+        float,
+        Key(gt=0, le=3600, description="For one page, with all its tries and their pauses."),
+    ] = 180.0
+    login_timeout_s: Annotated[
+        float, Key(gt=0, le=600, description="For a login, from opening its page to its end.")
+    ] = 60.0
+    # A loaded page without items is known within 30 s; the rest of them is for reading it.
+    empty_after_s: Annotated[
+        float,
+        Key(gt=0, le=25, description="How long a loaded page may stay without its first item."),
+    ] = 10.0
+    settle_s: Annotated[
+        float,
+        Key(
+            ge=0,
+            le=25,
+            description="A page with fewer items than a full one is read when their number has "
+            "stood still for so long.",
+        ),
+    ] = 0.3
+    tries: Annotated[
+        int, Key(ge=1, le=10, description="How often a page is tried, the first time counted.")
+    ] = 5
+    first_pause_s: Annotated[
+        float,
+        Key(
+            ge=0,
+            le=60,
+            description="Pause before the second try; each next one is twice as long. "
+            "The site's Retry-After wins.",
+        ),
+    ] = 1.0

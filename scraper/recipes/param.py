@@ -1,0 +1,149 @@
+"""A parameter of a job: its type, its default, its bounds."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import Field as Key
+from pydantic_core import SchemaError
+
+from scraper.recipes.notation import Notation, Text
+from scraper.recipes.reason import reason
+
+Type = Literal["integer", "number", "string", "boolean"]
+Value = int | float | str | bool
+
+
+def _check_scalar(value: Any) -> Any:
+    if isinstance(value, int | float | str):
+        return value
+    message = "must be a text, a number, true or false"
+    raise ValueError(message)
+
+
+def _check_number(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    message = "must be a number"
+    raise ValueError(message)
+
+
+def _check_no_boolean(value: Any) -> Any:
+    # To Python, and so to a Literal, true is 1.
+    if isinstance(value, bool):
+        message = "must be one of the choices"
+        raise ValueError(message)  # noqa: TRY004  pydantic takes no TypeError from a validator
+    return value
+
+
+Scalar = Annotated[Value, BeforeValidator(_check_scalar)]
+Number = Annotated[int | float, BeforeValidator(_check_number)]
+
+
+def check_value(value_type: Any, value: object) -> None:
+    """Raise ValueError with the reason if `value` is not of the type."""
+    try:
+        TypeAdapter(value_type).validate_python(value)
+    except ValidationError as error:
+        raise ValueError(reason(error.errors()[0])) from None
+
+
+class Param(Notation):
+    """One parameter that a start of the job may give."""
+
+    # The order matters: a key is checked against those above it.
+    type: Annotated[Type, Key(description="What the parameter holds.")]
+    min: Annotated[Number | None, Key(description="Smallest value, of an integer or a number.")] = (
+        None
+    )
+    max: Annotated[Number | None, Key(description="Largest value, of an integer or a number.")] = (
+        None
+    )
+    pattern: Annotated[
+        Text | None,
+        Key(description="Regex that a string must match as a whole (no look-around)."),
+    ] = None
+    choices: Annotated[
+        tuple[Scalar, ...] | None,
+        Key(strict=False, min_length=1, description="The only values, instead of bounds."),
+    ] = None
+    default: Annotated[
+        Scalar | None, Key(description="Value when the start gives none; without it it must.")
+    ] = None
+    help: Annotated[str | None, Key(description="One line for the API's page.")] = None
+
+    @property
+    def value_type(self) -> Any:
+        """The type, with its bounds, that pydantic checks a value by: a "3" is no integer."""
+        return _value_type(self.type, self.min, self.max, self.pattern, self.choices)
+
+    @field_validator("min", "max")
+    @classmethod
+    def _check_bound(cls, bound: float | None, info: ValidationInfo) -> float | None:
+        if bound is None or "type" not in info.data:
+            return bound
+        if info.data["type"] not in {"integer", "number"}:
+            message = "is only for an integer or a number"
+            raise ValueError(message)
+        smallest = info.data.get("min") if info.field_name == "max" else None
+        check_value(_value_type(info.data["type"], smallest), bound)
+        return bound
+
+    @field_validator("pattern")
+    @classmethod
+    def _check_pattern(cls, pattern: str | None, info: ValidationInfo) -> str | None:
+        if pattern is None:
+            return None
+        if info.data.get("type", "string") != "string":
+            message = "is only for a string"
+            raise ValueError(message)
+        try:
+            TypeAdapter(Annotated[str, Key(pattern=pattern)])
+        except SchemaError as error:
+            message = f"is no regex that compiles: {str(error).rpartition('error: ')[2].strip()}"
+            raise ValueError(message) from None
+        return pattern
+
+    @field_validator("choices")
+    @classmethod
+    def _check_choices(
+        cls, choices: tuple[Value, ...] | None, info: ValidationInfo
+    ) -> tuple[Value, ...] | None:
+        if choices is None:
+            return None
+        if any(info.data.get(key) is not None for key in ("min", "max", "pattern")):
+            message = "does not go with min, max or pattern"
+            raise ValueError(message)
+        if info.data.get("type") == "boolean":
+            message = "is not for a boolean"
+            raise ValueError(message)
+        for choice in choices if "type" in info.data else ():
+            check_value(_value_type(info.data["type"]), choice)
+        return choices
+
+    @field_validator("default")
+    @classmethod
+    def _check_default(cls, default: Value | None, info: ValidationInfo) -> Value | None:
+        above = ("type", "min", "max", "pattern", "choices")
+        if default is not None and all(key in info.data for key in above):
+            check_value(_value_type(*(info.data[key] for key in above)), default)
+        return default
+
+
+def _value_type(
+    kind: Type,
+    smallest: float | None = None,
+    largest: float | None = None,
+    pattern: str | None = None,
+    choices: tuple[Value, ...] | None = None,
+) -> Any:
+    if choices is not None:
+        return Annotated[Literal[choices], BeforeValidator(_check_no_boolean)]
+    if kind == "integer":
+        return Annotated[int, Key(strict=True, ge=smallest, le=largest)]
+    if kind == "number":
+        return Annotated[float, Key(strict=True, ge=smallest, le=largest, allow_inf_nan=False)]
+    if kind == "string":
+        whole = None if pattern is None else f"^(?:{pattern})$"
+        return Annotated[str, Key(strict=True, pattern=whole)]
+    return Annotated[bool, Key(strict=True)]

@@ -1,0 +1,75 @@
+"""What the environment says about sites, Chrome and recipes; read by programs only.
+
+Each class reads `.env` of the working directory too; the environment wins.
+"""
+
+import shlex
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from scraper.browser.chrome import BrowserSettings
+from scraper.credentials import Credentials, variable_prefix
+
+# A variable that is set to nothing, as compose files do it, counts as not set.
+_SOURCES = SettingsConfigDict(
+    env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
+)
+
+
+class SiteSettings(BaseSettings):
+    """Where a site is and who logs in; for the site `x` in `X_BASE_URL` and so on."""
+
+    model_config = _SOURCES
+
+    #: Instead of the recipe's own base_url.
+    base_url: str | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+
+    @classmethod
+    def read(cls, site: str) -> "SiteSettings":
+        """Read the settings of one site."""
+        return cls(_env_prefix=variable_prefix(site))
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """The account, or None unless both halves of it are set."""
+        if not self.username or not self.password:
+            return None
+        return Credentials(self.username, self.password.get_secret_value())
+
+
+class ChromeSettings(BaseSettings):
+    """Which browser scrapes."""
+
+    model_config = _SOURCES
+
+    #: Path of Chrome or Chromium; by default the first that is on PATH.
+    chrome_binary: str | None = None
+    #: Path of chromedriver; by default the one on PATH.
+    chromedriver: str | None = None
+    #: Address of a Selenium Grid, used instead of a local Chrome.
+    selenium_remote_url: str | None = None
+    #: More command line arguments for Chrome, quoted as in a shell.
+    chrome_arguments: str = ""
+
+    @property
+    def browser(self) -> BrowserSettings:
+        """The same as plain values."""
+        return BrowserSettings(
+            chrome_binary=self.chrome_binary,
+            chromedriver=self.chromedriver,
+            remote_url=self.selenium_remote_url,
+            extra_arguments=tuple(shlex.split(self.chrome_arguments)),
+        )
+
+
+class RecipeSettings(BaseSettings):
+    """Where recipes are, besides the bundled ones."""
+
+    model_config = _SOURCES
+
+    #: A folder of YAML files; they win over bundled recipes of the same site.
+    recipes_dir: Path | None = None

@@ -1,0 +1,267 @@
+"""The API over HTTP, with a real Redis and no worker: what is accepted, refused and said."""
+
+import json
+import re
+import signal
+import time
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.settings import ApiSettings
+from jobs import keys
+from scraper.recipes.loader import load_recipes
+from tests.integration.services import Services
+
+START = "/api/v1/tubehunt/scrape-channels/start"
+RESULT = "/api/v1/tubehunt/scrape-channels/result"
+UNKNOWN = "550e8400-e29b-41d4-a716-446655440000"
+
+
+def error_of(answer: httpx.Response) -> tuple[int, str, str]:
+    """Return what an error says, after checking that it has the one shape."""
+    body = answer.json()
+    assert body.keys() == {"detail", "error_code"}
+    assert answer.headers["content-type"] == "application/json"
+    return answer.status_code, body["error_code"], body["detail"]
+
+
+class TestStart:
+    def test_answers_202_without_any_worker(self, api: httpx.Client) -> None:
+        answer = api.post(START)
+
+        body = answer.json()
+        assert answer.status_code == 202
+        assert (body["status"], body["message"]) == ("pending", "Job enfileirado com sucesso")
+        assert answer.headers["location"] == f"{RESULT}/{body['job_id']}" == body["result_url"]
+        assert datetime.fromisoformat(body["created_at"]).utcoffset() == timedelta(0)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "",
+            "{}",
+            '{"pages": 100, "first_page": 7, "per_page": 10, "order_by": "ViewsASC"}',
+        ],
+    )
+    @pytest.mark.parametrize("content_type", [None, "application/json", "text/plain"])
+    def test_takes_parameters_at_the_top_level(
+        self, api: httpx.Client, body: str, content_type: str | None
+    ) -> None:
+        headers = {"content-type": content_type} if content_type else {}
+
+        assert api.post(START, content=body, headers=headers).status_code == 202
+
+    @pytest.mark.parametrize(
+        ("body", "detail"),
+        [
+            ("not json", "corpo: não é JSON válido"),
+            ("[1]", "corpo: deve ser um objeto JSON"),
+            ('{"pagez": 1}', "pagez: parâmetro desconhecido"),
+            ('{"pages": "two"}', "pages: deve ser um número inteiro"),
+            ('{"pages": "2"}', "pages: deve ser um número inteiro"),
+            ('{"pages": true}', "pages: deve ser um número inteiro"),
+            ('{"pages": 2.5}', "pages: deve ser um número inteiro"),
+            ('{"pages": null}', "pages: deve ser um número inteiro"),
+            ('{"pages": 0}', "pages: deve ser no mínimo 1"),
+            ('{"pages": 101}', "pages: deve ser no máximo 100"),
+            ('{"first_page": 0}', "first_page: deve ser no mínimo 1"),
+            ('{"per_page": 20}', "per_page: deve ser um destes valores: 10, 50"),
+            ('{"order_by": 1}', "order_by: deve ser um texto"),
+            ('{"pages": 0, "x": 1}', "pages: deve ser no mínimo 1; x: parâmetro desconhecido"),
+        ],
+    )
+    def test_refuses_what_does_not_fit_and_names_the_field(
+        self, api: httpx.Client, body: str, detail: str
+    ) -> None:
+        answer = api.post(START, content=body)
+
+        assert error_of(answer) == (422, "invalid_parameters", detail)
+
+    @pytest.mark.parametrize("order", ["DateDESC&admin=1", "a b", "", "é", "DateDESC\n"])
+    def test_lets_no_parameter_become_another_part_of_the_address(
+        self, api: httpx.Client, order: str
+    ) -> None:
+        status, code, detail = error_of(api.post(START, json={"order_by": order}))
+
+        assert (status, code) == (422, "invalid_parameters")
+        assert detail.startswith("order_by: ")
+
+    @pytest.mark.parametrize("length", ["announced", "not announced"])
+    def test_refuses_a_body_that_is_too_large(self, api: httpx.Client, length: str) -> None:
+        large = b"x" * (ApiSettings(_env_file=None).body_limit_bytes + 1)
+
+        answer = api.post(START, content=large if length == "announced" else iter([large]))
+
+        assert error_of(answer)[:2] == (413, "too_large")
+
+    def test_speaks_english_if_asked(self, api: httpx.Client) -> None:
+        headers = {"accept-language": "en-GB,en;q=0.9"}
+
+        assert api.post(START, headers=headers).json()["message"] == "Job queued"
+        refused = api.post(START, content='{"pages": 0}', headers=headers)
+        assert error_of(refused)[2] == "pages: must be at least 1"
+
+    def test_keeps_no_parameter_in_the_queue(self, api: httpx.Client, services: Services) -> None:
+        job_id = api.post(START, json={"order_by": "FINDME"}).json()["job_id"]
+
+        with Redis.from_url(services.redis.url, decode_responses=True) as redis:
+            assert "FINDME" not in str(redis.lrange(keys.QUEUE, 0, -1))
+            assert "FINDME" in str(redis.hgetall(keys.record(job_id)))
+
+
+class TestResult:
+    def test_tells_that_a_job_waits(self, api: httpx.Client) -> None:
+        job_id = api.post(START).json()["job_id"]
+
+        answer = api.get(f"{RESULT}/{job_id}")
+
+        body = answer.json()
+        assert answer.status_code == 200
+        expected = {
+            "job_id": job_id,
+            "status": "pending",
+            "progress": 0,
+            "message": "Job enfileirado",
+            "started_at": None,
+            "attempt": 0,
+            "is_final": False,
+        }
+        assert body.items() >= expected.items()
+        assert "error" not in body
+
+    def test_changes_from_poll_to_poll_for_n8n(self, api: httpx.Client) -> None:
+        job_id = api.post(START).json()["job_id"]
+
+        polls = {api.get(f"{RESULT}/{job_id}").text for _ in range(5)}
+
+        assert len(polls) > 1
+
+    def test_lets_unknown_query_parameters_through(self, api: httpx.Client) -> None:
+        job_id = api.post(START).json()["job_id"]
+
+        assert api.get(f"{RESULT}/{job_id}", params={"_n8n": "1"}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "job_id", [UNKNOWN, "nope", UNKNOWN.upper(), "%00", "..%2f..%2fx", "a" * 5000, "🙂"]
+    )
+    def test_answers_404_for_an_id_that_never_was_or_is_none(
+        self, api: httpx.Client, job_id: str
+    ) -> None:
+        assert api.get(f"{RESULT}/{job_id}").status_code == 404
+
+    def test_answers_410_once_the_result_has_expired(
+        self, api: httpx.Client, services: Services
+    ) -> None:
+        with Redis.from_url(services.redis.url) as redis:
+            redis.set(keys.tombstone(UNKNOWN), "tubehunt.scrape-channels", ex=60)
+            status, code, _ = error_of(api.get(f"{RESULT}/{UNKNOWN}"))
+            redis.delete(keys.tombstone(UNKNOWN))
+
+        assert (status, code) == (410, "job_expired")
+
+    def test_knows_no_job_of_another_recipe(self, api: httpx.Client, services: Services) -> None:
+        with Redis.from_url(services.redis.url) as redis:
+            redis.set(keys.tombstone(UNKNOWN), "other.job", ex=60)
+            status, code, _ = error_of(api.get(f"{RESULT}/{UNKNOWN}"))
+            redis.delete(keys.tombstone(UNKNOWN))
+
+        assert (status, code) == (404, "job_not_found")
+
+
+class TestErrors:
+    def test_have_one_shape_for_an_unknown_address(self, api: httpx.Client) -> None:
+        assert error_of(api.get("/api/v1/nope"))[:2] == (404, "not_found")
+
+    def test_have_one_shape_for_a_wrong_method(self, api: httpx.Client) -> None:
+        answer = api.get(START)
+
+        assert error_of(answer)[:2] == (405, "method_not_allowed")
+        assert answer.headers["allow"] == "POST"
+
+
+class TestHealth:
+    def test_is_degraded_without_a_worker(self, api: httpx.Client) -> None:
+        answer = api.get("/api/health")
+
+        body = answer.json()
+        assert (answer.status_code, body["status"]) == (200, "degraded")
+        assert body["services"] == {"api": "ok", "redis": "ok", "workers": "none"}
+        assert body.keys() >= {"timestamp", "version", "uptime_seconds", "message"}
+
+
+class TestOpenApi:
+    def test_shows_each_field_of_a_channel_with_an_example(self, api: httpx.Client) -> None:
+        schemas = api.get("/openapi.json").json()["components"]["schemas"]
+
+        job = load_recipes()["tubehunt"].jobs["scrape-channels"]
+        item = schemas["TubehuntScrapeChannelsItem"]
+        assert item["properties"].keys() == job.fields.keys()
+        shown = {
+            name: spec["examples"][0]
+            for name, spec in item["properties"].items()
+            if "examples" in spec
+        }
+        assert job.example is not None
+        plain = {name for name, field in job.fields.items() if field.fields is None}
+        assert shown == {name: job.example[name] for name in plain}
+
+    def test_names_every_answer_of_a_result(self, api: httpx.Client) -> None:
+        paths = api.get("/openapi.json").json()["paths"]
+
+        answers = paths[f"{RESULT}/{{job_id}}"]["get"]["responses"]
+        assert answers.keys() == {"200", "404", "410", "503", "default"}
+
+    def test_shows_the_parameters_of_a_start(self, api: httpx.Client) -> None:
+        start = api.get("/openapi.json").json()["paths"][START]["post"]
+
+        schema = start["requestBody"]["content"]["application/json"]["schema"]
+        assert schema["properties"].keys() == {"pages", "first_page", "per_page", "order_by"}
+        assert schema["properties"]["pages"]["maximum"] == 100
+
+    def test_has_a_page_whose_assets_are_ours(self, api: httpx.Client) -> None:
+        page = api.get("/docs").text
+
+        assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", page)
+        for asset in ("swagger-ui.css", "swagger-ui-bundle.js"):
+            assert api.get(f"/static-offline-docs/{asset}").status_code == 200
+
+
+class TestOutage:
+    """Redis is away: every answer comes within 5 s, and says so."""
+
+    ANSWER_WITHIN_S = 5
+
+    def ask(self, api: httpx.Client, method: str, path: str) -> httpx.Response:
+        began = time.monotonic()
+        answer = api.request(method, path)
+        assert time.monotonic() - began < self.ANSWER_WITHIN_S
+        return answer
+
+    @pytest.mark.parametrize("how", ["stopped", "hung"])
+    def test_answers_503_and_recovers_by_itself(
+        self, api: httpx.Client, services: Services, how: str
+    ) -> None:
+        job_id = api.post(START).json()["job_id"]
+        services.redis.kill() if how == "stopped" else services.redis.signal(signal.SIGSTOP)
+        try:
+            for method, path in (
+                ("POST", START),
+                ("GET", f"{RESULT}/{job_id}"),
+                ("GET", f"{RESULT}/{UNKNOWN}"),
+            ):
+                answer = self.ask(api, method, path)
+                assert error_of(answer)[:2] == (503, "redis_unavailable")
+                assert int(answer.headers["retry-after"]) > 0
+            health = self.ask(api, "GET", "/api/health")
+            assert (health.status_code, health.json()["services"]["redis"]) == (503, "unavailable")
+            assert self.ask(api, "GET", "/api/live").status_code == 200
+        finally:
+            services.redis.start() if how == "stopped" else services.redis.signal(signal.SIGCONT)
+            services.redis.wait_ready()
+
+        assert api.get(f"{RESULT}/{job_id}").json()["status"] == "pending"
+        assert api.post(START).status_code == 202
+        assert json.loads(api.get("/api/health").text)["services"]["redis"] == "ok"

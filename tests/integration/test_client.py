@@ -1,0 +1,182 @@
+"""The client of the API, against a server that answers as each test has it."""
+
+from typing import Any
+
+import pytest
+
+from garimpo.client import Client
+from garimpo.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError
+from garimpo.stack.ports import find_free_port
+from tests.scripted_api import Answer, ScriptedApi, run_scripted_api
+
+WAITING = Answer({"job_id": "7", "status": "pending", "progress": 0, "retry_after_seconds": 0.25})
+HALF = Answer({"job_id": "7", "status": "processing", "progress": 50, "retry_after_seconds": 3})
+DONE = Answer({"job_id": "7", "status": "completed", "result": {"success": True}})
+FAILED = Answer({"job_id": "7", "status": "failed", "error": "Não deu", "error_code": "x"})
+CUT = Answer(cut=True)
+
+
+def _away(**headers: str) -> Answer:
+    body = {"detail": "Redis does not answer.", "error_code": "redis_unavailable"}
+    return Answer(body, 503, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+class Follower:
+    """Follows job 7 and keeps what it has seen; its pauses take no time."""
+
+    def __init__(self, patience_s: float = 300.0) -> None:
+        self.patience_s = patience_s
+        self.pauses: list[float] = []
+        self.troubles: list[str] = []
+
+    def follow(self, api: ScriptedApi) -> list[dict[str, Any]]:
+        client = Client(api.url, patience_s=self.patience_s, pause=self.pauses.append)
+        with client:
+            return list(client.follow("tubehunt", "scrape-channels", "7", self.troubles.append))
+
+
+class TestStart:
+    def test_posts_the_parameters_and_returns_the_body(self) -> None:
+        with (
+            run_scripted_api(Answer({"job_id": "7", "status": "pending"}, 202)) as api,
+            Client(api.url + "/", language="pt") as client,
+        ):
+            body = client.start("tubehunt", "scrape-channels", {"pages": 2})
+        assert body == {"job_id": "7", "status": "pending"}
+        assert api.requests == [("POST", "/api/v1/tubehunt/scrape-channels/start")]
+        assert api.bodies == [{"pages": 2}]
+        assert api.languages == ["pt"]
+
+    def test_passes_the_sentence_of_a_refusal_on(self) -> None:
+        refusal = {"detail": "pages: must be at most 100", "error_code": "invalid_parameters"}
+        with (
+            run_scripted_api(Answer(refusal, 422)) as api,
+            Client(api.url) as client,
+            pytest.raises(ApiRefusedError) as caught,
+        ):
+            client.start("tubehunt", "scrape-channels")
+        assert str(caught.value) == "pages: must be at most 100"
+        assert (caught.value.status, caught.value.code) == (422, "invalid_parameters")
+
+    def test_is_not_sent_twice_when_the_api_cannot_serve(self) -> None:
+        with (
+            run_scripted_api(_away()) as api,
+            Client(api.url) as client,
+            pytest.raises(ApiUnreachableError, match="HTTP 503"),
+        ):
+            client.start("tubehunt", "scrape-channels")
+        assert len(api.requests) == 1
+
+    def test_says_where_nothing_answers_and_what_to_do(self) -> None:
+        url = f"http://127.0.0.1:{find_free_port()}"
+        with Client(url) as client, pytest.raises(ApiUnreachableError) as caught:
+            client.start("tubehunt", "scrape-channels")
+        assert url in str(caught.value)
+        assert "make dev" in str(caught.value)
+
+    @pytest.mark.parametrize("url", ["nonsense", "http://", "ftp://127.0.0.1", "http://[::1"])
+    def test_says_so_where_the_address_is_none(self, url: str) -> None:
+        with pytest.raises(ApiUnreachableError, match="--url"), Client(url) as client:
+            client.start("tubehunt", "scrape-channels")
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Answer("<html>"),
+            Answer([]),
+            Answer({"hello": "world"}),
+            Answer({"hello": "world"}, 404),
+            Answer("", 302, {"Location": "/elsewhere"}),
+        ],
+    )
+    def test_notices_somebody_else(self, answer: Answer) -> None:
+        with (
+            run_scripted_api(answer) as api,
+            Client(api.url) as client,
+            pytest.raises(NotTheApiError, match="is not Garimpo's API"),
+        ):
+            client.start("tubehunt", "scrape-channels")
+
+    def test_keeps_odd_names_inside_the_path(self) -> None:
+        with (
+            run_scripted_api(Answer({"detail": "no", "error_code": "x"}, 404)) as api,
+            Client(api.url) as client,
+            pytest.raises(ApiRefusedError),
+        ):
+            client.start("../x", "y?z")
+        assert api.requests == [("POST", "/api/v1/..%2Fx/y%3Fz/start")]
+
+
+class TestHealth:
+    def test_returns_the_body_of_an_unhealthy_api_too(self) -> None:
+        with run_scripted_api(Answer({"status": "error"}, 503)) as api, Client(api.url) as client:
+            assert client.health() == {"status": "error"}
+
+
+class TestFollow:
+    def test_yields_every_body_to_the_final_one(self) -> None:
+        follower = Follower()
+        with run_scripted_api(WAITING, HALF, DONE) as api:
+            assert follower.follow(api) == [WAITING.body, HALF.body, DONE.body]
+        assert len(api.requests) == 3
+
+    def test_asks_again_when_the_body_says(self) -> None:
+        follower = Follower()
+        with run_scripted_api(WAITING, HALF, DONE) as api:
+            follower.follow(api)
+        assert follower.pauses == [0.25, 3]
+
+    def test_ends_with_a_failed_job(self) -> None:
+        with run_scripted_api(WAITING, FAILED) as api:
+            assert Follower().follow(api)[-1] == FAILED.body
+
+    @pytest.mark.parametrize("trouble", [_away(), CUT, Answer("Bad Gateway", 502)])
+    def test_outlives(self, trouble: Answer) -> None:
+        follower = Follower()
+        with run_scripted_api(WAITING, trouble, trouble, HALF, trouble, DONE) as api:
+            assert follower.follow(api) == [WAITING.body, HALF.body, DONE.body]
+        assert len(follower.troubles) == 3
+
+    def test_pauses_longer_and_longer_and_begins_anew_after_an_answer(self) -> None:
+        follower = Follower()
+        away = [_away()] * 7
+        with run_scripted_api(*away, HALF, _away(), DONE) as api:
+            follower.follow(api)
+        assert follower.pauses == [0.5, 1, 2, 4, 8, 10, 10, 3, 0.5]
+
+    def test_waits_as_long_as_a_retry_after_says(self) -> None:
+        follower = Follower()
+        with run_scripted_api(
+            _away(Retry_After="7"),
+            _away(Retry_After="Wed, 21 Oct 2026 07:28:00 GMT"),
+            Answer({"detail": "Slower.", "error_code": "rate_limited"}, 429, {"Retry-After": "9"}),
+            DONE,
+        ) as api:
+            follower.follow(api)
+        assert follower.pauses == [7, 1, 9]
+
+    def test_gives_up_when_its_patience_ends(self) -> None:
+        follower = Follower(patience_s=0.2)
+        with run_scripted_api(_away()) as api, pytest.raises(ApiUnreachableError):
+            follower.follow(api)
+        assert len(api.requests) >= 2
+
+    @pytest.mark.parametrize("status", [404, 410])
+    def test_ends_at_once_with_a_result_that_is_not_there(self, status: int) -> None:
+        gone = Answer({"detail": "No such result.", "error_code": "job_expired"}, status)
+        with (
+            run_scripted_api(WAITING, gone) as api,
+            pytest.raises(ApiRefusedError, match="No such result"),
+        ):
+            Follower().follow(api)
+        assert len(api.requests) == 2
+
+    def test_lets_the_pause_end_the_wait(self) -> None:
+        def refuse(_: float) -> None:
+            raise KeyboardInterrupt
+
+        with run_scripted_api(WAITING) as api, Client(api.url, pause=refuse) as client:
+            bodies = client.follow("tubehunt", "scrape-channels", "7")
+            assert next(bodies) == WAITING.body
+            with pytest.raises(KeyboardInterrupt):
+                next(bodies)

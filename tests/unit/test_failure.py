@@ -1,0 +1,35 @@
+import pickle
+
+import pytest
+from celery.exceptions import NotRegistered
+
+from jobs.backend import failure_of
+from jobs.failure import FailureCode, JobFailedError
+
+
+class TestJobFailedError:
+    def test_crosses_a_process_border(self) -> None:
+        error = JobFailedError(FailureCode.LOGIN_FAILED, {"reason": "Senha incorreta"})
+
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own bytes
+
+        assert (again.code, again.details) == ("login_failed", {"reason": "Senha incorreta"})
+
+    def test_refuses_a_code_that_no_caller_knows(self) -> None:
+        with pytest.raises(ValueError, match="no_such_code"):
+            JobFailedError("no_such_code")
+
+
+class TestFailureOf:
+    def test_keeps_a_failure_with_a_code(self) -> None:
+        error = JobFailedError(FailureCode.PAGE_TIMEOUT, {"page": "/long/", "seconds": 180})
+
+        assert failure_of(error) is error
+
+    def test_calls_an_unknown_task_an_unknown_recipe(self) -> None:
+        assert failure_of(NotRegistered("a.b")).code == "recipe_unknown"
+
+    def test_tells_nothing_of_an_error_of_our_own(self) -> None:
+        reason = failure_of(KeyError("password"))
+
+        assert (reason.code, reason.details) == ("internal_error", {})

@@ -1,0 +1,27 @@
+import pytest
+
+from api.language import choose
+
+
+class TestChoose:
+    @pytest.mark.parametrize(
+        ("header", "language"),
+        [
+            ("", "pt"),
+            ("*", "pt"),
+            ("en", "en"),
+            ("en-US,en;q=0.9", "en"),
+            ("EN", "en"),
+            ("pt-BR,pt;q=0.9,en;q=0.8", "pt"),
+            ("en;q=0.8, pt;q=0.9", "pt"),
+            ("fr-FR, en;q=0.5", "en"),
+            ("fr, de;q=0.9", "pt"),
+            ("en;q=0", "pt"),
+            ("en;q=much", "pt"),
+            (";;,=,", "pt"),
+        ],
+    )
+    def test_takes_the_first_choice_that_is_spoken_else_portuguese(
+        self, header: str, language: str
+    ) -> None:
+        assert choose(header) == language

@@ -1,0 +1,322 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scraper.recipes.loader import RecipeError, load_recipe
+from scraper.recipes.models import Field, Recipe
+
+WHOLE = """\
+site: shop
+base_url: https://shop.example/app/
+login:
+  open: /enter
+  fill: {username: "#name", password: "#word"}
+  submit: button
+  done_when: {path_is_not: /enter}
+limits:
+  page_timeout_s: 90
+  empty_after_s: 5
+  tries: 3
+jobs:
+  list-offers:
+    params:
+      pages: {type: integer, default: 1, min: 1, max: 9}
+      start: {type: integer, default: 1}
+      size: {type: integer, default: 20, choices: [20, 40]}
+      word: {type: string, default: all, pattern: "[a-z]+"}
+      least: {type: number, default: 0.5, min: 0, max: 10}
+      used: {type: boolean, default: false}
+    open: /offers?p={page}&n={size}&q={word}&min={least}&used={used}
+    next: {count: page, first: start, pages: pages}
+    page_size: size
+    items: .offer
+    collection: offers
+    label: {pt: ofertas, en: offers}
+    unique_by: link
+    require: [title, link]
+    fields:
+      title: h2
+      link: {css: a, attr: href}
+      price: {css: .price, match: "R\\\\$ (.*)"}
+      tags: {css: .tags, split: ","}
+      sold: {exists: .sold}
+      photos: {css: img, limit: 3, fields: {address: {css: img, attr: src}}}
+    example:
+      title: Hat
+      link: /hat
+      price: null
+      tags: [a, b]
+      sold: false
+      photos: [{address: /hat.png}]
+"""
+
+
+def read(folder: Path, text: str = WHOLE) -> Recipe:
+    path = folder / "shop.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_recipe(path)
+
+
+LOWER = "must be of lower-case letters, digits and "
+JOB = "jobs.list-offers."
+PAGES = JOB + "params.pages."
+
+# What stands in the recipe, what stands there instead, the key at fault, what is said of it.
+REFUSED = [
+    # the site
+    ("site: shop", "site: jobs", "site", "jobs is reserved for the API"),
+    ("site: shop", "site: Shop", "site", LOWER + "-, and begin with a letter"),
+    ("site: shop", "site: my_shop", "site", LOWER + "-, and begin with a letter"),
+    (
+        "site: shop",
+        "site: on",
+        "site",
+        "must be a text (YAML reads on, off, yes and no as booleans: put it in quotes)",
+    ),
+    ("site: shop", "site: 7", "site", "must be a text (put it in quotes)"),
+    ("https://shop.example/app/", "shop.example", "base_url", "must be an address such as"),
+    ("https://shop.example/app/", "ftp://shop.example", "base_url", "must be an address such as"),
+    ("https://shop.example/app/", "https://", "base_url", "must be an address such as"),
+    ("https://shop.example/app/", "http://a:b:c", "base_url", "must be an address such as"),
+    ("https://shop.example/app/", "https://a:b@shop.example", "base_url", "must hold no account"),
+    ("https://shop.example/app/", "https://shop.example/?a=1", "base_url", "must hold no account"),
+    # the login
+    ("open: /enter", "open: enter", "login.open", "must start with one slash"),
+    ("open: /enter", "open: //enter", "login.open", "must start with one slash"),
+    ("open: /enter", "open: /en ter", "login.open", "must hold no blank"),
+    ("  submit: button\n", "", "login.submit", "is missing"),
+    ("submit: button", "submit:", "login.submit", "has no value (a # that is not in quotes"),
+    ("submit: button", "submit: #go", "login.submit", "has no value (a # that is not in quotes"),
+    ("submit: button", "submit: ' '", "login.submit", "must not be empty"),
+    ('"#word"', '""', "login.fill.password", "must not be empty"),
+    # the limits
+    ("tries: 3", "tries: 0", "limits.tries", "must be at least 1"),
+    ("tries: 3", "tries: 11", "limits.tries", "must be at most 10"),
+    ("tries: 3", 'tries: "3"', "limits.tries", "must be a whole number"),
+    ("tries: 3", "tries: true", "limits.tries", "must be a whole number"),
+    ("empty_after_s: 5", "empty_after_s: 26", "limits.empty_after_s", "must be at most 25"),
+    ("page_timeout_s: 90", "page_timeout_s: 0", "limits.page_timeout_s", "must be more than 0"),
+    ("page_timeout_s: 90", "page_timeout_s: .inf", "limits.page_timeout_s", "must be at most 3600"),
+    ("page_timeout_s: 90", "page_timeout_s: .nan", "limits.page_timeout_s", "must be "),
+    ("page_timeout_s: 90", "page_timeout_s: 9 s", "limits.page_timeout_s", "must be a number"),
+    # the job
+    ("list-offers:", "list_offers:", "jobs.list_offers", LOWER + "-, and begin with a letter"),
+    ("items: .offer", "items: [.offer]", JOB + "items", "must be a text"),
+    ("items: .offer", 'items: ".offer:not(.old"', JOB + "items", "has a bracket without its"),
+    ("items: .offer", 'items: "[a=\'b]"', JOB + "items", "has a quote that is not closed"),
+    ("collection: offers", "collection: my-offers", JOB + "collection", LOWER + "_, and begin"),
+    (
+        "collection: offers",
+        "collection: warnings",
+        JOB + "collection",
+        "is a key that every result",
+    ),
+    ("open: /offers", "open: https://shop.example/offers", JOB + "open", "must start with one"),
+    ("q={word}", "q={word}{wrod}", JOB + "open", "wrod is neither a param nor next's count"),
+    ("q={word}", "q={word}{Word}", JOB + "open", "has a brace that belongs to no {name}"),
+    ("q={word}", "q=word", JOB + "open", "param word is used neither here nor in next"),
+    ("p={page}", "p=1", JOB + "open", "does not hold {page}, so every page would be the same"),
+    ("count: page", "count: word", JOB + "next", "word counts by itself, it must be no param"),
+    ("first: start", "first: begin", JOB + "next", "begin is no integer param"),
+    ("first: start", "first: word", JOB + "next", "word is no integer param"),
+    ("pages: pages}", "pages: word}", JOB + "next", "word is no integer param"),
+    ("min: 1, max: 9", "min: 1", JOB + "next", "param pages needs a min of at least 1 and a max"),
+    ("min: 1, max: 9", "min: 0, max: 9", JOB + "next", "param pages needs a min of at least 1"),
+    ("min: 1, max: 9", "choices: [0, 1]", JOB + "next", "param pages needs a min of at least 1"),
+    ("page_size: size", "page_size: word", JOB + "page_size", "word is no integer param"),
+    ("page_size: size", "page_size: sise", JOB + "page_size", "sise is no integer param"),
+    ("unique_by: link", "unique_by: lnk", JOB + "unique_by", "there is no field lnk"),
+    ("unique_by: link", "unique_by: tags", JOB + "unique_by", "tags is no text field"),
+    ("[title, link]", "[title, lnk, x]", JOB + "require", "there is no field lnk, x"),
+    ("[title, link]", "title", JOB + "require", "must be a list"),
+    ("[title, link]", "[title, 1]", JOB + "require[1]", "must be a text (put it in quotes)"),
+    # the params
+    ("word: {type", "account: {type", JOB + "params", "account is reserved for the API"),
+    ("word: {type", "webhook_url: {type", JOB + "params", "webhook_url is reserved for the API"),
+    ("word: {type", "Word: {type", JOB + "params.Word", LOWER + "_, and begin with a letter"),
+    ("type: number", "type: float", JOB + "params.least.type", "must be 'integer', 'number', "),
+    (
+        "default: 1, min: 1",
+        "default: 0, min: 1",
+        PAGES + "default",
+        "must be at least 1",
+    ),
+    (
+        "default: 1, min: 1",
+        "default: 10, min: 1",
+        PAGES + "default",
+        "must be at most 9",
+    ),
+    ("default: 1, min: 1", "default: x, min: 1", PAGES + "default", "must be a whole"),
+    ("default: 1, min: 1", "default: yes, min: 1", PAGES + "default", "must be a whole"),
+    (
+        "default: 1, min: 1",
+        "default: [1], min: 1",
+        PAGES + "default",
+        "must be a text, ",
+    ),
+    ("min: 1, max: 9", "min: 1, max: 0", PAGES + "max", "must be at least 1"),
+    ("min: 1, max: 9", "min: 1.5, max: 9", PAGES + "min", "must be a whole number"),
+    ("min: 1, max: 9", "min: x, max: 9", PAGES + "min", "must be a number"),
+    ("min: 0, max: 10", "min: .nan, max: 10", JOB + "params.least.min", "must be a number"),
+    ("default: 0.5", "default: .inf", JOB + "params.least.default", "must be a finite"),
+    ("default: all", "default: All", JOB + "params.word.default", "must match [a-z]+ as a whole"),
+    (
+        "default: all",
+        "default: off",
+        JOB + "params.word.default",
+        "must be a text (YAML reads on, off, yes and no as booleans: put it in quotes)",
+    ),
+    ('"[a-z]+"', '"[a-z"', JOB + "params.word.pattern", "is no regex that compiles: unclosed"),
+    ('pattern: "[a-z]+"', "min: 2", JOB + "params.word.min", "is only for an integer or a number"),
+    ("default: 1}", 'default: 1, pattern: "1"}', JOB + "params.start.pattern", "is only for a str"),
+    ("default: 20", "default: 30", JOB + "params.size.default", "must be 20 or 40"),
+    ("[20, 40]", "[20, x]", JOB + "params.size.choices", "must be a whole number"),
+    ("[20, 40]", "[20, true]", JOB + "params.size.choices", "must be a whole number"),
+    ("[20, 40]", "[]", JOB + "params.size.choices", "must not be empty"),
+    ("[20, 40]", "[20], max: 40", JOB + "params.size.choices", "does not go with min, max or"),
+    ("default: false", "choices: [true]", JOB + "params.used.choices", "is not for a boolean"),
+    # the fields
+    ("title: h2", "Title: h2", JOB + "fields.Title", LOWER + "_, and begin with a letter"),
+    ("title: h2", "title: ''", JOB + "fields.title", "must not be empty"),
+    ("title: h2", "title: 2", JOB + "fields.title", "must be a selector or a mapping"),
+    ("title: h2", "title:", JOB + "fields.title", "must be a selector or a mapping"),
+    ("title: h2", "title: {}", JOB + "fields.title", "needs css or exists"),
+    ("{css: a, attr: href}", "{attr: href}", JOB + "fields.link", "needs css or exists"),
+    ("{css: a, attr: href}", "{css: a, atr: href}", JOB + "fields.link.atr", "unknown key"),
+    ("{css: a, attr: href}", "{css: a, nth: -1}", JOB + "fields.link.nth", "must be at least 0"),
+    ("{css: a, attr: href}", "{css: a, limit: 2}", JOB + "fields.link", "limit needs fields"),
+    ("exists: .sold", "exists: .sold, css: a", JOB + "fields.sold", "exists does not go with css"),
+    ("exists: .sold", "exists: ''", JOB + "fields.sold.exists", "must not be empty"),
+    ("limit: 3", "nth: 1", JOB + "fields.photos", "fields does not go with nth"),
+    ("limit: 3", "limit: 0", JOB + "fields.photos.limit", "must be at least 1"),
+    ("{address: {css: img,", "{address: {", JOB + "fields.photos.fields.address", "needs css or"),
+    ('split: ","', 'split: ""', JOB + "fields.tags.split", "must not be empty"),
+    ("(.*)", "(.*", JOB + "fields.price.match", "is no regex that compiles: missing )"),
+    ("(.*)", ".*", JOB + "fields.price.match", "needs a group: (...) around the part to keep"),
+    ("(.*)", "(?P<x>.*)", JOB + "fields.price.match", "(?P is Python's, the regex runs in the"),
+    # the example
+    ("title: Hat", "title: 1", JOB + "example", "title must be a text (put it in quotes)"),
+    ("title: Hat", "name: Hat", JOB + "example", "title is missing; name unknown key"),
+    ("[a, b]", "a", JOB + "example", "tags must be a list"),
+    ("address: /hat", "adress: /hat", JOB + "example", "photos.0.address is missing; photos.0.adr"),
+]
+
+
+def line_of(key: str, text: str) -> int:
+    """Where a reader who looks for one name after the other finds the key."""
+    at, lines = 0, text.splitlines()
+    for part in key.split("."):
+        name = re.compile(rf"(^|[ {{]){part.partition('[')[0]}:")
+        at = next(number for number in range(at, len(lines)) if name.search(lines[number]))
+    return at + 1
+
+
+class TestRecipe:
+    def test_takes_every_part_of_the_vocabulary(self, tmp_path: Path) -> None:
+        recipe = read(tmp_path)
+        job = recipe.jobs["list-offers"]
+        assert recipe.base_url == "https://shop.example/app"
+        assert recipe.login is not None
+        assert recipe.login.fill.password == "#word"
+        assert (recipe.limits.page_timeout_s, recipe.limits.settle_s) == (90, 0.3)
+        assert job.next is not None
+        assert (job.next.count, job.next.first, job.next.pages) == ("page", "start", "pages")
+        assert job.params["size"].choices == (20, 40)
+        assert list(job.fields) == ["title", "link", "price", "tags", "sold", "photos"]
+        assert job.require == ("title", "link")
+
+    @pytest.mark.parametrize(("old", "new", "key", "reason"), REFUSED)
+    def test_refuses_a_slip_and_names_its_line(
+        self, tmp_path: Path, old: str, new: str, key: str, reason: str
+    ) -> None:
+        assert old in WHOLE
+        text = WHOLE.replace(old, new, 1)
+        with pytest.raises(RecipeError) as caught:
+            read(tmp_path, text)
+        [fault] = [fault for fault in caught.value.faults if fault.key == key]
+        assert fault.reason.startswith(reason)
+        present = key.rpartition(".")[0] if reason == "is missing" else key
+        assert fault.line == line_of(present, text)
+
+    @pytest.mark.parametrize(
+        "regex",
+        [
+            r"(?<year>\d+)\k<year>",
+            r"(\p{Lu}\u{1F600}[^\P{L}])",
+            r"(?<=a)(b)(?<!c)",
+            r"(a{1,2}?)\/(?:x|y)",
+            r"([[a])",
+        ],
+    )
+    def test_takes_what_only_javascript_writes(self, regex: str) -> None:
+        assert Field(css="a", match=regex).match == regex
+
+    def test_does_not_change(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="frozen"):
+            read(tmp_path).site = "other"  # type: ignore[misc]  # the point of this test
+
+
+class TestKind:
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [
+            ("title", "text"),
+            ("link", "text"),
+            ("price", "text"),
+            ("tags", "texts"),
+            ("sold", "flag"),
+            ("photos", "objects"),
+        ],
+    )
+    def test_says_what_a_field_holds(self, tmp_path: Path, name: str, kind: str) -> None:
+        assert read(tmp_path).jobs["list-offers"].fields[name].kind == kind
+
+
+class TestDigest:
+    def test_is_a_sha256(self, tmp_path: Path) -> None:
+        digest = read(tmp_path).digest
+        assert len(digest) == 64
+        assert int(digest, 16) > 0
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (
+                "{count: page, first: start, pages: pages}",
+                "{pages: pages, count: page, first: start}",
+            ),
+            ("title: h2", "title: {css: h2}"),
+            ("title: h2", "title: {nth: 0, css: ' h2 '}  # the name"),
+            ("page_timeout_s: 90", "page_timeout_s: 90.0"),
+            ("tries: 3", "tries: 3\n  settle_s: 0.3"),
+            ("/app/", "/app"),
+        ],
+    )
+    def test_stays_the_same_for_the_same_meaning(self, tmp_path: Path, old: str, new: str) -> None:
+        assert read(tmp_path, WHOLE.replace(old, new)).digest == read(tmp_path).digest
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [("title: h2", "title: h3"), ("tries: 3", "tries: 4"), ("[title, link]", "[link, title]")],
+    )
+    def test_changes_with_the_meaning(self, tmp_path: Path, old: str, new: str) -> None:
+        assert read(tmp_path, WHOLE.replace(old, new)).digest != read(tmp_path).digest
+
+    def test_is_the_same_in_another_process(self, tmp_path: Path) -> None:
+        digest = read(tmp_path).digest
+        program = (
+            "import sys, pathlib; from scraper.recipes.loader import load_recipe; "
+            "print(load_recipe(pathlib.Path(sys.argv[1])).digest)"
+        )
+        other = subprocess.run(
+            [sys.executable, "-c", program, tmp_path / "shop.yaml"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": "7", "PYTHONPATH": str(Path.cwd())},
+        )
+        assert other.stdout.strip() == digest

@@ -1,0 +1,24 @@
+"""The worker's Celery app: `celery -A worker.app worker`."""
+
+from scraper.recipes.loader import load_recipes
+
+from jobs.celery_app import make_celery
+from jobs.settings import JobSettings
+from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
+from worker.presence import Presence
+from worker.scraping import Scraping
+from worker.tasks import register
+
+_jobs = JobSettings()
+_recipes = load_recipes(RecipeSettings().recipes_dir)
+
+app = make_celery(_jobs.redis_url, result_ttl=_jobs.result_ttl)
+app.steps["consumer"].add(Presence)
+register(
+    app,
+    Scraping(
+        recipes=_recipes,
+        sites={site: SiteSettings.read(site) for site in _recipes},
+        browser=ChromeSettings().browser,
+    ),
+)
