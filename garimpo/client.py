@@ -8,7 +8,12 @@ from urllib.parse import quote
 
 import httpx
 
-from garimpo.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError
+from garimpo.errors import (
+    ApiRefusedError,
+    ApiUnreachableError,
+    NotTheApiError,
+    UnknownJobError,
+)
 
 Body = dict[str, Any]
 
@@ -78,12 +83,23 @@ class Client:
 
         Raises:
             ApiUnreachableError: nothing answers, or it cannot take jobs now.
-            ApiRefusedError: there is no such job, or a parameter is wrong.
+            UnknownJobError: there is no such job.
+            ApiRefusedError: a parameter is wrong.
         """
-        return self._ask("POST", f"{_job_path(site, job)}/start", dict(params or {}))
+        try:
+            return self._ask("POST", f"{_job_path(site, job)}/start", dict(params or {}))
+        except ApiRefusedError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                raise UnknownJobError(self.url, site, job) from error
+            raise
 
     def result(self, site: str, job: str, job_id: str) -> Body:
-        """Return the job's JobStatus, JobResult or JobError; raises as `start` does."""
+        """Return the job's JobStatus, JobResult or JobError.
+
+        Raises:
+            ApiUnreachableError: nothing answers, or it cannot answer now.
+            ApiRefusedError: there is no such result, or not any more.
+        """
         return self._ask("GET", self.result_path(site, job, job_id))
 
     def follow(

@@ -26,6 +26,15 @@ class ApiRefusedError(ApiError):
         self.code = code
 
 
+class UnknownJobError(ApiError):
+    """The API has no such job to start."""
+
+    def __init__(self, url: str, site: str, job: str) -> None:
+        super().__init__(
+            f"The API at {url} has no job {site} {job}. {url}/docs shows those that it has."
+        )
+
+
 class NotTheApiError(ApiError):
     """Something answers there, but not as this API does."""
 

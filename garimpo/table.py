@@ -9,7 +9,7 @@ from rich.text import Text
 from garimpo.terminal import make_printable
 
 #: The widest that a column gets; longer texts are cut.
-_WIDEST = 34
+_WIDEST = 24
 #: What a column takes beside its text: a border and a blank on either side.
 _FRAME = 3
 

@@ -54,7 +54,6 @@ def make_celery(redis_url: str, *, result_ttl: timedelta) -> Celery:
             "socket_timeout": _BROKER_TIMEOUT_S,
             "health_check_interval": 25,
         },
-        broker_pool_limit=2,
         enable_utc=True,
         timezone="UTC",
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Credentials:
-    """An account of a site."""
+    """An account of a site; either half may be empty, which is not enough for a login."""
 
     username: str
     #: Not in the repr: an account may stand in a traceback or a log line.
@@ -17,7 +17,7 @@ def variable_prefix(site: str) -> str:
     return site.upper().replace("-", "_") + "_"
 
 
-def missing_variables(site: str, username: str | None, password: str | None) -> list[str]:
-    """Return the names of the variables that a login needs and that have no value."""
-    given = {"USERNAME": username, "PASSWORD": password}
+def missing_variables(site: str, credentials: Credentials) -> list[str]:
+    """Return the names of the variables that a login needs and that hold nothing."""
+    given = {"USERNAME": credentials.username, "PASSWORD": credentials.password}
     return [variable_prefix(site) + name for name, value in given.items() if not value]

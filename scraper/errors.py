@@ -161,3 +161,20 @@ class BrowserCrashed(ScrapeError):
 
 class Stopped(Exception):
     """The caller set the stop event. No failure of the scrape, so it stands outside its tree."""
+
+
+class RecipeMalformed(ValueError):
+    """The browser does not take a selector or a regex of the recipe.
+
+    No failure of a scrape either: the recipe's author has to know, and no client can do anything.
+
+    Args:
+        reason: the browser's own words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        """Say so, with the browser's words."""
+        return f"The recipe has a selector or a regex that the browser refuses: {self.args[0]}"

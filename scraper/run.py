@@ -1,21 +1,21 @@
-"""One job from the start of Chrome to the last page."""
+"""One job, from the start of Chrome to the last page."""
 
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from scraper.browser.chrome import BrowserSettings, open_tab
-from scraper.browser.tab import Tab
 from scraper.credentials import Credentials, missing_variables
-from scraper.errors import CredentialsMissing
-from scraper.items import Sieve
-from scraper.login import log_in
-from scraper.pages import Page, read_page
+from scraper.errors import CredentialsMissing, Stopped
+from scraper.pages import Page, Reader
 from scraper.progress import Progress, Watcher
 from scraper.recipes.models import Job, Recipe
+from scraper.sieve import Sieve
 from scraper.site import Site
+from scraper.visit import Visit
 
+# Whoever runs jobs finds here all that it takes.
 __all__ = ["BrowserSettings", "Credentials", "Summary", "Target", "Watcher", "scrape"]
 
 
@@ -38,3 +38,84 @@ class Summary:
     pages_read: int
     #: `{"code": "required_field_empty", "page": 2, "field": "name", "count": 3}`
     warnings: list[dict[str, Any]] = field(default_factory=list)
+
+
+def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier attempt has got
+    target: Target,
+    params: Mapping[str, Any],
+    browser: BrowserSettings,
+    watcher: Watcher,
+    *,
+    stop: threading.Event,
+    done_pages: frozenset[int] = frozenset(),
+    seen: frozenset[str] = frozenset(),
+) -> Summary:
+    """Run a job; its items go to the watcher page by page.
+
+    Args:
+        target: what to scrape.
+        params: all of the job's parameters, with the defaults filled in.
+        browser: which Chrome.
+        watcher: takes progress and items.
+        stop: once it is set, the run ends with Stopped.
+        done_pages: numbers of pages that are not read again.
+        seen: the `unique_by` values of items that are not taken again.
+
+    Raises:
+        ScrapeError: the job has failed; the class says how.
+        Stopped: `stop` was set.
+        RecipeMalformed: the browser refuses a selector or a regex of the recipe.
+    """
+    credentials = _check_credentials(target)
+    if stop.is_set():
+        raise Stopped
+    site = Site(target.recipe, target.base_url)
+    pages = _pages(site, target.job, params)
+    to_read = [page for page in pages if page.number not in done_pages]
+    read = len(pages) - len(to_read)
+    sieve = Sieve(target.job, seen)
+    if to_read:
+        progress = Progress(watcher, target.job.label, pages=len(pages), items=len(seen))
+        progress.starting_browser()
+        with open_tab(browser, stop) as tab:
+            visit = Visit(tab, site, target.recipe, credentials, progress)
+            if target.recipe.login:
+                progress.logging_in()
+                visit.log_in()
+            read += _read_pages(visit, target.job, to_read, sieve, watcher)
+    return Summary(len(pages), read, sieve.warnings)
+
+
+def _read_pages(visit: Visit, job: Job, pages: list[Page], sieve: Sieve, watcher: Watcher) -> int:
+    """Read pages to the last or to the end of the list; return how many held items."""
+    reader = Reader(visit.tab, visit.site, job, visit.recipe.limits)
+    for read, page in enumerate(pages):
+        items = visit.read(reader, page)
+        if items is None:
+            return read
+        new = sieve.take(page, items)
+        watcher.page(page.number, new)
+        visit.progress.extracting(page.ordinal, len(new), page.size)
+    return len(pages)
+
+
+def _pages(site: Site, job: Job, params: Mapping[str, Any]) -> list[Page]:
+    """Return the pages that the parameters ask for."""
+    first = params[job.next.first] if job.next else 1
+    count = params[job.next.pages] if job.next else 1
+    size = params[job.page_size] if job.page_size else None
+    return [
+        Page(number, number - first + 1, site.page_url(job, params, number), size)
+        for number in range(first, first + count)
+    ]
+
+
+def _check_credentials(target: Target) -> Credentials | None:
+    """Return with what to log in; None if the site needs no login."""
+    if target.recipe.login is None:
+        return None
+    credentials = target.credentials or Credentials("", "")
+    missing = missing_variables(target.recipe.site, credentials)
+    if missing:
+        raise CredentialsMissing(missing)
+    return credentials

@@ -35,10 +35,11 @@ class SiteSettings(BaseSettings):
 
     @property
     def credentials(self) -> Credentials | None:
-        """The account, or None unless both halves of it are set."""
-        if not self.username or not self.password:
+        """The account, or None if neither half of it is set."""
+        password = self.password.get_secret_value() if self.password else ""
+        if not self.username and not password:
             return None
-        return Credentials(self.username, self.password.get_secret_value())
+        return Credentials(self.username or "", password)
 
 
 class ChromeSettings(BaseSettings):

@@ -17,11 +17,10 @@ _ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
-class DemoSite:
-    """A running stand-in site, and its controls."""
+class DemoControls:
+    """What a running stand-in site does, and what it was asked."""
 
     url: str
-    process: subprocess.Popen[str]
 
     def have(self, **bad_days: Any) -> None:
         """Replace the bad days; without any, the day is good again."""
@@ -36,6 +35,13 @@ class DemoSite:
     def forget_requests(self) -> None:
         """Empty the log."""
         httpx.delete(f"{self.url}/_demo/requests").raise_for_status()
+
+
+@dataclass(frozen=True)
+class DemoSite(DemoControls):
+    """A stand-in site of the test's own."""
+
+    process: subprocess.Popen[str]
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def has_redis(url: str) -> bool:
     try:
         with Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as redis:
             return bool(redis.ping())
-    except RedisError:
+    except (RedisError, ValueError):  # ValueError: the address is none
         return False
 
 

@@ -1,7 +1,9 @@
 """A chromedriver of our own: one process tree that is gone when its owner is."""
 
 import contextlib
+import os
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -10,16 +12,24 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from scraper.errors import BrowserUnavailable
 
-# What Debian, Fedora and Google call it, in the order of preference.
-_CHROME_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_MACOS_CHROME: Final = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+# What Debian, Fedora and Google call it, in the order of preference; last its place on a Mac.
+_CHROME_NAMES: Final = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 _GUARD: Final = Path(__file__).with_name("guard.py")
 _LISTENS: Final = re.compile(r"started successfully on port (\d+)")
+# What chromedriver says in any case.
+_BANNER: Final = ("Starting ChromeDriver", "Only local connections", "Please see https://")
 _START_TIMEOUT_S: Final = 20.0
+# The guard gives up killing after 10 s.
 _END_TIMEOUT_S: Final = 15.0
 _LOOK_S: Final = 0.004
 
@@ -30,13 +40,7 @@ def find_chrome(configured: str | None) -> str:
     Raises:
         BrowserUnavailable: it is not installed, or not where it was configured.
     """
-    if configured:
-        return _find(configured, "CHROME_BINARY")
-    names = (*_CHROME_NAMES, _MACOS_CHROME)
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        raise BrowserUnavailable("neither Chromium nor Chrome is installed")  # noqa: EM101, TRY003 - the reason
-    return found
+    return _find("CHROME_BINARY", configured, "Chrome or Chromium", _CHROME_NAMES)
 
 
 def find_chromedriver(configured: str | None) -> str:
@@ -45,18 +49,16 @@ def find_chromedriver(configured: str | None) -> str:
     Raises:
         BrowserUnavailable: it is not installed, or not where it was configured.
     """
-    if configured:
-        return _find(configured, "CHROMEDRIVER")
-    found = shutil.which("chromedriver")
-    if found is None:
-        raise BrowserUnavailable("chromedriver is not installed")  # noqa: EM101, TRY003 - the reason
-    return found
+    return _find("CHROMEDRIVER", configured, "chromedriver", ("chromedriver",))
 
 
-def _find(configured: str, variable: str) -> str:
-    found = shutil.which(configured)
+def _find(variable: str, configured: str | None, what: str, names: tuple[str, ...]) -> str:
+    candidates = (configured,) if configured else names
+    found = next(filter(None, map(shutil.which, candidates)), None)
     if found is None:
-        raise BrowserUnavailable(f"{variable} is {configured}, which is no program here")  # noqa: EM102, TRY003 - the reason
+        place = f"at {configured} ({variable})" if configured else "on PATH"
+        reason = f"there is no {what} {place}"
+        raise BrowserUnavailable(reason)
     return found
 
 
@@ -64,38 +66,56 @@ def _find(configured: str, variable: str) -> str:
 def open_chromedriver(path: str) -> Iterator[str]:
     """Run chromedriver under the guard; give its address; end it with all its browsers.
 
-    The processes and the files are gone at the end of the block, and a moment after the death of
-    this process, if it does not get that far.
+    The processes and their files are gone at the end of the block, and a moment after the death
+    of this process if it does not get that far.
 
     Raises:
         BrowserUnavailable: it does not start.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="garimpo-chrome-"))
-    output = scratch / "chromedriver.out"
-    with output.open("wb") as sink:
+    with tempfile.TemporaryFile() as output:
+        scratch = tempfile.mkdtemp(prefix="garimpo-chrome-")
         guard = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [sys.executable, "-I", "-S", "-E", str(_GUARD), str(scratch), path, "--port=0"],
+            [sys.executable, "-I", "-S", "-E", str(_GUARD), scratch, path, "--port=0"],
             stdin=subprocess.PIPE,
-            stdout=sink,
-            stderr=sink,
+            stdout=subprocess.PIPE,
+            stderr=output,
             start_new_session=True,
         )
-    try:
-        yield f"http://127.0.0.1:{_await_port(guard, output)}"
-    finally:
-        _end(guard)
-        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            yield f"http://127.0.0.1:{_await_port(guard, output)}"
+        finally:
+            _end(guard)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _await_port(guard: subprocess.Popen[bytes], output: Path) -> int:
+def _await_port(guard: subprocess.Popen[bytes], output: IO[bytes]) -> int:
     """Return the port that chromedriver says it listens on."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     tick = threading.Event()
     while True:
+        # Asked before reading: a program that has ended has written all that it will.
         ended = guard.poll() is not None
-        text = output.read_text(errors="replace") if output.exists() else ""
+        text = os.pread(output.fileno(), 65536, 0).decode(errors="replace")
         if found := _LISTENS.search(text):
             return int(found.group(1))
         if ended or time.monotonic() > deadline:
-            raise BrowserUnavailable(_first_line(text) or "chromedriver does not start")
+            raise BrowserUnavailable(_last_words(text))
         tick.wait(_LOOK_S)
+
+
+def _last_words(text: str) -> str:
+    """Return the last line that chromedriver did not have to say."""
+    lines = [line.strip() for line in text.splitlines()]
+    said = [line for line in lines if line and not line.startswith(_BANNER)]
+    return said[-1] if said else "chromedriver does not start"
+
+
+def _end(guard: subprocess.Popen[bytes]) -> None:
+    """Let the guard see that its owner needs it no more, and wait until all is gone."""
+    with guard:  # closes the pipes and takes leave
+        if not guard.stdin or not guard.stdout:
+            return  # never: both were asked for
+        guard.stdin.close()
+        # Popen.wait with a timeout looks every 50 ms; the end of the guard's output comes at once.
+        if not select.select([guard.stdout], [], [], _END_TIMEOUT_S)[0]:
+            guard.kill()

@@ -5,8 +5,11 @@
 It ends when its standard input ends (its owner has gone, however it went), at SIGTERM, or when
 chromedriver ends. Then it kills every process below it, also those that have cut themselves
 loose, and removes the folder SCRATCH, which chromedriver and Chrome get as TMPDIR for their
-profiles. It leads no group of its own: whoever starts it gives it a session, so that a terminal's
-Ctrl-C ends the owner first.
+profiles. Whoever starts it gives it a session of its own, so that a terminal's Ctrl-C ends the
+owner and not the browser under it.
+
+Its standard output says nothing: it ends when all is gone. What chromedriver writes, to standard
+output too, goes to this program's standard error.
 
 Standard library only and few modules of it: its start is part of every cold job.
 """
@@ -17,16 +20,19 @@ import os
 import select
 import signal
 import sys
+import time
 
 # From linux/prctl.h.
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
-# Killing goes on for so many looks of 5 ms, then what is left cannot be killed by anyone.
-_LOOKS = 2000
+# Whoever is not gone after this has been started meanwhile, or takes its time.
+_KILL_AGAIN_S = 0.05
+# What is left after this cannot be killed by anyone.
+_KILL_S = 10.0
 
 
-def main(scratch: str, command: list[str]) -> int:
+def main(scratch: str, command: list[str]) -> None:
     """Run `command` until it, the owner or a signal ends it; leave nothing behind."""
     owner = os.getppid()
     wake = _wake_on(signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
@@ -44,15 +50,14 @@ def main(scratch: str, command: list[str]) -> int:
             if child in _reap():
                 break
     finally:
-        _kill_tree()
+        _kill_tree(wake)
         _remove(scratch)
-    return 0
 
 
 def _wake_on(*signals: signal.Signals) -> int:
     """Return a descriptor that gives a byte for each of these signals that comes."""
     read, write = os.pipe()
-    os.set_blocking(write, False)  # noqa: FBT003 - positional-only
+    os.set_blocking(write, False)
     signal.set_wakeup_fd(write)
     for number in signals:
         signal.signal(number, lambda *_: None)
@@ -74,6 +79,7 @@ def _start(command: list[str], scratch: str) -> int:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.environ["TMPDIR"] = scratch  # noqa: TID251 - handed on to the child, no setting
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(2, 1)
         os.execv(command[0], command)  # noqa: S606 - no shell on purpose
     except OSError as error:
         os.write(2, f"{command[0]}: {error.strerror}\n".encode())
@@ -90,17 +96,34 @@ def _reap() -> set[int]:
     return ended
 
 
-def _kill_tree() -> None:
-    """Kill all that lives below this process, until nothing does."""
-    for _ in range(_LOOKS):
-        _reap()
-        below = _descendants()
-        if not below:
-            return
-        for pid in below:
+def _kill_tree(wake: int) -> None:
+    """Kill all that lives below this process, until nothing does.
+
+    Where this process is a subreaper, whoever loses its parent becomes its child: to have no
+    child is to have nothing below.
+    """
+    deadline = time.monotonic() + _KILL_S
+    while time.monotonic() < deadline:
+        for pid in _descendants():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        select.select([], [], [], 0.005)
+        while _has_children():
+            ready, _, _ = select.select([wake], [], [], _KILL_AGAIN_S)
+            if not ready:
+                break
+            os.read(wake, 64)
+        else:
+            return
+
+
+def _has_children() -> bool:
+    """Take leave of the children that have ended; say whether there are others."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _descendants() -> list[int]:
@@ -150,4 +173,5 @@ def _remove_entry(path: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    main(sys.argv[1], sys.argv[2:])
+    os._exit(0)  # nothing is left to tidy up; the owner waits for this

@@ -67,9 +67,8 @@ def _check_regex(text: str) -> str:
     for javascript, replacement in _IN_PYTHON.items():
         python = re.sub(javascript, replacement, python)
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # about what Python may read otherwise one day
+        # Python warns of what it may read otherwise one day.
+        with warnings.catch_warnings(action="ignore"):
             groups = re.compile(python).groups
     except (re.error, OverflowError) as error:
         message = f"is no regex that compiles: {error}"

@@ -22,7 +22,9 @@ def _check_scalar(value: Any) -> Any:
 
 
 def _check_number(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     message = "must be a number"
     raise ValueError(message)
@@ -100,7 +102,8 @@ class Param(Notation):
         try:
             TypeAdapter(Annotated[str, Key(pattern=pattern)])
         except SchemaError as error:
-            message = f"is no regex that compiles: {str(error).rpartition('error: ')[2].strip()}"
+            last_line = str(error).splitlines()[-1].strip().removeprefix("error: ")
+            message = f"is no regex that compiles: {last_line}"
             raise ValueError(message) from None
         return pattern
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from garimpo.client import Client
-from garimpo.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError
+from garimpo.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError, UnknownJobError
 from garimpo.stack.ports import find_free_port
 from tests.scripted_api import Answer, ScriptedApi, run_scripted_api
 
@@ -101,7 +101,7 @@ class TestStart:
         with (
             run_scripted_api(Answer({"detail": "no", "error_code": "x"}, 404)) as api,
             Client(api.url) as client,
-            pytest.raises(ApiRefusedError),
+            pytest.raises(UnknownJobError, match=r"has no job \.\./x y\?z"),
         ):
             client.start("../x", "y?z")
         assert api.requests == [("POST", "/api/v1/..%2Fx/y%3Fz/start")]

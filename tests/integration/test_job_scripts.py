@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 from celery import Celery
@@ -171,8 +171,8 @@ class TestProgress:
 
         record = jobs.look(job).record
         assert (record.progress, record.message) == (40, Message("logging_in", {}))
-        info = cast("Any", AsyncResult(job.id, app=jobs.celery)).info
-        assert info == {"progress": 40, "key": "logging_in", "args": {}}
+        result: Any = AsyncResult(job.id, app=jobs.celery)
+        assert result.info == {"progress": 40, "key": "logging_in", "args": {}}
 
     def test_never_falls(self, jobs: Jobs) -> None:
         job = jobs.submit()
@@ -237,7 +237,8 @@ class TestFinish:
         jobs.store(job, jobs.claim(job), "SUCCESS", RESULT)
 
         assert jobs.look(job).record.state is State.COMPLETED
-        assert AsyncResult(job.id, app=jobs.celery).result == RESULT
+        result: Any = AsyncResult(job.id, app=jobs.celery)
+        assert result.result == RESULT
         assert jobs.ask(lambda front: front.result(job.id)) == RESULT
         assert redis.zscore(keys.ACTIVE, job.id) is None
 

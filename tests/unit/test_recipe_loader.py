@@ -41,7 +41,7 @@ class TestLoadRecipe:
     def test_tells_all_faults_at_once_by_line(self, tmp_path: Path) -> None:
         text = (
             SMALL.replace("site: shop", "site: Shop")
-            .replace("open: /offers", "opne: /offers")
+            .replace("open: /offers", "opens: /offers")
             .replace("pt: ofertas", "pt: ofertas, pt: of")
             .replace("title: h2", "title: {css: h2, nth: -1}\n      on: h3")
         )
@@ -51,13 +51,13 @@ class TestLoadRecipe:
         assert str(caught.value).splitlines() == [
             f"{path}:1: site: must be of lower-case letters, digits and -, and begin with a letter",
             f"{path}:4: jobs.list-offers.open: is missing",
-            f"{path}:5: jobs.list-offers.opne: unknown key",
+            f"{path}:5: jobs.list-offers.opens: unknown key",
             f"{path}:8: jobs.list-offers.label.pt: key is there twice",
             f"{path}:10: jobs.list-offers.fields.title.nth: must be at least 0",
             f"{path}:11: jobs.list-offers.fields: {ON}",
         ]
         assert [fault.line for fault in caught.value.faults] == [1, 4, 5, 8, 10, 11]
-        assert caught.value.faults[2].key == "jobs.list-offers.opne"
+        assert caught.value.faults[2].key == "jobs.list-offers.opens"
         assert caught.value.faults[2].reason == "unknown key"
 
     @pytest.mark.parametrize("text", ["", "- a\n", "just a text\n"])

@@ -2,10 +2,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from scraper.recipes.loader import RecipeError, load_recipe
+from scraper.recipes.loader import BUNDLED, RecipeError, load_recipe
 from scraper.recipes.models import Field, Recipe
 
 WHOLE = """\
@@ -115,7 +117,7 @@ REFUSED = [
         "is a key that every result",
     ),
     ("open: /offers", "open: https://shop.example/offers", JOB + "open", "must start with one"),
-    ("q={word}", "q={word}{wrod}", JOB + "open", "wrod is neither a param nor next's count"),
+    ("q={word}", "q={word}{wort}", JOB + "open", "wort is neither a param nor next's count"),
     ("q={word}", "q={word}{Word}", JOB + "open", "has a brace that belongs to no {name}"),
     ("q={word}", "q=word", JOB + "open", "param word is used neither here nor in next"),
     ("p={page}", "p=1", JOB + "open", "does not hold {page}, so every page would be the same"),
@@ -127,7 +129,7 @@ REFUSED = [
     ("min: 1, max: 9", "min: 0, max: 9", JOB + "next", "param pages needs a min of at least 1"),
     ("min: 1, max: 9", "choices: [0, 1]", JOB + "next", "param pages needs a min of at least 1"),
     ("page_size: size", "page_size: word", JOB + "page_size", "word is no integer param"),
-    ("page_size: size", "page_size: sise", JOB + "page_size", "sise is no integer param"),
+    ("page_size: size", "page_size: sizes", JOB + "page_size", "sizes is no integer param"),
     ("unique_by: link", "unique_by: lnk", JOB + "unique_by", "there is no field lnk"),
     ("unique_by: link", "unique_by: tags", JOB + "unique_by", "tags is no text field"),
     ("[title, link]", "[title, lnk, x]", JOB + "require", "there is no field lnk, x"),
@@ -138,30 +140,16 @@ REFUSED = [
     ("word: {type", "webhook_url: {type", JOB + "params", "webhook_url is reserved for the API"),
     ("word: {type", "Word: {type", JOB + "params.Word", LOWER + "_, and begin with a letter"),
     ("type: number", "type: float", JOB + "params.least.type", "must be 'integer', 'number', "),
-    (
-        "default: 1, min: 1",
-        "default: 0, min: 1",
-        PAGES + "default",
-        "must be at least 1",
-    ),
-    (
-        "default: 1, min: 1",
-        "default: 10, min: 1",
-        PAGES + "default",
-        "must be at most 9",
-    ),
+    ("default: 1, min: 1", "default: 0, min: 1", PAGES + "default", "must be at least 1"),
+    ("default: 1, min: 1", "default: 10, min: 1", PAGES + "default", "must be at most 9"),
     ("default: 1, min: 1", "default: x, min: 1", PAGES + "default", "must be a whole"),
     ("default: 1, min: 1", "default: yes, min: 1", PAGES + "default", "must be a whole"),
-    (
-        "default: 1, min: 1",
-        "default: [1], min: 1",
-        PAGES + "default",
-        "must be a text, ",
-    ),
+    ("default: 1, min: 1", "default: [1], min: 1", PAGES + "default", "must be a text, "),
     ("min: 1, max: 9", "min: 1, max: 0", PAGES + "max", "must be at least 1"),
     ("min: 1, max: 9", "min: 1.5, max: 9", PAGES + "min", "must be a whole number"),
     ("min: 1, max: 9", "min: x, max: 9", PAGES + "min", "must be a number"),
     ("min: 0, max: 10", "min: .nan, max: 10", JOB + "params.least.min", "must be a number"),
+    ("min: 0, max: 10", f"min: {10**400}", JOB + "params.least.min", "must be a number"),
     ("default: 0.5", "default: .inf", JOB + "params.least.default", "must be a finite"),
     ("default: all", "default: All", JOB + "params.word.default", "must match [a-z]+ as a whole"),
     (
@@ -202,7 +190,7 @@ REFUSED = [
     ("title: Hat", "title: 1", JOB + "example", "title must be a text (put it in quotes)"),
     ("title: Hat", "name: Hat", JOB + "example", "title is missing; name unknown key"),
     ("[a, b]", "a", JOB + "example", "tags must be a list"),
-    ("address: /hat", "adress: /hat", JOB + "example", "photos.0.address is missing; photos.0.adr"),
+    ("address: /hat", "addr: /hat", JOB + "example", "photos.0.address is missing; photos.0.addr"),
 ]
 
 
@@ -276,6 +264,13 @@ class TestKind:
         assert read(tmp_path).jobs["list-offers"].fields[name].kind == kind
 
 
+def reverse(data: Any) -> Any:
+    """The same data with the keys of every mapping in the opposite order."""
+    if isinstance(data, dict):
+        return {key: reverse(data[key]) for key in reversed(data)}
+    return [reverse(part) for part in data] if isinstance(data, list) else data
+
+
 class TestDigest:
     def test_is_a_sha256(self, tmp_path: Path) -> None:
         digest = read(tmp_path).digest
@@ -305,6 +300,12 @@ class TestDigest:
     )
     def test_changes_with_the_meaning(self, tmp_path: Path, old: str, new: str) -> None:
         assert read(tmp_path, WHOLE.replace(old, new)).digest != read(tmp_path).digest
+
+    def test_does_not_depend_on_the_order_of_keys(self) -> None:
+        data = yaml.safe_load((BUNDLED / "tubehunt.yaml").read_text(encoding="utf-8"))
+        backwards = Recipe.model_validate(reverse(data))
+        assert next(iter(backwards.jobs["scrape-channels"].fields)) == "recent_videos"
+        assert backwards.digest == Recipe.model_validate(data).digest
 
     def test_is_the_same_in_another_process(self, tmp_path: Path) -> None:
         digest = read(tmp_path).digest

@@ -33,7 +33,7 @@ class TestRecipeSchema:
             (("login", "submit"), None),
             (("limits", "tries"), 11),
             (("jobs", "Scrape"), {}),
-            (("jobs", "scrape-channels", "opne"), "/"),
+            (("jobs", "scrape-channels", "opens"), "/"),
             (("jobs", "scrape-channels", "items"), ""),
             (("jobs", "scrape-channels", "params", "pages", "type"), "int"),
             (("jobs", "scrape-channels", "fields", "country"), {"cs": ".country"}),

@@ -2,14 +2,16 @@
  * All items of a page with all their fields, in one call; reads only.
  *
  * @param {string} arguments[0]  selector of the items
- * @param {Object<string, Field>} arguments[1]  the recipe's fields by name; a Field has some of
- *   css, nth, then, attr, match, split, exists, fields, limit, in the recipe's meaning
+ * @param {string} arguments[1]  JSON of the recipe's fields by name (chromedriver sorts the keys of
+ *   an object, JSON keeps their order); a field has some of css, nth, then, attr, match, split,
+ *   exists, fields, limit, in the recipe's meaning
  * @returns {string} JSON: an array of objects in document order, keys in the order of the fields.
  *   A text is trimmed, and each run of white space (no-break blanks too) becomes one blank; an
  *   attribute is trimmed. What is missing or empty is null; a split or nested field is then [].
  *   Half a surrogate pair becomes U+FFFD, so that the text can be encoded.
  */
-const [itemsSelector, itemFields] = arguments;
+const itemsSelector = arguments[0];
+const itemFields = JSON.parse(arguments[1]);
 
 const textOf = (element, { attr }) =>
   attr === undefined

@@ -1,0 +1,120 @@
+"""Chrome: a local one that always goes away again, or one behind a remote end."""
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.common.proxy import Proxy, ProxyType
+from selenium.webdriver.remote.client_config import ClientConfig
+from selenium.webdriver.remote.file_detector import UselessFileDetector
+from selenium.webdriver.remote.webdriver import WebDriver
+from urllib3.exceptions import HTTPError
+
+from scraper.browser.driver import find_chrome, find_chromedriver, open_chromedriver
+from scraper.browser.fault import first_line
+from scraper.browser.tab import SCRIPT_TIMEOUT_S, Tab
+from scraper.errors import BrowserUnavailable
+
+# Longer than any single command should take; Selenium's own default is 120 s.
+_COMMAND_TIMEOUT_S: Final = 60
+
+_ARGUMENTS: Final = (
+    "--headless=new",
+    "--remote-debugging-pipe",  # Chrome ends when chromedriver does
+    "--blink-settings=imagesEnabled=false",  # addresses of images are read, images are not
+    "--window-size=1440,900",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",  # Docker gives it 64 MiB only
+    # Nothing but the site is asked for anything.
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True)
+class BrowserSettings:
+    """Which Chrome, as plain values; all None is the installed one."""
+
+    chrome_binary: str | None = None
+    chromedriver: str | None = None
+    #: Address of a remote end (a Selenium Grid); then no local Chrome is used.
+    remote_url: str | None = None
+    extra_arguments: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> Iterator[Tab]:
+    """Start a browser with nothing in it; give its tab; end the browser.
+
+    Args:
+        settings: which browser.
+        stop: once it is set, the tab's waits end with Stopped.
+
+    Raises:
+        BrowserUnavailable: there is none, or it does not start.
+    """
+    stop = stop or threading.Event()
+    with _open_driver(settings) as driver:
+        yield Tab(driver, stop)
+
+
+@contextlib.contextmanager
+def _open_driver(settings: BrowserSettings) -> Iterator[WebDriver]:
+    if settings.remote_url is None:
+        options = _options(settings, binary=find_chrome(settings.chrome_binary))
+        with open_chromedriver(find_chromedriver(settings.chromedriver)) as address:
+            # Its end kills the browser: quicker than a farewell, and a hung one goes as well.
+            yield _start(address, options, Proxy({"proxyType": ProxyType.DIRECT}))
+        return
+    driver = _start(settings.remote_url, _options(settings, binary=None), proxy=None)
+    try:
+        yield driver
+    finally:
+        with contextlib.suppress(WebDriverException, HTTPError):
+            driver.quit()
+
+
+def _options(settings: BrowserSettings, binary: str | None) -> Options:
+    options = Options()
+    for argument in (*_ARGUMENTS, *settings.extra_arguments):
+        options.add_argument(argument)
+    if binary is not None:
+        options.binary_location = binary
+        if os.geteuid() == 0:
+            options.add_argument("--no-sandbox")  # root cannot have one
+    options.page_load_strategy = "none"  # the tab waits by itself, on what it needs
+    options.unhandled_prompt_behavior = "accept"
+    options.timeouts = {"script": int(SCRIPT_TIMEOUT_S * 1000)}
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    options.add_experimental_option(
+        "perfLoggingPrefs", {"enableNetwork": True, "enablePage": False}
+    )
+    return options
+
+
+def _start(address: str, options: Options, proxy: Proxy | None) -> WebDriver:
+    # Selenium logs each command with its arguments at this level, typed passwords too.
+    logging.getLogger("selenium.webdriver.remote.remote_connection").setLevel(logging.INFO)
+    try:
+        return WebDriver(
+            address,
+            options=options,
+            # The default one uploads the file if a typed text happens to be a file's path.
+            file_detector=UselessFileDetector(),
+            client_config=ClientConfig(address, proxy=proxy, timeout=_COMMAND_TIMEOUT_S),
+        )
+    except WebDriverException as error:
+        words = first_line(error).removeprefix("session not created: ").rstrip(". ")
+        raise BrowserUnavailable(words or "it does not start") from error
+    except HTTPError as error:
+        reason = f"{address} does not answer ({type(error).__name__})"
+        raise BrowserUnavailable(reason) from error

@@ -1,0 +1,69 @@
+"""What a look into the tab sees, as plain values."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# Answers that another try may better: too early, too many, and the server's own failures.
+_PASSING_STATUS = frozenset({408, 425, 429})
+_FIRST_FAILURE = 400
+_FIRST_SERVER_FAILURE = 500
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What to look for, as selectors by name."""
+
+    #: How many there are.
+    counts: dict[str, str] = field(default_factory=dict)
+    #: The first visible one.
+    firsts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The first visible element of a selector."""
+
+    #: A handle for the tab's own methods.
+    element: Any
+    enabled: bool
+    #: Whether it holds a value, as form fields do.
+    filled: bool
+    #: The first text that any visible element of the selector shows; may be empty.
+    text: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look: `js/probe.js` says what each value is."""
+
+    origin: float
+    state: str
+    url: str
+    status: int
+    error: str
+    counts: dict[str, int]
+    firsts: dict[str, Shown | None]
+
+    @property
+    def is_parsed(self) -> bool:
+        """Whether the whole document has come; what it refers to may still be on its way."""
+        return self.state != "loading"
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the document has come with all that it refers to."""
+        return self.state == "complete"
+
+    @property
+    def failure(self) -> str:
+        """Why this is no page: `HTTP 503`, `ERR_CONNECTION_RESET`; empty if it is one."""
+        if self.status >= _FIRST_FAILURE:
+            return f"HTTP {self.status}"
+        return self.error
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another try may end better than this failure."""
+        if self.status >= _FIRST_FAILURE:
+            return self.status in _PASSING_STATUS or self.status >= _FIRST_SERVER_FAILURE
+        return bool(self.error)

@@ -1,0 +1,200 @@
+"""The one tab of a browser: open, look, wait, type, click, run a script."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    WebDriverException,
+)
+from selenium.webdriver.remote.command import Command
+from selenium.webdriver.remote.webdriver import WebDriver
+from urllib3.exceptions import HTTPError
+
+from scraper.browser import fault, response_log
+from scraper.browser.look import Look, Shown, Watch
+from scraper.errors import BrowserCrashed, RecipeMalformed, Stopped
+
+T = TypeVar("T")
+
+_SCRIPTS: Final = Path(__file__).with_name("js")
+_PROBE: Final = (_SCRIPTS / "probe.js").read_text(encoding="utf-8")
+_EXTRACT: Final = (_SCRIPTS / "extract.js").read_text(encoding="utf-8")
+
+#: How long a script call may take at first. While an answer is awaited Chrome holds scripts back,
+#: so this is how late a stop or a deadline may be seen.
+SCRIPT_TIMEOUT_S: Final = 0.5
+_LAST_PATIENCE_S: Final = 32.0
+# Between two looks: a look costs 3 ms, and who waits for long loses nothing by looking less.
+_FIRST_INTERVAL_S: Final = 0.005
+_LAST_INTERVAL_S: Final = 0.1
+_INTERVAL_PER_SECOND: Final = 0.01
+# The log grows with each request of a page, and is only read where a page fails.
+_PAGES_PER_LOG: Final = 10
+
+
+class _BadMomentError(Exception):
+    """The page changed under the command, or is too busy to answer."""
+
+
+class Tab:
+    """A browser's tab.
+
+    Every method raises BrowserCrashed once the browser is lost. Every wait raises Stopped when
+    the caller's stop event is set.
+    """
+
+    def __init__(self, driver: WebDriver, stop: threading.Event) -> None:
+        self._driver = driver
+        self._stop = stop
+        self._opened = 0
+        # The document that was seen last.
+        self._origin = 0.0
+        self._patience_s = SCRIPT_TIMEOUT_S
+        #: The address that was opened last.
+        self.page = ""
+
+    def open(self, url: str) -> float:
+        """Begin to load a page, without waiting for anything.
+
+        Returns:
+            The origin of the document that is left: looks show it until the page's first bytes
+            are there.
+        """
+        self.pause(0)
+        self.page = url
+        if self._opened % _PAGES_PER_LOG == _PAGES_PER_LOG - 1:
+            self._read_log()
+        self._opened += 1
+        self.look(Watch())  # another document may have come since the last look
+        with self._translated(), contextlib.suppress(_BadMomentError):
+            self._driver.get(url)
+        return self._origin
+
+    def look(self, watch: Watch) -> Look | None:
+        """Look once; None if the page could not answer just now."""
+        try:
+            seen = self._run(_PROBE, {"counts": watch.counts, "firsts": watch.firsts})
+        except _BadMomentError:
+            return None
+        self._origin = seen["origin"]
+        firsts = {name: Shown(**first) if first else None for name, first in seen["firsts"].items()}
+        return Look(**{**seen, "firsts": firsts})
+
+    def wait(self, watch: Watch, deadline: float, verdict: Callable[[Look], T]) -> T | None:
+        """Look until `verdict` makes something of what it sees.
+
+        Args:
+            watch: what to look for.
+            deadline: on the monotonic clock.
+            verdict: gives None as long as the wait goes on.
+
+        Returns:
+            The verdict, or None at the deadline.
+        """
+        began = time.monotonic()
+        while (now := time.monotonic()) < deadline:
+            look = self.look(watch)
+            found = None if look is None else verdict(look)
+            if found is not None:
+                return found
+            interval = max(_FIRST_INTERVAL_S, (now - began) * _INTERVAL_PER_SECOND)
+            self.pause(min(interval, _LAST_INTERVAL_S, max(0.0, deadline - now)))
+        return None
+
+    def pause(self, seconds: float) -> None:
+        """Wait for so long.
+
+        Raises:
+            Stopped: the caller set the stop event.
+        """
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def type_into(self, shown: Shown, text: str) -> bool:
+        """Type a text into a form field, as a person does, in place of what it holds.
+
+        Returns:
+            False if the field could not take it just now.
+        """
+        try:
+            with self._translated():
+                if shown.filled:
+                    shown.element.clear()
+                shown.element.send_keys(text)
+        except _BadMomentError:
+            return False
+        return True
+
+    def click(self, shown: Shown) -> bool:
+        """Click on an element.
+
+        Returns:
+            False if it could not be clicked just now: it moves, or something covers it.
+        """
+        try:
+            with self._translated():
+                shown.element.click()
+        except _BadMomentError:
+            return False
+        return True
+
+    def extract(self, items: str, fields: dict[str, Any]) -> str | None:
+        """Read all items of the page: `js/extract.js` says how.
+
+        Returns:
+            JSON; or None if the page could not answer just now.
+
+        Raises:
+            RecipeMalformed: the browser does not take a selector or a regex.
+        """
+        try:
+            return str(self._run(_EXTRACT, items, json.dumps(fields)))
+        except _BadMomentError:
+            # Perhaps the page only needs longer than a look may take.
+            self._patience_s = min(2 * self._patience_s, _LAST_PATIENCE_S)
+            with self._translated(), contextlib.suppress(_BadMomentError):
+                self._driver.set_script_timeout(self._patience_s)
+            return None
+
+    def retry_after(self, status: int) -> float | None:
+        """Return the seconds that the last document with this status asks to wait, if it does."""
+        return response_log.retry_after(self._read_log(), status, datetime.now(UTC))
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        with self._translated():
+            return self._driver.execute_script(script, *arguments)
+
+    def _read_log(self) -> list[dict[str, Any]]:
+        """Return the log's entries since the last time; none where the remote end keeps no log."""
+        try:
+            with self._translated():
+                answer = self._driver.execute(Command.GET_LOG, {"type": "performance"})
+        except (_BadMomentError, WebDriverException):
+            return []
+        return list(answer["value"])
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn WebDriver's errors into what they mean."""
+        try:
+            yield
+        except (HTTPError, OSError) as error:
+            raise BrowserCrashed(self.page) from error
+        except (ElementNotInteractableException, ElementClickInterceptedException) as error:
+            raise _BadMomentError from error
+        except WebDriverException as error:
+            if fault.is_lost(error):
+                raise BrowserCrashed(self.page) from error
+            if fault.is_malformed(error):
+                raise RecipeMalformed(fault.first_line(error)) from error
+            if fault.is_passing(error):
+                raise _BadMomentError from error
+            raise

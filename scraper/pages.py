@@ -1,0 +1,150 @@
+"""Read one page of a list, with all the tries that it has."""
+
+import json
+import time
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from scraper.arrival import ITEMS, Arrival, Verdict
+from scraper.browser.look import Look, Watch
+from scraper.browser.tab import Tab
+from scraper.errors import PageChanged, PageTimeout
+from scraper.recipes.models import Job, Limits
+from scraper.site import Site
+from scraper.tries import OnRetry, Tries, is_gone
+
+Item = dict[str, Any]
+
+_MARKER = "marker"
+_UNAUTHORIZED = 401
+
+
+class NoItems(Enum):
+    """Why a page has no items and yet is all right."""
+
+    #: The list has ended before this page.
+    END = auto()
+    #: The site wants a login first.
+    LOGGED_OUT = auto()
+
+
+#: What a page gives; a look at one that failed.
+Found = list[Item] | NoItems | Look
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page to read."""
+
+    #: As it stands in the page's address.
+    number: int
+    #: Its place among the pages asked for, from 1. An empty first one means that something is
+    #: wrong, an empty later one that the list ends.
+    ordinal: int
+    url: str
+    #: How many items a full page has, if that is known.
+    size: int | None
+
+
+class Reader:
+    """Reads the pages of a job in a tab."""
+
+    def __init__(self, tab: Tab, site: Site, job: Job, limits: Limits) -> None:
+        self._tab = tab
+        self._site = site
+        self._job = job
+        self._limits = limits
+        self._fields = {
+            name: field.model_dump(mode="json", exclude_none=True)
+            for name, field in job.fields.items()
+        }
+
+    def read(self, page: Page, on_retry: OnRetry) -> list[Item] | NoItems:
+        """Open a page and read its items, within the recipe's time for a page.
+
+        Raises:
+            SiteUnavailable: it failed, as often as it was tried.
+            PageTimeout: it was not there in time.
+            PageChanged: there is no item where there must be one.
+            BrowserCrashed, Stopped: as the tab's methods.
+        """
+        deadline = time.monotonic() + self._limits.page_timeout_s
+        tries = Tries(self._tab, page.url, self._limits, deadline)
+        while True:
+            seen = self._load(page, deadline)
+            if not isinstance(seen, Look):
+                return seen
+            if is_gone(seen):
+                raise self._changed(page, self._job.marker or self._job.items, "not_the_list")
+            tries.take_failure(seen, on_retry)
+
+    def _load(self, page: Page, deadline: float) -> Found:
+        """Try once; a failure is returned as it was seen."""
+        left = self._tab.open(page.url)
+        arrival = Arrival(self._limits, page.size)
+
+        def verdict(look: Look) -> Found | None:
+            return None if look.origin == left else self._take(look, page, arrival)
+
+        watch = Watch(counts={ITEMS: self._job.items})
+        found = self._tab.wait(watch, deadline, verdict)
+        if found is None:
+            raise PageTimeout(page.url, self._limits.page_timeout_s)
+        return found
+
+    def _take(self, look: Look, page: Page, arrival: Arrival) -> Found | None:
+        """Return what the page has to give; None while it is still coming."""
+        if self._is_logged_out(look):
+            return NoItems.LOGGED_OUT
+        match arrival.judge(look):
+            case Verdict.READY:
+                return self._extract()
+            case Verdict.EMPTY:
+                return self._accept_empty(page)
+            case Verdict.FAILED:
+                return look
+            case None:
+                return None
+
+    def _is_logged_out(self, look: Look) -> bool:
+        if look.status == _UNAUTHORIZED and self._site.login_url:
+            return True
+        return not look.failure and self._site.is_login_page(look.url)
+
+    def _extract(self) -> list[Item] | None:
+        text = self._tab.extract(self._job.items, self._fields)
+        items: list[Item] | None = None if text is None else json.loads(text)
+        return items or None  # gone again between the look and this: look on
+
+    def _accept_empty(self, page: Page) -> NoItems | None:
+        """Say that the list ends here, if this is a page of it.
+
+        Raises:
+            PageChanged: there must be an item, or this is not the list's page.
+        """
+        marker = self._job.marker
+        if page.ordinal == 1 or marker is None:
+            raise self._changed(page, self._job.items, "no_item")
+        fields = {f"field {name}": css for name, css in self._telling_fields().items()}
+        look = self._tab.look(Watch(counts={_MARKER: marker, **fields}))
+        if look is None:
+            return None
+        if look.counts[_MARKER] == 0:
+            raise self._changed(page, marker, "not_the_list")
+        if any(look.counts[name] for name in fields):
+            raise self._changed(page, self._job.items, "no_item")
+        return NoItems.END
+
+    def _telling_fields(self) -> dict[str, str]:
+        """Return the selectors that tell of items although none was found.
+
+        No item is without its required fields, and other fields' selectors may well match
+        something beside the items.
+        """
+        names = {*self._job.require, *filter(None, [self._job.unique_by])} or self._job.fields
+        fields = {name: self._job.fields[name].css for name in names}
+        return {name: css for name, css in fields.items() if css is not None}
+
+    def _changed(self, page: Page, selector: str, reason: str) -> PageChanged:
+        return PageChanged(page.url, selector, reason)

@@ -1,0 +1,89 @@
+"""How far a run is, told to whoever watches it."""
+
+from typing import Any, Protocol
+
+from scraper.recipes.models import Label
+
+#: Stands for the login page where a page is told.
+LOGIN_PAGE = 0
+
+# Where the pages begin: the browser and the login come first. 100 is the end's, not ours.
+_PAGES_FROM = 10
+_PAGES_TO = 99
+
+
+class Watcher(Protocol):
+    """Whoever watches a run."""
+
+    def progress(self, percent: int, key: str, **args: object) -> None:
+        """Hear how far the run is.
+
+        Args:
+            percent: 0 to 99; never less than before.
+            key: `starting_browser` {}, `logging_in` {}, `opening_page` {page, pages},
+                `extracting` {label: {pt, en}, done, total} (items), `retrying` {page, attempt,
+                tries, seconds}, `logging_in_again` {page}.
+            args: the key's values. A page is the ordinal among the pages asked for, from 1; in
+                `retrying` it is 0 for the login page.
+        """
+
+    def page(self, number: int, items: list[dict[str, Any]]) -> None:
+        """Take the new items of a page, once for each page that was read.
+
+        Args:
+            number: the page's own number, as it stands in its address.
+            items: in page order; empty if all were seen before.
+        """
+
+
+class Progress:
+    """Turns the steps of a run into percent."""
+
+    def __init__(self, watcher: Watcher, label: Label, *, pages: int, items: int) -> None:
+        """Start with the pages asked for, and the items that are there already."""
+        self._watcher = watcher
+        self._label = {"pt": label.pt, "en": label.en}
+        self._pages = pages
+        self._items = items
+        self._percent = 0
+
+    def starting_browser(self) -> None:
+        """Say that Chrome is being started."""
+        self._tell(1, "starting_browser")
+
+    def logging_in(self) -> None:
+        """Say that the login begins."""
+        self._tell(5, "logging_in")
+
+    def logging_in_again(self, page: int) -> None:
+        """Say that the session has ended at a page."""
+        self._tell(0, "logging_in_again", page=page)
+
+    def opening_page(self, page: int) -> None:
+        """Say that a page is being opened."""
+        self._tell(self._percent_after(page - 1), "opening_page", page=page, pages=self._pages)
+
+    def extracting(self, page: int, new: int, size: int | None) -> None:
+        """Say how many items there are after a page, and how many there may be in the end.
+
+        Args:
+            page: its ordinal.
+            new: how many items it has added.
+            size: how many items a full page has, if that is known.
+        """
+        self._items += new
+        total = self._items + (size or 0) * (self._pages - page)
+        counts = {"done": self._items, "total": total}
+        self._tell(self._percent_after(page), "extracting", label=self._label, **counts)
+
+    def retrying(self, page: int, attempt: int, tries: int, seconds: float) -> None:
+        """Say that a page is tried again, after a pause."""
+        told = {"page": page, "attempt": attempt, "tries": tries, "seconds": round(seconds, 1)}
+        self._tell(0, "retrying", **told)
+
+    def _percent_after(self, page: int) -> int:
+        return _PAGES_FROM + (_PAGES_TO - _PAGES_FROM) * page // self._pages
+
+    def _tell(self, percent: int, key: str, **args: object) -> None:
+        self._percent = max(self._percent, percent)
+        self._watcher.progress(self._percent, key, **args)

@@ -1,0 +1,62 @@
+"""The tries that a page has for what may pass, and the pauses between them."""
+
+import random
+import time
+from collections.abc import Callable
+
+from scraper.browser.look import Look
+from scraper.browser.tab import Tab
+from scraper.errors import SiteUnavailable
+from scraper.recipes.models import Limits
+
+#: Hears of another try: which it is, how many there may be, and the pause before it in seconds.
+OnRetry = Callable[[int, int, float], None]
+
+# Answers that say: there is no such page.
+_GONE = frozenset({404, 410})
+# Workers that were turned away together come back one by one.
+_JITTER = 0.1
+
+
+class Tries:
+    """Counts the tries of one page; all of them must fit before its deadline."""
+
+    def __init__(self, tab: Tab, url: str, limits: Limits, deadline: float) -> None:
+        self._tab = tab
+        self._url = url
+        self._limits = limits
+        self._deadline = deadline
+        self._made = 0
+
+    def take_failure(self, look: Look, on_retry: OnRetry) -> None:
+        """Pause before the next try of a page that has failed.
+
+        The pause is what the site's Retry-After says, else it doubles from try to try.
+
+        Raises:
+            SiteUnavailable: the failure will not pass, or no try is left, or no time for it.
+            Stopped: the caller set the stop event during the pause.
+        """
+        self._made += 1
+        if not look.may_pass or self._made >= self._limits.tries:
+            raise self._unavailable(look)
+        pause = self._pause(look)
+        if time.monotonic() + pause >= self._deadline:
+            raise self._unavailable(look)
+        on_retry(self._made + 1, self._limits.tries, pause)
+        self._tab.pause(pause)
+
+    def _pause(self, look: Look) -> float:
+        asked = self._tab.retry_after(look.status) if look.status else None
+        if asked is not None:
+            return asked
+        jitter = 1 + random.uniform(0, _JITTER)  # noqa: S311 - no secret
+        return self._limits.first_pause_s * 2.0 ** (self._made - 1) * jitter
+
+    def _unavailable(self, look: Look) -> SiteUnavailable:
+        return SiteUnavailable(self._url, look.failure, self._made)
+
+
+def is_gone(look: Look) -> bool:
+    """Whether the site says that it has no such page, so that the recipe's address is wrong."""
+    return look.status in _GONE

@@ -1,0 +1,59 @@
+"""A stay at a site: logged in, and once more where the session ends."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from scraper.browser.tab import Tab
+from scraper.credentials import Credentials
+from scraper.errors import LoginFailed
+from scraper.login import log_in
+from scraper.login_form import LoginForm
+from scraper.pages import Item, NoItems, Page, Reader
+from scraper.progress import LOGIN_PAGE, Progress
+from scraper.recipes.models import Recipe
+from scraper.site import Site
+from scraper.tries import OnRetry
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who is at which site, in which tab."""
+
+    tab: Tab
+    site: Site
+    recipe: Recipe
+    #: Needed if the recipe has a login.
+    credentials: Credentials | None
+    progress: Progress
+
+    def log_in(self) -> None:
+        """Log in, if the site needs it.
+
+        Raises:
+            ScrapeError, Stopped: as the login does.
+        """
+        if self.recipe.login is None or self.credentials is None:
+            return
+        form = LoginForm(self.tab, self.site, self.recipe.login, self.recipe.limits)
+        log_in(form, self.credentials, partial(self.progress.retrying, LOGIN_PAGE))
+
+    def read(self, reader: Reader, page: Page) -> list[Item] | None:
+        """Read a page, after a new login if the site wants one; None if the list has ended.
+
+        Raises:
+            LoginFailed: the site wants a login again right after one.
+            ScrapeError, Stopped: as reader and login do.
+        """
+        self.progress.opening_page(page.ordinal)
+        found = reader.read(page, self._on_retry(page))
+        if found is NoItems.LOGGED_OUT:
+            self.progress.logging_in_again(page.ordinal)
+            self.log_in()
+            found = reader.read(page, self._on_retry(page))
+        if found is NoItems.LOGGED_OUT:
+            reason = "the session does not hold"
+            raise LoginFailed(reason)
+        return None if found is NoItems.END else found
+
+    def _on_retry(self, page: Page) -> OnRetry:
+        return partial(self.progress.retrying, page.ordinal)

@@ -1,0 +1,73 @@
+"""A stand-in site, a small site of a test's own pages, and one browser for tests of single pages."""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.tab import Tab
+from tests.demo_site import DemoSite, run_demo_site
+
+
+@pytest.fixture(scope="session")
+def demo_process() -> Iterator[DemoSite]:
+    """Run the stand-in site."""
+    with run_demo_site() as site:
+        yield site
+
+
+@pytest.fixture
+def demo(demo_process: DemoSite) -> DemoSite:
+    """Give the stand-in site a good day."""
+    demo_process.have()
+    demo_process.forget_requests()
+    return demo_process
+
+
+@pytest.fixture(scope="session")
+def tab() -> Iterator[Tab]:
+    """Open one browser for all tests that leave it usable."""
+    with open_tab(BrowserSettings()) as tab:
+        yield tab
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve pages by path, each an HTML text, or (status, headers, HTML); give the address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(**pages: str | tuple[int, dict[str, str], str]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                page = pages.get(self.path.partition("?")[0].strip("/") or "index", (404, {}, ""))
+                status, headers, html = (200, {}, page) if isinstance(page, str) else page
+                body = html.encode()
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
+            def log_message(self, *args: object) -> None:
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,185 @@
+"""Browsers that start, do not start, crash, and go away again."""
+
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from os import kill
+from pathlib import Path
+
+import pytest
+
+from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.look import Look, Watch
+from scraper.browser.tab import Tab
+from scraper.errors import BrowserCrashed, BrowserUnavailable
+from tests.browser.recording import run
+from tests.browser_processes import browsers_of, wait_for_no_browser
+from tests.demo_site import DemoSite
+
+Serve = Callable[..., str]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let browsers have their files, and so their mark, below the test's own folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def remote_end(scratch: Path) -> Iterator[str]:
+    """Run a chromedriver of the system's as the remote end."""
+    output = scratch / "chromedriver.out"
+    with output.open("wb") as sink:
+        process = subprocess.Popen(["chromedriver", "--port=0"], stdout=sink, stderr=sink)
+    tick = threading.Event()
+    while not (found := re.search(rb"on port (\d+)\.", output.read_bytes())):
+        assert process.poll() is None
+        tick.wait(0.01)
+    yield f"http://127.0.0.1:{found.group(1).decode()}"
+    process.kill()
+    process.wait()
+
+
+def load(tab: Tab, url: str) -> Look:
+    left = tab.open(url)
+    look = tab.wait(
+        Watch(),
+        time.monotonic() + 20,
+        lambda look: look if look.origin != left and look.is_loaded else None,
+    )
+    assert look is not None
+    return look
+
+
+class TestOpenTab:
+    def test_leaves_no_process_and_no_file(self, scratch: Path, serve: Serve) -> None:
+        with open_tab(BrowserSettings()) as tab:
+            load(tab, serve(index="hello"))
+            assert browsers_of(scratch) != []
+
+        assert browsers_of(scratch) == []
+        assert list(scratch.iterdir()) == []
+
+    def test_leaves_nothing_after_an_error(self, scratch: Path) -> None:
+        with pytest.raises(ZeroDivisionError), open_tab(BrowserSettings()):
+            assert 1 / 0
+
+        assert browsers_of(scratch) == []
+        assert list(scratch.iterdir()) == []
+
+    def test_does_not_load_images(self, serve: Serve) -> None:
+        base = serve(index="<img src=/img onerror='document.title=1' onload='document.title=1'>")
+
+        with open_tab(BrowserSettings()) as tab:
+            load(tab, base)
+            look = tab.look(Watch(counts={"tried": "title"}))
+
+        assert look is not None
+        assert look.counts == {"tried": 0}
+
+    def test_hands_on_more_arguments(self, serve: Serve) -> None:
+        page = "<script>document.body.append(document.createElement(navigator.userAgent))</script>"
+
+        with open_tab(BrowserSettings(extra_arguments=("--user-agent=xyz",))) as tab:
+            load(tab, serve(index=f"<body>{page}"))
+            look = tab.look(Watch(counts={"xyz": "xyz"}))
+
+        assert look is not None
+        assert look.counts == {"xyz": 1}
+
+
+class TestUnavailable:
+    @pytest.mark.parametrize(
+        ("settings", "words"),
+        [
+            (BrowserSettings(chrome_binary="/nowhere/chrome"), "/nowhere/chrome (CHROME_BINARY)"),
+            (BrowserSettings(chromedriver="/nowhere/driver"), "/nowhere/driver (CHROMEDRIVER)"),
+            (BrowserSettings(chrome_binary="/bin/false"), "Chrome"),
+            (BrowserSettings(chromedriver="/bin/false"), "chromedriver"),
+            (
+                BrowserSettings(remote_url="http://127.0.0.1:2"),
+                "http://127.0.0.1:2 does not answer",
+            ),
+        ],
+    )
+    def test_says_why_and_how_to_install(
+        self, scratch: Path, settings: BrowserSettings, words: str
+    ) -> None:
+        with pytest.raises(BrowserUnavailable) as failure, open_tab(settings):
+            pass
+
+        assert words in str(failure.value.details["reason"])
+        assert "\n" not in str(failure.value)
+        assert "apt-get install chromium chromium-driver" in str(failure.value)
+        assert list(scratch.iterdir()) == []
+
+    def test_is_what_a_machine_without_chrome_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "/nowhere")
+
+        with (
+            pytest.raises(BrowserUnavailable, match="no Chrome or Chromium on PATH"),
+            open_tab(BrowserSettings()),
+        ):
+            pass
+
+
+class TestCrash:
+    def test_of_the_page_is_known(self, serve: Serve) -> None:
+        with open_tab(BrowserSettings()) as tab:
+            load(tab, serve(index="hello"))
+
+            with pytest.raises(BrowserCrashed) as failure:
+                load(tab, "chrome://crash")
+
+        assert failure.value.details["page"] == "chrome://crash"
+
+    def test_of_the_browser_is_known_and_leaves_nothing(self, scratch: Path, serve: Serve) -> None:
+        base = serve(index="hello")
+        with pytest.raises(BrowserCrashed), open_tab(BrowserSettings()) as tab:
+            load(tab, base)
+            for pid in browsers_of(scratch):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == "chromium":
+                    kill(pid, signal.SIGKILL)
+            load(tab, base)
+
+        assert browsers_of(scratch) == []
+        assert list(scratch.iterdir()) == []
+
+    def test_of_the_driver_is_known_and_leaves_nothing(self, scratch: Path, serve: Serve) -> None:
+        base = serve(index="hello")
+        with pytest.raises(BrowserCrashed), open_tab(BrowserSettings()) as tab:
+            load(tab, base)
+            for pid in browsers_of(scratch):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == "chromedriver":
+                    kill(pid, signal.SIGKILL)
+            load(tab, base)
+
+        assert browsers_of(scratch) == []
+
+    def test_leaves_nothing_even_if_all_of_it_hangs(self, scratch: Path) -> None:
+        with open_tab(BrowserSettings()):
+            for pid in browsers_of(scratch):
+                kill(pid, signal.SIGSTOP)
+
+        assert browsers_of(scratch) == []
+
+
+class TestRemoteEnd:
+    def test_does_the_same_job(self, remote_end: str, demo: DemoSite, scratch: Path) -> None:
+        demo.have(status_503=1, retry_after=0)
+        browser = BrowserSettings(
+            chrome_binary="/nowhere",  # not asked
+            remote_url=remote_end,
+            extra_arguments=("--no-sandbox",),
+        )
+
+        done = run(demo.url, browser=browser, pages=2)
+
+        assert len(done.items) == 20
+        assert done.told_of("retrying")[0]["seconds"] == 0  # Retry-After came through
+        wait_for_no_browser(scratch)

@@ -1,0 +1,183 @@
+"""What `js/extract.js` reads of a page, in a real browser."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scraper.browser.look import Watch
+from scraper.browser.tab import Tab
+from scraper.errors import RecipeMalformed
+from scraper.recipes.models import Field
+
+Read = Callable[..., Any]
+
+
+@pytest.fixture
+def read(tab: Tab, serve: Callable[..., str]) -> Read:
+    """Read one field, or several, of the items `li` of a page."""
+
+    def read(html: str, field: Any = None, **fields: Any) -> Any:
+        left = tab.open(serve(index=f"<!doctype html><meta charset=utf-8>{html}"))
+        tab.wait(
+            Watch(),
+            time.monotonic() + 10,
+            lambda look: look if look.origin != left and look.is_loaded else None,
+        )
+        wanted = fields or {"field": field}
+        spec = {
+            name: Field.model_validate(one).model_dump(mode="json", exclude_none=True)
+            for name, one in wanted.items()
+        }
+        text = tab.extract("li", spec)
+        assert text is not None
+        items = json.loads(text)
+        return items if fields else [item["field"] for item in items]
+
+    return read
+
+
+class TestExtract:
+    def test_gives_the_items_in_document_order(self, read: Read) -> None:
+        html = "<ul><li><b>1</b><li><b>2</b></ul><p><b>no</b></p><ol><li><b>3</b></ol>"
+
+        assert read(html, "b") == ["1", "2", "3"]
+
+    def test_gives_an_empty_list_without_items(self, read: Read) -> None:
+        assert read("<p>none", "b") == []
+
+    def test_keeps_the_order_of_the_fields(self, read: Read) -> None:
+        [item] = read("<li><b>1</b>", z="b", a="i", m="b")
+
+        assert list(item.items()) == [("z", "1"), ("a", None), ("m", "1")]
+
+    @pytest.mark.parametrize(
+        ("html", "expected"),
+        [
+            ("<b>  a \n\t b  </b>", "a b"),
+            ("<b>&nbsp;a&nbsp;&nbsp;b&#xfeff;</b>", "a b"),
+            ("<b>a<i>b</i> <i>c</i></b>", "ab c"),
+            ("<b style='display: none'>hidden</b>", "hidden"),
+            ("<b>Tom &amp; &lt;Jerry&gt; &quot;x&quot;</b>", 'Tom & <Jerry> "x"'),
+            ("<b>日本語 العربية 👩‍👩‍👧 e\u0301</b>", "日本語 العربية 👩‍👩‍👧 e\u0301"),
+            ("<b> &nbsp; \n</b>", None),
+            ("<b></b>", None),
+            ("", None),
+        ],
+    )
+    def test_reads_a_text(self, read: Read, html: str, expected: str | None) -> None:
+        assert read(f"<li>{html}", "b") == [expected]
+
+    def test_makes_half_a_surrogate_pair_encodable(self, read: Read) -> None:
+        html = "<li><b></b><script>document.querySelector('b').textContent='a\\ud83d'</script>"
+
+        assert read(html, "b") == ["a\ufffd"]
+
+    @pytest.mark.parametrize(
+        ("html", "expected"),
+        [
+            ("<a href='/channel/1'>x</a>", "/channel/1"),
+            ("<a href=' https://a.example/?q=1&amp;r=2 '>x</a>", "https://a.example/?q=1&r=2"),
+            ("<a href='a  b'>x</a>", "a  b"),
+            ("<a href=''>x</a>", None),
+            ("<a>x</a>", None),
+            ("", None),
+        ],
+    )
+    def test_reads_an_attribute_as_it_is_written(
+        self, read: Read, html: str, expected: str | None
+    ) -> None:
+        assert read(f"<li>{html}", {"css": "a", "attr": "href"}) == [expected]
+
+    @pytest.mark.parametrize(
+        ("regex", "expected"),
+        [
+            (r"(\d+)k", "12"),
+            (r"•\s*(.*?)\s*inscritos", "12k"),
+            (r"(nothing)", None),
+            (r"@latim( )•", None),
+            (r"(\p{L}+) inscritos|(.)", None),
+            (r"^(.)", "@"),
+        ],
+    )
+    def test_keeps_the_first_group_of_a_match(
+        self, read: Read, regex: str, expected: str | None
+    ) -> None:
+        html = "<li><b>@latim • 12k inscritos</b>"
+
+        assert read(html, {"css": "b", "match": regex}) == [expected]
+
+    def test_matches_in_an_attribute(self, read: Read) -> None:
+        html = "<li><a href='/c/42'></a>"
+
+        assert read(html, {"css": "a", "attr": "href", "match": r"/c/(\d+)"}) == ["42"]
+
+    def test_matches_characters_beyond_the_first_plane_as_one(self, read: Read) -> None:
+        assert read("<li><b>😀x</b>", {"css": "b", "match": "^(.)x"}) == ["😀"]
+
+    @pytest.mark.parametrize(
+        ("html", "expected"),
+        [
+            ("<b>a, b ,c</b>", ["a", "b", "c"]),
+            ("<b>,a,,  ,b,</b>", ["a", "b"]),
+            ("<b></b>", []),
+            ("", []),
+        ],
+    )
+    def test_splits_a_text(self, read: Read, html: str, expected: list[str]) -> None:
+        assert read(f"<li>{html}", {"css": "b", "split": ","}) == [expected]
+
+    def test_splits_what_a_match_has_kept(self, read: Read) -> None:
+        field = {"css": "b", "match": r"\[(.*)\]", "split": "|"}
+
+        assert read("<li><b>x [a|b] y</b><li><b>x</b>", field) == [["a", "b"], []]
+
+    @pytest.mark.parametrize(("nth", "expected"), [(0, "1"), (1, "2"), (2, None)])
+    def test_takes_the_nth_match(self, read: Read, nth: int, expected: str | None) -> None:
+        assert read("<li><b>1</b><p><b>2</b></p>", {"css": "b", "nth": nth}) == [expected]
+
+    @pytest.mark.parametrize(("nth", "expected"), [(0, None), (1, "y"), (2, None)])
+    def test_looks_below_the_nth_match(self, read: Read, nth: int, expected: str | None) -> None:
+        html = "<li><p>x</p><p><i>y</i></p><i>z</i>"
+
+        assert read(html, {"css": "p", "nth": nth, "then": "i"}) == [expected]
+
+    def test_says_whether_an_element_exists(self, read: Read) -> None:
+        html = "<li><i class=v></i><li><i></i><li>"
+
+        assert read(html, {"exists": "i.v"}) == [True, False, False]
+
+    def test_reads_objects_in_an_item(self, read: Read) -> None:
+        html = "<li><p><b>1</b><a href=/x>, y</a></p><p></p><li>"
+        field = {"css": "p", "fields": {"n": "b", "to": {"css": "a", "attr": "href"}}}
+
+        assert read(html, field) == [[{"n": "1", "to": "/x"}, {"n": None, "to": None}], []]
+
+    def test_takes_so_many_objects_as_the_limit_says(self, read: Read) -> None:
+        html = "<li><p><b>1</b></p><p><b>2</b></p><p><b>3</b></p>"
+
+        assert read(html, {"css": "p", "limit": 2, "fields": {"n": "b"}}) == [
+            [{"n": "1"}, {"n": "2"}]
+        ]
+
+    def test_reads_objects_in_objects(self, read: Read) -> None:
+        html = "<li><p><span><b>1</b></span><span><b>2</b></span></p>"
+        inner = {"css": "span", "fields": {"n": "b"}}
+
+        assert read(html, {"css": "p", "fields": {"in": inner}}) == [
+            [{"in": [{"n": "1"}, {"n": "2"}]}]
+        ]
+
+    def test_changes_nothing_on_the_page(self, read: Read, tab: Tab) -> None:
+        first = read("<li><b> a  b </b>", "b")
+
+        assert json.loads(tab.extract("li", {"field": {"css": "b"}}) or "") == [
+            {"field": text} for text in first
+        ]
+
+    @pytest.mark.parametrize("field", ["b..x", {"css": "b", "match": r"(\-)"}])
+    def test_refuses_what_the_browser_does_not_take(self, read: Read, field: Any) -> None:
+        with pytest.raises(RecipeMalformed, match="refuses: .*(valid selector|regular expression)"):
+            read("<li><b>x</b>", field)

@@ -1,0 +1,145 @@
+"""`garimpo dev` as a developer starts it: the real services, on ports of the test's own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from garimpo.stack.ports import find_free_port
+from tests.leftovers import find_processes_in
+
+_SETTINGS = ("REDIS_URL", "TUBEHUNT_BASE_URL", "TUBEHUNT_USERNAME", "TUBEHUNT_PASSWORD")
+
+
+def _command(**ports: int) -> list[str]:
+    flags = [f"--{name}-port={port}" for name, port in ports.items()]
+    return [sys.executable, "-m", "garimpo", "dev", *flags]
+
+
+def _environment(**more: str) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+    return ours | more
+
+
+@contextmanager
+def _run_dev(folder: Path, **environment: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Run it until the block ends; give the process and what it has said when it was ready."""
+    ports = {name: find_free_port() for name in ("api", "flower", "site")}
+    dev = subprocess.Popen(
+        _command(**ports),
+        cwd=folder,
+        env=_environment(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    guard = threading.Timer(120, dev.kill)  # so that a silent start ends as a failure
+    guard.start()
+    try:
+        assert dev.stdout is not None
+        assert dev.stderr is not None
+        said = ""
+        while "Ready" not in said:
+            line = dev.stdout.readline()
+            assert line, f"it ended before it was ready: {said}{dev.stderr.read()}"
+            said += line
+        yield dev, said
+    finally:
+        guard.cancel()
+        dev.terminate()
+        dev.communicate(timeout=60)
+
+
+def _address(said: str, name: str) -> str:
+    found = re.search(rf"^{name}\s+(\S+)", said, re.MULTILINE)
+    assert found, said
+    return found[1]
+
+
+class TestRunDev:
+    def test_serves_at_each_address_that_it_prints_until_ctrl_c(self, tmp_path: Path) -> None:
+        with _run_dev(tmp_path) as (dev, said):
+            health = httpx.get(_address(said, "API") + "/api/health", trust_env=False).json()
+            assert health["services"]["redis"] == "ok"
+            flower = httpx.get(_address(said, "Flower") + "/healthcheck", trust_env=False)
+            assert flower.status_code == 200
+            site = httpx.get(_address(said, "Site") + "/login", trust_env=False)
+            assert site.status_code == 200
+            assert "garimpo@example.com / garimpo-demo" in said
+            assert len(find_processes_in(tmp_path)) >= 5
+
+            dev.send_signal(signal.SIGINT)
+            _, err = dev.communicate(timeout=60)
+            assert (dev.returncode, err) == (0, "")
+        assert find_processes_in(tmp_path) == []
+
+    def test_names_a_service_that_dies_and_stops(self, tmp_path: Path) -> None:
+        with _run_dev(tmp_path) as (dev, said):
+            port = _address(said, "Redis").partition("127.0.0.1:")[2].partition("/")[0]
+            (redis,) = [
+                process
+                for process in find_processes_in(tmp_path)
+                if "redis-server" in process and f":{port}" in process
+            ]
+            os.kill(int(redis.split()[0]), signal.SIGKILL)
+            _, err = dev.communicate(timeout=60)
+            assert dev.returncode == 1
+            assert err.startswith("redis was killed by signal 9. The last lines of its log:")
+        assert find_processes_in(tmp_path) == []
+
+    def test_starts_no_stand_in_when_a_site_is_set(self, tmp_path: Path) -> None:
+        # Port 9 (discard): nothing is asked there, as no job is started.
+        (tmp_path / ".env").write_text("TUBEHUNT_BASE_URL=http://127.0.0.1:9\n")
+        with _run_dev(tmp_path) as (_, said):
+            assert _address(said, "Site") == "http://127.0.0.1:9"
+            assert "garimpo-demo" not in said
+            assert [p for p in find_processes_in(tmp_path) if "-m demo" in p] == []
+
+    def test_says_that_it_is_the_real_site(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text(
+            "TUBEHUNT_USERNAME=me@example.com\nTUBEHUNT_PASSWORD=hush-hush\n"
+        )
+        with _run_dev(tmp_path) as (_, said):
+            assert re.search(r"^Site\s+the real one", said, re.MULTILINE)
+            assert "hush-hush" not in said
+            assert [p for p in find_processes_in(tmp_path) if "-m demo" in p] == []
+
+    @pytest.mark.parametrize("name", ["api", "flower", "site"])
+    def test_says_which_port_is_taken(self, tmp_path: Path, name: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            ports = {name: find_free_port() for name in ("api", "flower", "site")}
+            ports[name] = taken.getsockname()[1]
+            done = subprocess.run(
+                _command(**ports),
+                cwd=tmp_path,
+                env=_environment(),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert done.returncode == 1
+        assert re.match(rf"Port {ports[name]}, wanted by .*, is in use", done.stderr)
+
+    def test_says_that_no_redis_is_where_it_was_told(self, tmp_path: Path) -> None:
+        done = subprocess.run(
+            _command(api=find_free_port(), flower=find_free_port(), site=find_free_port()),
+            cwd=tmp_path,
+            env=_environment(REDIS_URL=f"redis://:hush@127.0.0.1:{find_free_port()}/0"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "REDIS_URL" in done.stderr
+        assert "hush" not in done.stderr

@@ -1,0 +1,275 @@
+"""The main job end to end: API, Redis, a worker, real Chrome and the stand-in site."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.models import result_model
+from demo.channels import COUNT
+from garimpo.stack.process import Process
+from jobs import keys, message
+from jobs.job import Job
+from scraper.recipes.loader import load_recipes
+from tests.browser_processes import browsers_of, wait_for_no_browser
+from tests.integration.services import Services, follow, run_job
+
+GOLDEN = json.loads(
+    (Path(__file__).parent.parent / "golden" / "tubehunt-50.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.fixture(scope="module")
+def worker(services: Services) -> Process:
+    """Run one worker for this module's tests."""
+    temporary = services.stack.folder / "tmp"
+    temporary.mkdir()
+    return services.stack.worker(extra={"TMPDIR": str(temporary)})
+
+
+@pytest.fixture(autouse=True)
+def good_day(services: Services, worker: Process) -> Iterator[None]:
+    """Begin with a site that behaves; end without any browser on the machine."""
+    services.demo.have()
+    services.demo.forget_requests()
+    yield
+    wait_for_no_browser(services.stack.folder)
+    worker.check()
+
+
+class TestCompleted:
+    def test_gives_every_field_of_fifty_channels(self, services: Services) -> None:
+        run = run_job(services)
+
+        result = run.end["result"]
+        assert result["channels"] == GOLDEN
+        assert result["total_channels"] == 50
+        plain = {"success": True, "error": None, "pages_requested": 1, "pages_read": 1}
+        assert result.items() >= plain.items()
+        assert result["warnings"] == []
+        assert (run.end["status"], run.end["progress"], run.end["attempt"]) == (
+            "completed",
+            100,
+            1,
+        )
+
+    def test_is_what_openapi_promises(self, services: Services) -> None:
+        model = result_model(load_recipes()["tubehunt"].jobs["scrape-channels"], "Promised")
+
+        model.model_validate(run_job(services).end)
+
+    def test_tells_what_goes_on(self, services: Services) -> None:
+        services.demo.have(slow_ms=300)
+
+        run = run_job(services, {"pages": 2})
+
+        said = [body["message"] for body in run.bodies if body["status"] == "processing"]
+        assert "Abrindo a página 2 de 2..." in said
+        assert "Extraindo dados de canais... 50/100 concluído" in said
+        assert all(body["started_at"] for body in run.bodies if body["status"] == "processing")
+
+    def test_reads_as_many_pages_as_asked(self, services: Services) -> None:
+        run = run_job(services, {"pages": 3, "per_page": 10, "first_page": 2})
+
+        names = [channel["channel_name"] for channel in run.end["result"]["channels"]]
+        assert names == [channel["channel_name"] for channel in GOLDEN[10:40]]
+        paths = [request["path"] for request in services.demo.requests("/long/")]
+        assert paths == [
+            f"/long/?page={page}&OrderBy=DateDESC&ChangePerPage=10" for page in (2, 3, 4)
+        ]
+
+    def test_stops_at_the_end_of_the_list(self, services: Services) -> None:
+        run = run_job(services, {"pages": 9})
+
+        result = run.end["result"]
+        assert result["total_channels"] == COUNT
+        assert (result["pages_requested"], result["pages_read"]) == (9, 3)
+
+    def test_takes_a_channel_once_that_moves_while_it_is_read(self, services: Services) -> None:
+        services.demo.have(shifting=True)
+
+        run = run_job(services, {"pages": 3})
+
+        links = [channel["channel_link"] for channel in run.end["result"]["channels"]]
+        assert len(links) == len(set(links))
+        assert links[:50] == [channel["channel_link"] for channel in GOLDEN]
+
+    @pytest.mark.parametrize(
+        "bad_day",
+        [{"late_cards_ms": 150}, {"slow_image_ms": 20_000}, {"login_late_button_ms": 800}],
+        ids=lambda bad_day: next(iter(bad_day)),
+    )
+    def test_waits_for_what_it_needs_and_for_nothing_else(
+        self, services: Services, bad_day: dict[str, int]
+    ) -> None:
+        services.demo.have(**bad_day)
+
+        assert run_job(services).end["result"]["channels"] == GOLDEN
+
+    @pytest.mark.parametrize("status", [503, 429, 500])
+    def test_outlives_a_bad_moment_of_the_site(self, services: Services, status: int) -> None:
+        services.demo.have(**{f"status_{status}": 2})
+
+        run = run_job(services)
+
+        assert run.end["result"]["channels"] == GOLDEN
+        assert [request["status"] for request in services.demo.requests("/long/")] == [
+            status,
+            status,
+            200,
+        ]
+
+    def test_logs_in_once_more_when_the_session_ends(self, services: Services) -> None:
+        services.demo.have(session_ends_after=1)
+
+        run = run_job(services, {"pages": 2})
+
+        assert run.end["result"]["total_channels"] == 100
+        logins = [one for one in services.demo.requests("/login") if one["method"] == "POST"]
+        assert len(logins) == 2
+
+    def test_runs_a_job_once_whose_message_came_twice(self, services: Services) -> None:
+        recipe = load_recipes(services.stack.folder / "recipes")["tubehunt"]
+        with services.client() as api, services.connect() as redis:
+            job_id = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
+            again = Job("tubehunt", "scrape-channels", recipe.digest, {}, id=job_id)
+            redis.lpush(keys.QUEUE, message.encode(again, keys.QUEUE))
+        first = follow(services, job_id)
+
+        # The doubled message has been looked at once a later job has ended.
+        run_job(services)
+
+        assert first.record().attempt == 1
+        first.check_agreement()
+        assert len(services.demo.requests("/long/")) == 2
+
+
+class TestFailed:
+    @pytest.mark.parametrize(
+        ("bad_day", "params", "code", "said"),
+        [
+            ({"status_503": -1}, {}, "site_unavailable", "HTTP 503"),
+            ({"status_429": -1}, {}, "site_unavailable", "HTTP 429"),
+            ({"reset": -1}, {}, "site_unavailable", "ERR_"),
+            ({"login_status_503": -1}, {}, "site_unavailable", "HTTP 503"),
+            ({"hang_page": 2}, {"pages": 2}, "page_timeout", "page=2"),
+            ({"renamed_card": 1}, {}, "page_changed", ".channel-card"),
+            ({"renamed_card": 2}, {"pages": 2}, "page_changed", ".channel-card"),
+            ({"empty_first_page": True}, {}, "page_changed", ".channel-card"),
+            ({"renamed_field": True}, {}, "page_changed", "a.fw-semibold.fs-4"),
+            ({"maintenance_page": 2}, {"pages": 2}, "page_changed", "ChangePerPage"),
+            ({"session_never_holds": True}, {}, "login_failed", ""),
+            ({"error_url_login": True, "wrong_password": True}, {}, "login_failed", ""),
+        ],
+        ids=lambda value: next(iter(value), "") if isinstance(value, dict) else str(value),
+    )
+    def test_says_what_the_site_did(
+        self,
+        services: Services,
+        bad_day: dict[str, Any],
+        params: dict[str, Any],
+        code: str,
+        said: str,
+    ) -> None:
+        services.demo.have(**bad_day)
+
+        run = run_job(services, params)
+
+        assert (run.end["status"], run.end["error_code"]) == ("failed", code)
+        assert said in run.end["error"]
+
+    def test_gives_the_sites_own_words_for_a_wrong_password_and_tries_once(
+        self, services: Services
+    ) -> None:
+        services.demo.have(wrong_password=True)
+
+        run = run_job(services)
+
+        assert run.end["error_code"] == "login_failed"
+        assert "senha" in run.end["error"].lower()
+        logins = [one for one in services.demo.requests("/login") if one["method"] == "POST"]
+        assert len(logins) == 1
+
+    def test_makes_five_tries_before_it_gives_a_site_up(self, services: Services) -> None:
+        services.demo.have(status_503=-1)
+
+        run = run_job(services)
+
+        assert len(services.demo.requests("/long/")) == 5
+        assert "5 tentativa" in run.end["error"]
+
+    def test_honours_retry_after_before_it_gives_up(self, services: Services) -> None:
+        # Longer than the page's deadline: there is no use in waiting for it.
+        services.demo.have(status_503=-1, retry_after=60)
+
+        run = run_job(services)
+
+        assert run.end["error_code"] == "site_unavailable"
+        assert len(services.demo.requests("/long/")) == 1
+
+    def test_tells_no_traceback_of_an_error_of_our_own(
+        self, services: Services, worker: Process
+    ) -> None:
+        # A record that no API of ours would write: its parameters are missing.
+        job = Job("tubehunt", "scrape-channels", "", {})
+        recipe = load_recipes(services.stack.folder / "recipes")["tubehunt"]
+        fields = {**job.as_fields(), "recipe": recipe.digest, "state": "pending"}
+        numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
+        with services.connect() as redis:
+            redis.hset(keys.record(job.id), mapping={**fields, **numbers})
+            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
+
+        run = follow(services, job.id)
+
+        run.check_agreement()
+        assert run.end["error_code"] == "internal_error"
+        assert "Traceback" not in json.dumps(run.end)
+        assert "KeyError" in worker.written()
+
+    def test_knows_no_recipe_but_the_one_that_was_checked(self, services: Services) -> None:
+        job = Job("tubehunt", "scrape-channels", "another digest", {"pages": 1})
+        fields = {**job.as_fields(), "state": "pending", "created_at": 1_700_000_000_000}
+        with services.connect() as redis:
+            redis.hset(
+                keys.record(job.id),
+                mapping={**fields, "progress": 0, "attempt": 0, "crashes": 0},
+            )
+            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
+
+        run = follow(services, job.id)
+
+        run.check_agreement()
+        assert run.end["error_code"] == "recipe_unknown"
+
+
+class TestOutage:
+    @pytest.mark.parametrize("how", ["killed", "hung"])
+    def test_does_not_touch_the_job_that_runs_meanwhile(self, services: Services, how: str) -> None:
+        services.demo.have(slow_ms=700)
+        with services.client() as api:
+            answer = api.post("/api/v1/tubehunt/scrape-channels/start", json={"pages": 3})
+        job_id = answer.json()["job_id"]
+        wait_for_no_browser(services.stack.folder, absent=False)
+        services.redis.kill() if how == "killed" else services.redis.signal(signal.SIGSTOP)
+        with services.client() as api:
+            assert api.get(f"/api/v1/tubehunt/scrape-channels/result/{job_id}").status_code == 503
+        services.redis.start() if how == "killed" else services.redis.signal(signal.SIGCONT)
+        services.redis.wait_ready()
+
+        run = follow(services, job_id)
+
+        run.check_course()
+        run.check_agreement()
+        assert run.end["result"]["total_channels"] == COUNT
+        assert run.end["attempt"] == 1
+        assert browsers_of(services.stack.folder) == []
+
+    def test_leaves_a_worker_that_takes_the_next_job(self, services: Services) -> None:
+        services.redis.kill()
+        services.redis.start()
+        services.redis.wait_ready()
+
+        assert run_job(services).end["status"] == "completed"

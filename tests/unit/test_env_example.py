@@ -1,0 +1,41 @@
+"""`.env.example` has every setting, with the default that the code has."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from api.settings import ApiSettings
+from garimpo.settings import Settings
+from scraper.settings import ChromeSettings, RecipeSettings
+
+_EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
+_WRITTEN = dict(re.findall(r"^#([A-Z_]+)=(.*)$", _EXAMPLE, re.MULTILINE))
+#: Of the system, not of the product.
+_LOCALE = {"LC_ALL", "LC_MESSAGES", "LANG"}
+
+
+def _list_settings(*classes: type[BaseSettings]) -> dict[str, object]:
+    return {
+        name.upper(): field.default
+        for settings in classes
+        for name, field in settings.model_fields.items()
+    }
+
+
+_KNOWN = _list_settings(Settings, ApiSettings, ChromeSettings, RecipeSettings)
+
+
+class TestEnvExample:
+    def test_has_every_setting_and_no_other(self) -> None:
+        assert _WRITTEN.keys() == _KNOWN.keys() - _LOCALE
+
+    @pytest.mark.parametrize("name", sorted(name for name, value in _WRITTEN.items() if value))
+    def test_has_the_default_of(self, name: str) -> None:
+        # The site's address has its default in the recipe, Redis' in the jobs' settings.
+        elsewhere = {
+            "TUBEHUNT_BASE_URL": "https://app.tubehunt.io",
+            "REDIS_URL": ApiSettings.model_fields["redis_url"].default,
+        }
+        assert _WRITTEN[name] == str(elsewhere.get(name, _KNOWN[name]))
