@@ -1,4 +1,4 @@
-"""Claim: a start answers in milliseconds, also with 50 in flight, beside an endpoint that does nothing."""
+"""Claim: a start answers in milliseconds, also with 50 in flight, beside one that does nothing."""
 
 from benchmarks.load import Latencies, load
 from garimpo.stack.stack import Stack

@@ -9,7 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class JobSettings(BaseSettings):
     """Read from the environment, then from `.env`; the environment wins."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    # A variable that is set to nothing, as compose files do it, counts as not set.
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     #: How long a result can be read after the job's end.

@@ -60,7 +60,9 @@ class Progress:
         self._tell(0, "logging_in_again", page=page)
 
     def opening_page(self, page: int) -> None:
-        """Say that a page is being opened."""
+        """Say that a page is being opened; once there are items, their number says more."""
+        if self._items:
+            return
         self._tell(self._percent_after(page - 1), "opening_page", page=page, pages=self._pages)
 
     def extracting(self, page: int, new: int, size: int | None) -> None:

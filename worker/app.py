@@ -1,9 +1,8 @@
 """The worker's Celery app: `celery -A worker.app worker`."""
 
-from scraper.recipes.loader import load_recipes
-
 from jobs.celery_app import make_celery
 from jobs.settings import JobSettings
+from scraper.recipes.loader import load_recipes
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
 from worker.presence import Presence
 from worker.scraping import Scraping

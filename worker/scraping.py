@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from scraper.browser.chrome import BrowserSettings
 from scraper.recipes.models import Recipe
-
 from scraper.run import Target
 from scraper.settings import SiteSettings
 

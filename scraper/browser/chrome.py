@@ -23,6 +23,7 @@ from scraper.errors import BrowserUnavailable
 
 # Longer than any single command should take; Selenium's own default is 120 s.
 _COMMAND_TIMEOUT_S: Final = 60
+_START_TIMEOUT_S: Final = 30
 
 _ARGUMENTS: Final = (
     "--headless=new",
@@ -70,12 +71,12 @@ def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> 
 @contextlib.contextmanager
 def _open_driver(settings: BrowserSettings) -> Iterator[WebDriver]:
     if settings.remote_url is None:
-        options = _options(settings, binary=find_chrome(settings.chrome_binary))
+        options = make_options(settings, find_chrome(settings.chrome_binary))
         with open_chromedriver(find_chromedriver(settings.chromedriver)) as address:
             # Its end kills the browser: quicker than a farewell, and a hung one goes as well.
             yield _start(address, options, Proxy({"proxyType": ProxyType.DIRECT}))
         return
-    driver = _start(settings.remote_url, _options(settings, binary=None), proxy=None)
+    driver = _start(settings.remote_url, make_options(settings, binary=None), proxy=None)
     try:
         yield driver
     finally:
@@ -83,7 +84,13 @@ def _open_driver(settings: BrowserSettings) -> Iterator[WebDriver]:
             driver.quit()
 
 
-def _options(settings: BrowserSettings, binary: str | None) -> Options:
+def make_options(settings: BrowserSettings, binary: str | None) -> Options:
+    """Return the flags and capabilities that every browser of ours is started with.
+
+    Args:
+        settings: which browser.
+        binary: the local Chrome; None for a remote end, which knows its own.
+    """
     options = Options()
     for argument in (*_ARGUMENTS, *settings.extra_arguments):
         options.add_argument(argument)
@@ -94,6 +101,8 @@ def _options(settings: BrowserSettings, binary: str | None) -> Options:
     options.page_load_strategy = "none"  # the tab waits by itself, on what it needs
     options.unhandled_prompt_behavior = "accept"
     options.timeouts = {"script": int(SCRIPT_TIMEOUT_S * 1000)}
+    # By default chromedriver gives a Chrome that has ended at once a minute to come up.
+    options.add_experimental_option("browserStartupTimeout", _START_TIMEOUT_S * 1000)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     options.add_experimental_option(
         "perfLoggingPrefs", {"enableNetwork": True, "enablePage": False}
@@ -113,8 +122,9 @@ def _start(address: str, options: Options, proxy: Proxy | None) -> WebDriver:
             client_config=ClientConfig(address, proxy=proxy, timeout=_COMMAND_TIMEOUT_S),
         )
     except WebDriverException as error:
-        words = first_line(error).removeprefix("session not created: ").rstrip(". ")
-        raise BrowserUnavailable(words or "it does not start") from error
+        words = first_line(error).partition("; For documentation")[0]
+        reason = words.removeprefix("session not created: ").rstrip(". ")
+        raise BrowserUnavailable(reason or "Chrome does not start") from error
     except HTTPError as error:
         reason = f"{address} does not answer ({type(error).__name__})"
         raise BrowserUnavailable(reason) from error

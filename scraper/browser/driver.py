@@ -31,6 +31,8 @@ _BANNER: Final = ("Starting ChromeDriver", "Only local connections", "Please see
 _START_TIMEOUT_S: Final = 20.0
 # The guard gives up killing after 10 s.
 _END_TIMEOUT_S: Final = 15.0
+# 107, less "/garimpo-12345678/org.chromium.Chromium.123456/SingletonSocket".
+_PLACE_MAX: Final = 45
 _LOOK_S: Final = 0.004
 
 
@@ -73,7 +75,7 @@ def open_chromedriver(path: str) -> Iterator[str]:
         BrowserUnavailable: it does not start.
     """
     with tempfile.TemporaryFile() as output:
-        scratch = tempfile.mkdtemp(prefix="garimpo-chrome-")
+        scratch = _make_scratch()
         guard = subprocess.Popen(  # noqa: S603 - our own program, no shell
             [sys.executable, "-I", "-S", "-E", str(_GUARD), scratch, path, "--port=0"],
             stdin=subprocess.PIPE,
@@ -86,6 +88,15 @@ def open_chromedriver(path: str) -> Iterator[str]:
         finally:
             _end(guard)
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _make_scratch() -> str:
+    """Make a folder for Chrome's files, in the system's place for such, if its name is not long.
+
+    Chrome puts a socket there, whose whole name must have no more than 107 characters.
+    """
+    usual = tempfile.gettempdir()
+    return tempfile.mkdtemp(prefix="garimpo-", dir=usual if len(usual) <= _PLACE_MAX else "/tmp")  # noqa: S108 - by mkdtemp
 
 
 def _await_port(guard: subprocess.Popen[bytes], output: IO[bytes]) -> int:

@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 _SCRIPTS: Final = Path(__file__).with_name("js")
 _PROBE: Final = (_SCRIPTS / "probe.js").read_text(encoding="utf-8")
-_EXTRACT: Final = (_SCRIPTS / "extract.js").read_text(encoding="utf-8")
+#: The script that reads all items of a page.
+EXTRACT: Final = (_SCRIPTS / "extract.js").read_text(encoding="utf-8")
 
 #: How long a script call may take at first. While an answer is awaited Chrome holds scripts back,
 #: so this is how late a stop or a deadline may be seen.
@@ -156,7 +157,7 @@ class Tab:
             RecipeMalformed: the browser does not take a selector or a regex.
         """
         try:
-            return str(self._run(_EXTRACT, items, json.dumps(fields)))
+            return str(self._run(EXTRACT, items, json.dumps(fields)))
         except _BadMomentError:
             # Perhaps the page only needs longer than a look may take.
             self._patience_s = min(2 * self._patience_s, _LAST_PATIENCE_S)

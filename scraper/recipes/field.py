@@ -28,8 +28,8 @@ class Field(Notation):
         Key(description="Selector of the element, below the item (or below the outer element)."),
     ] = None
     nth: Annotated[
-        int, Key(ge=0, description="Which of the elements that match css; the first is 0.")
-    ] = 0
+        int, Key(ge=1, description="Which of the elements that match css; the first is 1.")
+    ] = 1
     then: Annotated[
         Css | None, Key(description="Selector below the element that css and nth have found.")
     ] = None

@@ -1,4 +1,4 @@
-"""A stand-in site, a small site of a test's own pages, and one browser for tests of single pages."""
+"""The stand-in site, small sites of a test's own, and a browser that tests share."""
 
 import threading
 from collections.abc import Callable, Iterator

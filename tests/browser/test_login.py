@@ -119,7 +119,7 @@ class TestRefusal:
             enter(serve(login=FORM.format(action="/login") + script))
 
     def test_may_have_a_status_of_its_own(self, enter: LogIn, serve: Serve) -> None:
-        refused = (401, {}, "<p role=alert>Conta bloqueada</p>")
+        refused: Any = (401, {}, "<p role=alert>Conta bloqueada</p>")
 
         with pytest.raises(LoginFailed, match="Conta bloqueada"):
             enter(serve(login=FORM.format(action="/session"), session=refused))

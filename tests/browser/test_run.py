@@ -2,6 +2,7 @@
 
 import json
 import threading
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class TestPages:
         assert [number for number, _ in done.pages] == [2, 3]
         assert done.items == GOLDEN[10:30]
         assert done.summary == Summary(pages_requested=2, pages_read=2)
-        assert done.told_of("opening_page") == [{"page": 1, "pages": 2}, {"page": 2, "pages": 2}]
+        assert done.told_of("opening_page") == [{"page": 1, "pages": 2}]
         assert [told["total"] for told in done.told_of("extracting")] == [20, 20]
 
     def test_that_are_done_are_not_read_again(self, demo: DemoSite) -> None:
@@ -146,10 +147,9 @@ class TestSiteInTrouble:
 
         done = run(demo.url, recipe=recipe_with(first_pause_s=0.2))
 
-        told = [told["seconds"] for told in done.told_of("retrying")]
-        assert told == sorted(told)
+        assert len(done.told_of("retrying")) == 3
         times = [request["at"] for request in demo.requests(LIST)]
-        pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in pairwise(times)]
         assert all(pause >= due for pause, due in zip(pauses, (0.2, 0.4, 0.8), strict=True))
 
     @pytest.mark.parametrize("bad_day", ["status_429", "status_503"])

@@ -67,7 +67,7 @@ class TestCompleted:
         run = run_job(services, {"pages": 2})
 
         said = [body["message"] for body in run.bodies if body["status"] == "processing"]
-        assert "Abrindo a página 2 de 2..." in said
+        assert "Abrindo a página 1 de 2..." in said
         assert "Extraindo dados de canais... 50/100 concluído" in said
         assert all(body["started_at"] for body in run.bodies if body["status"] == "processing")
 

@@ -43,7 +43,7 @@ class TestLoadRecipe:
             SMALL.replace("site: shop", "site: Shop")
             .replace("open: /offers", "opens: /offers")
             .replace("pt: ofertas", "pt: ofertas, pt: of")
-            .replace("title: h2", "title: {css: h2, nth: -1}\n      on: h3")
+            .replace("title: h2", "title: {css: h2, nth: 0}\n      on: h3")
         )
         path = write(tmp_path, "shop.yaml", text)
         with pytest.raises(RecipeError) as caught:
@@ -53,7 +53,7 @@ class TestLoadRecipe:
             f"{path}:4: jobs.list-offers.open: is missing",
             f"{path}:5: jobs.list-offers.opens: unknown key",
             f"{path}:8: jobs.list-offers.label.pt: key is there twice",
-            f"{path}:10: jobs.list-offers.fields.title.nth: must be at least 0",
+            f"{path}:10: jobs.list-offers.fields.title.nth: must be at least 1",
             f"{path}:11: jobs.list-offers.fields: {ON}",
         ]
         assert [fault.line for fault in caught.value.faults] == [1, 4, 5, 8, 10, 11]

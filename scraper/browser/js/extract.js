@@ -18,8 +18,8 @@ const textOf = (element, { attr }) =>
     ? element.textContent.replace(/\s+/g, " ").trim()
     : (element.getAttribute(attr) ?? "").trim();
 
-const find = (root, { css, nth = 0, then }) => {
-  const found = nth === 0 ? root.querySelector(css) : root.querySelectorAll(css)[nth];
+const find = (root, { css, nth = 1, then }) => {
+  const found = nth === 1 ? root.querySelector(css) : root.querySelectorAll(css)[nth - 1];
   return then === undefined ? found : found?.querySelector(then);
 };
 

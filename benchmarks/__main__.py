@@ -1,0 +1,22 @@
+"""`python -m benchmarks [NAME]...`: measure what the README claims, all of it or what is named."""
+
+import sys
+
+from benchmarks import cold_job, start_latency
+
+CLAIMS = {"cold_job": cold_job.run, "start_latency": start_latency.run}
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, or all."""
+    unknown = [name for name in names if name not in CLAIMS]
+    if unknown:
+        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(CLAIMS)}")
+        return 2
+    for name in names or CLAIMS:
+        CLAIMS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,82 @@
+import pytest
+
+from scraper import stillness
+from scraper.arrival import Arrival, Verdict
+from scraper.browser.look import Look
+from scraper.recipes.models import Limits
+
+LIMITS = Limits(empty_after_s=10, settle_s=1)
+
+
+class Clock:
+    """A monotonic clock that goes when it is told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(stillness, "time", clock)
+    return clock
+
+
+def look(state: str, count: int, *, status: int = 200, error: str = "", origin: int = 1) -> Look:
+    return Look(origin, state, "http://x/", status, error, {"items": count}, {})
+
+
+class TestJudge:
+    def test_takes_a_full_page_before_it_has_loaded(self) -> None:
+        assert Arrival(LIMITS, 50).judge(look("interactive", 50)) is Verdict.READY
+
+    def test_waits_while_the_document_comes(self) -> None:
+        arrival = Arrival(LIMITS, 50)
+
+        assert arrival.judge(look("loading", 50)) is None
+        assert arrival.judge(look("loading", 0, status=503)) is None
+
+    def test_takes_a_short_page_once_its_number_stands_still(self, clock: Clock) -> None:
+        arrival = Arrival(LIMITS, 50)
+        steps = [(0.0, 3), (0.9, 3), (1.0, 4), (1.9, 4)]
+        for clock.now, count in steps:
+            assert arrival.judge(look("complete", count)) is None
+
+        clock.now = 2.0
+        assert arrival.judge(look("complete", 4)) is Verdict.READY
+
+    def test_gives_a_short_page_that_does_not_load_as_long_as_an_empty_one(
+        self, clock: Clock
+    ) -> None:
+        arrival = Arrival(LIMITS, None)
+        for clock.now in (0.0, 9.9):
+            assert arrival.judge(look("interactive", 3)) is None
+
+        clock.now = 10.0
+        assert arrival.judge(look("interactive", 3)) is Verdict.READY
+
+    def test_counts_an_empty_pages_wait_from_its_load(self, clock: Clock) -> None:
+        arrival = Arrival(LIMITS, 50)
+        assert arrival.judge(look("interactive", 0)) is None
+        for clock.now in (100.0, 109.9):
+            assert arrival.judge(look("complete", 0)) is None
+
+        clock.now = 110.0
+        assert arrival.judge(look("complete", 0)) is Verdict.EMPTY
+
+    def test_begins_anew_with_another_document(self, clock: Clock) -> None:
+        arrival = Arrival(LIMITS, 50)
+        assert arrival.judge(look("complete", 0)) is None
+
+        clock.now = 10.0
+        assert arrival.judge(look("complete", 0, origin=2)) is None
+
+    @pytest.mark.parametrize("failed", [{"status": 503}, {"status": 404}, {"error": "ERR_X"}])
+    def test_knows_a_failure(self, failed: dict[str, int | str]) -> None:
+        seen = Look(1, "complete", "http://x/", 0, "", {"items": 0}, {})
+        seen = Look(**{**vars(seen), **failed})
+
+        assert Arrival(LIMITS, 50).judge(seen) is Verdict.FAILED

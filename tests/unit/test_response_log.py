@@ -1,0 +1,59 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from scraper.browser.response_log import retry_after, seconds_until
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def entry(
+    headers: dict[str, str], status: int = 503, kind: str = "Document", method: str = "response"
+) -> dict[str, Any]:
+    event = {
+        "method": f"Network.{method}Received",
+        "params": {"type": kind, "response": {"status": status, "headers": headers}},
+    }
+    return {"level": "INFO", "message": json.dumps({"webview": "x", "message": event})}
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
+    def test_finds_the_header_however_it_is_written(self, name: str) -> None:
+        assert retry_after([entry({name: "7"})], 503, NOW) == 7
+
+    def test_takes_the_last_document_with_the_status(self) -> None:
+        entries = [
+            entry({"Retry-After": "1"}),
+            entry({"Retry-After": "2"}),
+            entry({"Retry-After": "3"}, status=429),
+            entry({"Retry-After": "4"}, kind="Image"),
+            entry({"Retry-After": "5"}, method="dataSomething"),
+        ]
+
+        assert retry_after(entries, 503, NOW) == 2
+
+    @pytest.mark.parametrize("entries", [[], [entry({})], [entry({"Retry-After": "1"}, 200)]])
+    def test_is_none_if_nothing_is_asked(self, entries: list[dict[str, Any]]) -> None:
+        assert retry_after(entries, 503, NOW) is None
+
+
+class TestSecondsUntil:
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("0", 0),
+            (" 120 ", 120),
+            ("Thu, 01 Jan 2026 12:00:30 GMT", 30),
+            ("Thu, 01 Jan 2026 11:00:00 GMT", 0),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("²", None),
+        ],
+    )
+    def test_reads(self, value: str, expected: float | None) -> None:
+        assert seconds_until(value, NOW) == expected

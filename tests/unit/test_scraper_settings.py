@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from scraper.browser.chrome import BrowserSettings
+from scraper.credentials import Credentials, missing_variables
+from scraper.settings import ChromeSettings, SiteSettings
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run where there is no .env."""
+    monkeypatch.chdir(tmp_path)
+
+
+class TestSiteSettings:
+    def test_have_the_sites_prefix(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MY_SITE_BASE_URL", "http://x")
+        monkeypatch.setenv("MY_SITE_USERNAME", "me")
+        monkeypatch.setenv("MY_SITE_PASSWORD", "s3cret")
+
+        site = SiteSettings.read("my-site")
+
+        assert site.base_url == "http://x"
+        assert site.credentials == Credentials("me", "s3cret")
+
+    def test_never_show_the_password(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("X_PASSWORD", "s3cret")
+
+        site = SiteSettings.read("x")
+
+        assert "s3cret" not in f"{site!r} {site} {site.credentials!r} {site.credentials}"
+
+    def test_take_nothing_for_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("BASE_URL", "USERNAME", "PASSWORD"):
+            monkeypatch.setenv(f"X_{name}", "")
+
+        site = SiteSettings.read("x")
+
+        assert (site.base_url, site.credentials) == (None, None)
+
+    def test_read_the_env_file_below_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / ".env").write_text("X_USERNAME=file\nX_PASSWORD=file\nOTHER=1\n")
+        monkeypatch.setenv("X_USERNAME", "environment")
+
+        assert SiteSettings.read("x").credentials == Credentials("environment", "file")
+
+
+class TestMissingVariables:
+    @pytest.mark.parametrize(
+        ("credentials", "missing"),
+        [
+            (Credentials("a", "b"), []),
+            (Credentials("a", ""), ["MY_SITE_PASSWORD"]),
+            (Credentials("", ""), ["MY_SITE_USERNAME", "MY_SITE_PASSWORD"]),
+        ],
+    )
+    def test_names(self, credentials: Credentials, missing: list[str]) -> None:
+        assert missing_variables("my-site", credentials) == missing
+
+
+class TestChromeSettings:
+    def test_give_plain_values(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CHROME_BINARY", "/c")
+        monkeypatch.setenv("CHROMEDRIVER", "/d")
+        monkeypatch.setenv("SELENIUM_REMOTE_URL", "http://grid:4444")
+        monkeypatch.setenv("CHROME_ARGUMENTS", "--no-sandbox '--user-agent=a b'")
+
+        assert ChromeSettings().browser == BrowserSettings(
+            "/c", "/d", "http://grid:4444", ("--no-sandbox", "--user-agent=a b")
+        )
