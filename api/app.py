@@ -28,7 +28,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
-        app.state.jobs = JobFront(redis)
+        app.state.jobs = JobFront(redis, settings.leasing, result_ttl=settings.result_ttl)
         app.state.body_limit_bytes = settings.body_limit_bytes
         yield
         await redis.aclose()

@@ -54,6 +54,13 @@ class JobExpiredError(ApiError):
     code = "job_expired"
 
 
+class JobFinalError(ApiError):
+    """The job has ended, so that nothing can be done to it."""
+
+    status = 409
+    code = "job_final"
+
+
 class TooLargeError(ApiError):
     """The body is larger than a start can be."""
 

@@ -1,4 +1,4 @@
-"""The two addresses of each recipe job, made from the recipe: start it, ask for its result."""
+"""The addresses of each recipe job, made from the recipe: start it, ask for its result, end it."""
 
 import json
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from api import parameters
-from api.errors import ErrorBody, JobExpiredError, JobNotFoundError
+from api.errors import ErrorBody, JobExpiredError, JobFinalError, JobNotFoundError
 from api.language import Spoken
 from api.models import result_model
 from jobs import body
@@ -51,7 +51,9 @@ def make_router(recipe: Recipe, name: str) -> APIRouter:
     params = params_model(recipe.jobs[name], f"{title}Params")
     router = APIRouter(prefix=path, tags=[recipe.site])
     _add_start(router, recipe, name, params)
-    _add_result(router, task_name(recipe.site, name), result_model(recipe.jobs[name], title))
+    task = task_name(recipe.site, name)
+    _add_result(router, task, result_model(recipe.jobs[name], title))
+    _add_cancel(router, task)
     return router
 
 
@@ -104,6 +106,30 @@ def _add_result(router: APIRouter, task: str, result: type[body.JobResult]) -> N
                 raise JobExpiredError
             return _json(body.completed(seen.record, stored, language))
         return _json(body.unfinished(seen, language))
+
+
+def _add_cancel(router: APIRouter, task: str) -> None:
+    @router.post(
+        "/cancel/{job_id}",
+        status_code=202,
+        response_model=body.JobStatus | body.JobError,
+        responses={
+            404: {"model": ErrorBody, "description": "There never was such a job."},
+            409: {"model": ErrorBody, "description": "It has ended before."},
+            410: {"model": ErrorBody, "description": "Its result has expired."},
+            **_ERRORS,
+        },
+        summary="End it before its time",
+    )
+    async def cancel(job_id: str, jobs: Jobs, language: Spoken) -> Response:
+        """End a waiting job at once, a running one within seconds; it then is `failed`."""
+        seen = await _find(jobs, task, job_id)
+        if not await jobs.cancel(seen.record.asked):
+            raise JobFinalError
+        seen = await _find(jobs, task, job_id)
+        if seen.record.state is State.FAILED:
+            return _json(body.failed(seen.record, language), 202)
+        return _json(body.unfinished(seen, language), 202)
 
 
 async def _find(jobs: JobFront, task: str, job_id: str) -> Seen:

@@ -7,20 +7,21 @@ the record, `AsyncResult` and Flower say the same after every fault.
 """
 
 import logging
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from celery import states
+from billiard.exceptions import TimeLimitExceeded
+from celery import Celery, states
 from celery.backends.redis import RedisBackend
 from celery.exceptions import NotRegistered
 from redis import Redis
 
+from jobs.connection import connect
+from jobs.ending import NOBODY, Ending, Endings, held_by
 from jobs.failure import FailureCode, JobFailedError
-from jobs.lease import Ending, JobLeases, connect, result_meta
-from jobs.record import Failure, Message
-from jobs.state import State
+from jobs.lease import Leases
+from jobs.record import Message
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ def failure_of(error: BaseException) -> JobFailedError:
         return error
     if isinstance(error, NotRegistered):
         return JobFailedError(FailureCode.RECIPE_UNKNOWN)
+    if isinstance(error, TimeLimitExceeded):
+        return JobFailedError(FailureCode.TIME_LIMIT)
     # Its text and traceback stay in the log: they may hold what is nobody's business.
     return JobFailedError(FailureCode.INTERNAL_ERROR)
 
@@ -45,18 +48,26 @@ class FencedRedisBackend(RedisBackend):
     hands to every write of that delivery.
     """
 
+    app: Celery
     #: Redis' address, and a result's life in seconds: set by Celery's own class.
     url: str
     expires: int
+    #: The name of the worker that this process is, or is a child of.
+    worker = ""
 
     def _create_client(self, **_params: object) -> Redis:
         # Celery would build a client from settings of its own; one client, one behaviour.
         return connect(self.url)
 
     @cached_property
-    def leases(self) -> JobLeases:
-        """What a worker writes to records, over this backend's connection."""
-        return JobLeases(self.client, result_ttl=timedelta(seconds=self.expires))
+    def leases(self) -> Leases:
+        """What a worker writes to its jobs, over this backend's connection."""
+        return Leases(self.client, self.app.conf.garimpo_leasing)
+
+    @cached_property
+    def endings(self) -> Endings:
+        """What ends jobs, over this backend's connection."""
+        return Endings(self.client, result_ttl=timedelta(seconds=self.expires))
 
     def store_result(
         self,
@@ -67,34 +78,29 @@ class FencedRedisBackend(RedisBackend):
         request: object = None,
         **_kwargs: object,
     ) -> Any:
-        """Store a task's state, if its lease (or, for an unknown name, its waiting) allows it.
+        """Store a task's state, if its authority over the job allows it.
 
         Raises:
             LeaseLostError: For progress alone, so that a scrape which lost its job stops.
         """
-        token = getattr(request, "lease_token", "")
+        token = getattr(request, "lease_token", None)
         task = str(getattr(request, "task", None) or getattr(request, "name", ""))
-        if state == PROGRESS:
+        if state == PROGRESS and token:
             said = Message(result["key"], result["args"])
             self.leases.progress(task_id, token, result["progress"], said)
-        elif state == states.SUCCESS and token:
-            self._end(task_id, token, task, self._completed(task_id, result))
-        elif state == states.FAILURE and (token or isinstance(result, NotRegistered)):
-            self._end(task_id, token, task, self._failed(task_id, result))
-        else:
+            return result
+        ending, authority = None, token
+        if state == states.SUCCESS and token:
+            ending = Ending.completed(task_id, result)
+        elif state == states.FAILURE:
+            ending = Ending.failed(task_id, failure_of(result))
+            if isinstance(result, NotRegistered):
+                authority = NOBODY
+            elif isinstance(result, TimeLimitExceeded):
+                # Told by the main process, after which it kills the child that has the token.
+                authority = held_by(self.worker)
+        if ending is None or authority is None:
             logger.info("%s of %s is not stored: it has no lease", state, task_id)
-        return result
-
-    def _end(self, task_id: str, token: str, task: str, ending: Ending) -> None:
-        if not self.leases.finish(task_id, token, task, ending):
+        elif not self.endings.end(task_id, authority, task, ending):
             logger.warning("the end of %s is not stored: the job is no longer ours", task_id)
-
-    def _completed(self, task_id: str, result: Mapping[str, Any]) -> Ending:
-        done_at = datetime.now(UTC).isoformat()
-        return Ending(State.COMPLETED, result_meta(task_id, states.SUCCESS, result, done_at))
-
-    def _failed(self, task_id: str, error: BaseException) -> Ending:
-        reason = failure_of(error)
-        stored = self.encode_result(reason, states.FAILURE)
-        meta = result_meta(task_id, states.FAILURE, stored, datetime.now(UTC).isoformat())
-        return Ending(State.FAILED, meta, Failure(reason.code, reason.details))
+        return result

@@ -6,22 +6,25 @@ from celery import Celery
 from kombu import Queue
 
 from jobs import keys
+from jobs.leasing import Leasing
 
 #: Longer than any outage that Redis has in an ordinary restart or failover.
 _BROKER_TIMEOUT_S = 30
 
 
-def make_celery(redis_url: str, *, result_ttl: timedelta) -> Celery:
+def make_celery(redis_url: str, *, result_ttl: timedelta, leasing: Leasing | None = None) -> Celery:
     """Build the app; nothing is connected yet.
 
     Args:
         redis_url: The broker, and where results are kept.
         result_ttl: How long a result can be read after its job's end.
+        leasing: The times of leases; only workers need them.
     """
     app = Celery("garimpo", set_as_current=False)
     app.conf.update(
         broker_url=redis_url,
         result_backend=f"jobs.backend.FencedRedisBackend+{redis_url}",
+        garimpo_leasing=leasing or Leasing(),
         # One scrape keeps a browser busy for minutes: no job waits behind another one.
         worker_prefetch_multiplier=1,
         worker_concurrency=1,

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from redis import exceptions
@@ -14,7 +14,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from jobs import keys, message, script
+from jobs.ending import NOBODY, Ending, finish_call
+from jobs.failure import FailureCode, JobFailedError
 from jobs.job import Job
+from jobs.leasing import Leasing, ms
 from jobs.record import Record, moment
 
 #: Redis is away, starting, full, or a replica that takes no writes.
@@ -70,10 +73,16 @@ def connect(url: str) -> Redis:
 class JobFront:
     """What the API can ask of the jobs; each call raises `JobsUnavailableError` without Redis."""
 
-    def __init__(self, redis: Redis, *, deadline_s: float = 4.0) -> None:
+    def __init__(
+        self, redis: Redis, leasing: Leasing, *, result_ttl: timedelta, deadline_s: float = 4.0
+    ) -> None:
         self._redis = redis
+        self._leasing = leasing
+        self._result_ttl = result_ttl
         self._deadline_s = deadline_s
         self._submit = redis.register_script(script.source("submit"))
+        self._cancel = redis.register_script(script.source("cancel"))
+        self._finish = redis.register_script(script.source("finish"))
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
@@ -90,12 +99,30 @@ class JobFront:
             When it was accepted.
         """
         fields = [text for pair in job.as_fields().items() for text in pair]
+        sent = message.encode(job, keys.QUEUE)
         async with self._answering():
             _, created_at = await self._submit(
                 keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE],
-                args=[job.id, message.encode(job, keys.QUEUE), *fields],
+                args=[job.id, sent.text, sent.tag, ms(self._leasing.lease), *fields],
             )
         return moment(created_at)
+
+    async def cancel(self, job: Job) -> bool:
+        """Ask for the end of a job: at once if it waits, else at its worker's next heartbeat.
+
+        Returns:
+            False if it had ended before.
+        """
+        async with self._answering():
+            told = await self._cancel(keys=[keys.record(job.id)])
+            if told == "waiting":
+                # Whoever claims it in this moment finds it cancelled, and ends it just so.
+                failed = Ending.failed(job.id, JobFailedError(FailureCode.CANCELLED))
+                script_keys, arguments = finish_call(
+                    job.id, NOBODY, job.task, failed, self._result_ttl
+                )
+                await self._finish(keys=script_keys, args=arguments)
+        return told in {"waiting", "running"}
 
     async def look(self, job_id: str) -> Seen | Expired | None:
         """Read a job's record; None if there never was such a job."""

@@ -1,7 +1,17 @@
 """The names of everything that Garimpo and Celery keep in Redis for a job."""
 
-#: Every job that has not ended: member is the id, score is when it was accepted (ms).
+#: Every job that has not ended: member is the id, score is when it is due for a look (ms): the end
+#: of its lease while it runs, the next look for its message while it waits.
 ACTIVE = "garimpo:active"
+
+#: The jobs that were given up because their workers died: score is when (ms).
+GIVEN_UP = "garimpo:given-up"
+
+#: Which worker looks at the jobs that are due; when that was done last (ms); there while leases
+#: that have run out mean nothing.
+RECONCILER = "garimpo:reconciler"
+LOOKED = "garimpo:looked"
+GRACE = "garimpo:grace"
 
 #: The workers that are alive: member is the name, score is until when that is believed (ms).
 WORKERS = "garimpo:workers"

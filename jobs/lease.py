@@ -3,21 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 from celery.exceptions import Ignore
-from redis import Redis, exceptions
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
+from redis import Redis
 
-from jobs import keys, script
-from jobs.record import Failure, Message, Record
-from jobs.state import State
-
-#: How long a tombstone outlives its job's record.
-TOMBSTONE = timedelta(days=7)
+from jobs import keys, message, script
+from jobs.ending import result_meta
+from jobs.job import Job
+from jobs.leasing import Leasing, ms
+from jobs.record import Message, Record
 
 
 class LeaseLostError(Ignore):
@@ -27,94 +23,86 @@ class LeaseLostError(Ignore):
     """
 
 
-def connect(url: str) -> Redis:
-    """Open a worker's connection pool; nothing is sent yet.
+class NothingToRunError(LeaseLostError):
+    """A delivery for a job that is not there to be run.
 
-    Args:
-        url: Redis' address. Every command is repeated for about four minutes while Redis is away
-            (a restart, a failover), so that a scrape outlives it; all scripts bear repeating.
+    Attributes:
+        why: `absent`, `final`, `busy`, `cancelled` or `poison`.
     """
-    client: Redis = Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_connect_timeout=5,
-        socket_timeout=5,
-        socket_keepalive=True,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=2, base=0.05), 120),
-        retry_on_error=[exceptions.ConnectionError, exceptions.TimeoutError],
-    )
-    return client
 
-
-def result_meta(job_id: str, state: str, result: object, done_at: str | None = None) -> str:
-    """Write a task's state as Celery's Redis backend does.
-
-    Args:
-        job_id: The task's id.
-        state: A Celery state, or PROGRESS.
-        result: JSON data.
-        done_at: ISO 8601, for final states.
-    """
-    return json.dumps(
-        {
-            "status": state,
-            "result": result,
-            "traceback": None,
-            "children": [],
-            "date_done": done_at,
-            "task_id": job_id,
-        }
-    )
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How a job ends."""
+class Lease:
+    """A claimed job."""
 
-    state: State
-    #: What Celery's result key keeps from now on.
-    meta: str
-    failure: Failure | None = None
+    token: str
+    record: Record
+    #: The numbers of the pages that earlier attempts have finished.
+    pages: frozenset[int]
 
 
-class JobLeases:
-    """All that a worker writes to records; each call is one script, and is safe to repeat."""
+def progress_meta(percent: int, said: Message) -> dict[str, Any]:
+    """Return what Celery's result key holds while a job runs: AsyncResult(id).info."""
+    return {"progress": percent, "key": said.key, "args": dict(said.args)}
 
-    def __init__(self, redis: Redis, *, result_ttl: timedelta) -> None:
+
+class Leases:
+    """What a worker writes to a job while it has it; each call is one script, safe to repeat."""
+
+    def __init__(self, redis: Redis, leasing: Leasing) -> None:
         self._redis = redis
-        self._result_ttl = result_ttl
+        self._leasing = leasing
         self._claim = redis.register_script(script.source("claim"))
+        self._heartbeat = redis.register_script(script.source("heartbeat"))
         self._progress = redis.register_script(script.source("progress"))
         self._append = redis.register_script(script.source("append"))
-        self._finish = redis.register_script(script.source("finish"))
+        self._release = redis.register_script(script.source("release"))
 
-    def claim(self, job_id: str, worker: str, first: Message) -> tuple[str, Record]:
+    def claim(self, job_id: str, worker: str, first: Message) -> Lease:
         """Take a waiting job.
 
         Args:
             job_id: The job's id.
             worker: The worker's name.
-            first: What the job's caller reads from now on.
-
-        Returns:
-            The token that every later write must show, and the record.
+            first: What the job's caller reads from now on, if this is the first attempt.
 
         Raises:
-            LeaseLostError: There is nothing to do: no such job, or it is another's, or over.
+            NothingToRunError: It is not there to be run.
         """
         token = uuid4().hex
         meta = result_meta(job_id, "PROGRESS", progress_meta(0, first))
+        crashes, lease_ms = self._leasing.crashes, ms(self._leasing.lease)
         reply = cast(
             "str | list[str]",
             self._claim(
-                keys=[keys.record(job_id), keys.result(job_id)],
-                args=[token, worker, first.encode(), meta],
+                keys=[keys.record(job_id), keys.result(job_id), keys.ACTIVE],
+                args=[token, worker, first.encode(), meta, job_id, lease_ms, crashes],
             ),
         )
         if isinstance(reply, str):
-            raise LeaseLostError(reply)
-        return token, Record.decode(job_id, dict(zip(reply[::2], reply[1::2], strict=True)))
+            raise NothingToRunError(reply)
+        record = Record.decode(job_id, dict(zip(reply[::2], reply[1::2], strict=True)))
+        done = cast("set[str]", self._redis.smembers(keys.pages(job_id)))
+        return Lease(token, record, frozenset(map(int, done)))
+
+    def look(self, job_id: str) -> Record | None:
+        """Read a job's record; None if there is none."""
+        fields = cast("dict[str, str]", self._redis.hgetall(keys.record(job_id)))
+        return Record.decode(job_id, fields) if fields else None
+
+    def heartbeat(self, job_id: str, token: str) -> Literal["held", "cancelled", "lost"]:
+        """Keep a lease alive; tell what has become of it."""
+        return cast(
+            "Literal['held', 'cancelled', 'lost']",
+            self._heartbeat(
+                keys=[keys.record(job_id), keys.ACTIVE],
+                args=[token, job_id, ms(self._leasing.lease)],
+            ),
+        )
 
     def progress(self, job_id: str, token: str, percent: int, said: Message) -> None:
         """Tell how far the job is.
@@ -150,43 +138,12 @@ class JobLeases:
         stored = cast("list[str]", self._redis.lrange(keys.items(job_id), 0, -1))
         return [json.loads(item) for item in stored]
 
-    def finish(self, job_id: str, token: str, task: str, ending: Ending) -> bool:
-        """End a job, in its record and in Celery's result at once.
-
-        Args:
-            job_id: The job's id.
-            token: The lease's token; empty to end a job that still waits.
-            task: The task's name, which the tombstone keeps.
-            ending: How.
-
-        Returns:
-            Whether the job has ended this way; False if it was no longer the token's.
-        """
-        ttl_ms = int(self._result_ttl / timedelta(milliseconds=1))
+    def release(self, job: Job, token: str) -> bool:
+        """Hand a job back, for another worker to go on with; False if it was lost before."""
+        sent = message.encode(job, keys.QUEUE)
         return bool(
-            self._finish(
-                keys=[
-                    keys.record(job_id),
-                    keys.result(job_id),
-                    keys.items(job_id),
-                    keys.pages(job_id),
-                    keys.ACTIVE,
-                    keys.tombstone(job_id),
-                ],
-                args=[
-                    token,
-                    job_id,
-                    ending.state,
-                    ending.failure.encode() if ending.failure else "",
-                    ending.meta,
-                    ttl_ms,
-                    ttl_ms + int(TOMBSTONE / timedelta(milliseconds=1)),
-                    task,
-                ],
+            self._release(
+                keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE],
+                args=[token, job.id, sent.text, sent.tag, ms(self._leasing.lease)],
             )
         )
-
-
-def progress_meta(percent: int, said: Message) -> dict[str, Any]:
-    """Return what Celery's result key holds while a job runs: AsyncResult(id).info."""
-    return {"progress": percent, "key": said.key, "args": dict(said.args)}

@@ -3,23 +3,9 @@
 from datetime import timedelta
 
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from jobs import keys, script
-
-
-def connect(url: str) -> Redis:
-    """Open a connection pool whose calls fail at once while Redis is away.
-
-    Args:
-        url: Redis' address. The word is said again in seconds, and the worker's event loop must
-            not wait for it.
-    """
-    client: Redis = Redis.from_url(
-        url, socket_connect_timeout=2, socket_timeout=2, retry=Retry(NoBackoff(), 0)
-    )
-    return client
+from jobs.leasing import ms
 
 
 class WorkerList:
@@ -38,5 +24,4 @@ class WorkerList:
         Raises:
             redis.RedisError: Redis did not answer.
         """
-        ms = int(believed_for / timedelta(milliseconds=1))
-        self._present(keys=[keys.WORKERS], args=[worker, ms])
+        self._present(keys=[keys.WORKERS], args=[worker, ms(believed_for)])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs.failure import FailureCode
+from jobs.job import Job
 from jobs.state import State
 
 
@@ -72,6 +73,11 @@ class Record:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+    @property
+    def asked(self) -> Job:
+        """The job as it was asked for."""
+        return Job(self.site, self.job, self.recipe, self.params, self.caller, self.id)
 
     @classmethod
     def decode(cls, job_id: str, fields: Mapping[str, str]) -> "Record":

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobs.leasing import Leasing
+
 
 class JobSettings(BaseSettings):
     """Read from the environment, then from `.env`; the environment wins."""
@@ -15,6 +17,28 @@ class JobSettings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     #: How long a result can be read after the job's end.
     result_ttl_s: int = Field(default=86_400, ge=1)
+
+    #: How long a worker may be silent until its job goes to another.
+    lease_s: float = Field(default=15, gt=0)
+    #: How often a worker says that it still has its job; a third of the lease or less.
+    heartbeat_s: float = Field(default=4, gt=0)
+    #: How often jobs that got lost are looked for.
+    reconcile_every_s: float = Field(default=2, gt=0)
+    #: A job that has killed so many workers ends as `worker_lost`.
+    max_crashes: int = Field(default=3, ge=1)
+    #: A job that has waited for so long ends as `queue_expired`; 0 is never.
+    queue_ttl_s: float = Field(default=0, ge=0)
+
+    @property
+    def leasing(self) -> Leasing:
+        """The times of leases as plain values."""
+        return Leasing(
+            lease=timedelta(seconds=self.lease_s),
+            heartbeat=timedelta(seconds=self.heartbeat_s),
+            reconcile=timedelta(seconds=self.reconcile_every_s),
+            crashes=self.max_crashes,
+            queue_ttl=timedelta(seconds=self.queue_ttl_s),
+        )
 
     @property
     def result_ttl(self) -> timedelta:

@@ -1,13 +1,14 @@
 """One job, from the start of Chrome to the last page."""
 
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.credentials import Credentials, missing_variables
-from scraper.errors import CredentialsMissing, Stopped
+from scraper.errors import BrowserCrashed, CredentialsMissing, Stopped
 from scraper.pages import Page, Reader
 from scraper.progress import Progress, Watcher
 from scraper.recipes.models import Job, Recipe
@@ -19,6 +20,10 @@ from scraper.visit import Visit
 __all__ = ["BrowserSettings", "Credentials", "Summary", "Target", "Watcher", "scrape"]
 
 
+# So many browsers may break under one attempt: a page that breaks each of them is to blame.
+_BROWSERS = 3
+
+
 @dataclass(frozen=True)
 class Target:
     """What to scrape, and as whom."""
@@ -27,6 +32,10 @@ class Target:
     job: Job
     base_url: str
     credentials: Credentials | None
+
+    def limit_s(self, params: Mapping[str, Any]) -> float:
+        """Return the job's time limit, in seconds, for these parameters."""
+        return self.recipe.limits.job_s(self.job.pages(params))
 
 
 @dataclass(frozen=True)
@@ -71,38 +80,51 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
         raise Stopped
     site = Site(target.recipe, target.base_url)
     pages = _pages(site, target.job, params)
-    to_read = [page for page in pages if page.number not in done_pages]
-    read = len(pages) - len(to_read)
     sieve = Sieve(target.job, seen)
-    if to_read:
-        progress = Progress(watcher, target.job.label, pages=len(pages), items=len(seen))
+    left = deque(page for page in pages if page.number not in done_pages)
+    done = len(pages) - len(left)
+    progress = Progress(watcher, target.job.label, pages=len(pages), items=len(seen))
+    for browsers_left in reversed(range(_BROWSERS)):
+        if not left:
+            break
         progress.starting_browser()
-        with open_tab(browser, stop) as tab:
-            visit = Visit(tab, site, target.recipe, credentials, progress)
-            if target.recipe.login:
-                progress.logging_in()
-                visit.log_in()
-            read += _read_pages(visit, target.job, to_read, sieve, watcher)
-    return Summary(len(pages), read, sieve.warnings)
+        try:
+            with open_tab(browser, stop) as tab:
+                visit = Visit(tab, site, target.recipe, credentials, progress)
+                if target.recipe.login:
+                    progress.logging_in()
+                    visit.log_in()
+                done += _read_pages(visit, target.job, left, sieve, watcher)
+                break
+        except BrowserCrashed:
+            # It costs a browser, not what was read with it.
+            done = len(pages) - len(left)
+            if not browsers_left:
+                raise
+    return Summary(len(pages), done, sieve.warnings)
 
 
-def _read_pages(visit: Visit, job: Job, pages: list[Page], sieve: Sieve, watcher: Watcher) -> int:
-    """Read pages to the last or to the end of the list; return how many held items."""
+def _read_pages(visit: Visit, job: Job, left: deque[Page], sieve: Sieve, watcher: Watcher) -> int:
+    """Read pages until none is left or the list ends; return how many held items."""
     reader = Reader(visit.tab, visit.site, job, visit.recipe.limits)
-    for read, page in enumerate(pages):
+    read = 0
+    while left:
+        page = left[0]
         items = visit.read(reader, page)
         if items is None:
-            return read
+            break
         new = sieve.take(page, items)
         watcher.page(page.number, new)
+        left.popleft()
+        read += 1
         visit.progress.extracting(page.ordinal, len(new), page.size)
-    return len(pages)
+    return read
 
 
 def _pages(site: Site, job: Job, params: Mapping[str, Any]) -> list[Page]:
     """Return the pages that the parameters ask for."""
     first = params[job.next.first] if job.next else 1
-    count = params[job.next.pages] if job.next else 1
+    count = job.pages(params)
     size = params[job.page_size] if job.page_size else None
     return [
         Page(number, number - first + 1, site.page_url(job, params, number), size)

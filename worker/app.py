@@ -4,15 +4,15 @@ from jobs.celery_app import make_celery
 from jobs.settings import JobSettings
 from scraper.recipes.loader import load_recipes
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
-from worker.presence import Presence
 from worker.scraping import Scraping
 from worker.tasks import register
+from worker.upkeep import Upkeep
 
 _jobs = JobSettings()
 _recipes = load_recipes(RecipeSettings().recipes_dir)
 
-app = make_celery(_jobs.redis_url, result_ttl=_jobs.result_ttl)
-app.steps["consumer"].add(Presence)
+app = make_celery(_jobs.redis_url, result_ttl=_jobs.result_ttl, leasing=_jobs.leasing)
+app.steps["consumer"].add(Upkeep)
 register(
     app,
     Scraping(
@@ -20,4 +20,5 @@ register(
         sites={site: SiteSettings.read(site) for site in _recipes},
         browser=ChromeSettings().browser,
     ),
+    _jobs.leasing,
 )

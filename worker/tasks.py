@@ -1,41 +1,80 @@
 """One Celery task for each job of each recipe: a thin shell around `run_job`."""
 
+from functools import partial
 from typing import Any, cast
 
 from celery import Celery, Task
 
 from jobs.backend import PROGRESS, FencedRedisBackend
+from jobs.connection import connect_impatient
 from jobs.failure import JobFailedError
 from jobs.job import task_name
-from jobs.lease import progress_meta
+from jobs.lease import Lease, Leases, NothingToRunError, progress_meta
+from jobs.leasing import Leasing
+from jobs.reconciler import ENDS, end_unheld
 from jobs.record import Message
+from worker.heart import Heart
 from worker.run import run_job
 from worker.scraping import Scraping
 
+#: What a job may take beyond its own limit until Celery kills it.
+_MARGIN_S = 60
 
-def register(app: Celery, scraping: Scraping) -> None:
+
+def register(app: Celery, scraping: Scraping, leasing: Leasing) -> None:
     """Give the worker a task for every job that its recipes have.
 
     Args:
         app: The worker's Celery app.
         scraping: The recipes, and with what they are run.
+        leasing: The times of leases.
     """
+    hearts = Leases(connect_impatient(app.conf.broker_url), leasing)
 
     def run(task: Task[..., Any], job_id: str) -> dict[str, Any]:
-        leases = cast("FencedRedisBackend", app.backend).leases
-        token, record = leases.claim(
-            job_id, worker=str(task.request.hostname), first=Message("starting", {})
-        )
-        task.request.update(lease_token=token)
+        backend = cast("FencedRedisBackend", app.backend)
+        leases = backend.leases
+        lease = _claim(backend, job_id, worker=str(task.request.hostname))
+        task.request.update(lease_token=lease.token)
 
         def tell(percent: int, said: Message) -> None:
             task.update_state(state=PROGRESS, meta=progress_meta(percent, said))
 
-        return run_job(record, token, leases, scraping, tell)
+        def make_heart(limit_s: float) -> Heart:
+            beat = partial(hearts.heartbeat, job_id, lease.token)
+            return Heart(beat, every_s=leasing.heartbeat.total_seconds(), limit_s=limit_s)
+
+        try:
+            return run_job(lease, leases, scraping, tell, make_heart)
+        except SystemExit:
+            # SIGTERM: another worker goes on from the last finished page.
+            leases.release(lease.record.asked, lease.token)
+            raise
 
     for site, recipe in scraping.recipes.items():
-        for job in recipe.jobs:
-            # A failed scrape is an answer, not a stack trace: `throws` keeps it one line.
-            app.task(name=task_name(site, job), bind=True, shared=False, throws=(JobFailedError,))(
-                run
-            )
+        for name, job in recipe.jobs.items():
+            app.task(
+                name=task_name(site, name),
+                bind=True,
+                shared=False,
+                # A failed scrape is an answer, not a stack trace: `throws` keeps it one line.
+                throws=(JobFailedError,),
+                # What the log and Flower show of the rows: that there are some.
+                resultrepr_maxsize=80,
+                # The last resort, if a job does not end at its own limit.
+                time_limit=int(recipe.limits.job_s(job.most_pages) + _MARGIN_S),
+            )(run)
+
+
+def _claim(backend: FencedRedisBackend, job_id: str, worker: str) -> Lease:
+    """Take the job; end it instead, if that is what is left to do.
+
+    Raises:
+        NothingToRunError: There is nothing to run.
+    """
+    try:
+        return backend.leases.claim(job_id, worker, Message("starting", {}))
+    except NothingToRunError as nothing:
+        if nothing.why in ENDS and (record := backend.leases.look(job_id)):
+            end_unheld(backend.endings, record.asked, ENDS[nothing.why])
+        raise

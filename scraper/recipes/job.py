@@ -1,6 +1,6 @@
 """A job of a site: which page, how to go on to the next, which element is an item."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import Field as Key
@@ -181,6 +181,19 @@ class Job(Notation):
             )
             raise ValueError(message) from None
         return example
+
+    def pages(self, params: Mapping[str, Any]) -> int:
+        """Return how many pages a start with these parameters asks for."""
+        return int(params[self.next.pages]) if self.next else 1
+
+    @property
+    def most_pages(self) -> int:
+        """The most pages that a start can ask for."""
+        if self.next is None:
+            return 1
+        asked = self.params[self.next.pages]
+        # The model has checked that there is one of them.
+        return int(max(asked.choices) if asked.choices else asked.max or 1)
 
 
 def _check_integer(name: str, params: dict[str, Param]) -> None:

@@ -34,6 +34,12 @@ class Limits(Notation):
     tries: Annotated[
         int, Key(ge=1, le=10, description="How often a page is tried, the first time counted.")
     ] = 5
+    job_base_s: Annotated[
+        float, Key(gt=0, le=86_400, description="A job's time limit, less that for its pages.")
+    ] = 300.0
+    job_per_page_s: Annotated[
+        float, Key(gt=0, le=3600, description="What each page asked for adds to the job's limit.")
+    ] = 240.0
     first_pause_s: Annotated[
         float,
         Key(
@@ -43,3 +49,7 @@ class Limits(Notation):
             "The site's Retry-After wins.",
         ),
     ] = 1.0
+
+    def job_s(self, pages: int) -> float:
+        """Return the time limit, in seconds, of a job that reads so many pages."""
+        return self.job_base_s + self.job_per_page_s * pages

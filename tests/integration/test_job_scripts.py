@@ -21,10 +21,13 @@ from jobs.failure import JobFailedError
 from jobs.front import Expired, JobFront, Seen
 from jobs.job import Job
 from jobs.lease import LeaseLostError, progress_meta
+from jobs.leasing import Leasing
 from jobs.record import Message
 from jobs.state import State
 
 T = TypeVar("T")
+
+DAY = timedelta(hours=24)
 
 STARTING = Message("starting", {})
 RESULT = {"success": True, "channels": [{"channel_name": "São & Cia"}], "warnings": []}
@@ -35,7 +38,7 @@ class Jobs:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.celery: Celery = make_celery(url, result_ttl=timedelta(hours=24))
+        self.celery: Celery = make_celery(url, result_ttl=DAY)
         backend = self.celery.backend
         assert isinstance(backend, FencedRedisBackend)
         self.backend = backend
@@ -45,7 +48,7 @@ class Jobs:
         async def asked() -> T:
             redis = front.connect(self._url)
             try:
-                return await question(JobFront(redis))
+                return await question(JobFront(redis, Leasing(), result_ttl=DAY))
             finally:
                 await redis.aclose()
 
@@ -62,8 +65,7 @@ class Jobs:
         return seen
 
     def claim(self, job: Job, worker: str = "one") -> str:
-        token, _ = self.leases.claim(job.id, worker, STARTING)
-        return token
+        return self.leases.claim(job.id, worker, STARTING).token
 
     def store(self, job: Job, token: str, state: str, result: object) -> None:
         """Write as Celery does after a task."""

@@ -1,0 +1,127 @@
+"""The end of a job: in its record and in Celery's result, in one step."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from celery import states
+from redis import Redis
+
+from jobs import keys, script
+from jobs.failure import FailureCode, JobFailedError
+from jobs.leasing import ms
+from jobs.record import Failure
+from jobs.state import State
+
+#: How long a tombstone outlives its job's record.
+TOMBSTONE = timedelta(days=7)
+
+#: The authority to end a job that no worker holds.
+NOBODY = ""
+
+
+def held_by(worker: str) -> str:
+    """Return the authority of a worker's main process over a job of its dead child."""
+    return f"worker:{worker}"
+
+
+def result_meta(job_id: str, state: str, result: object, done_at: str | None = None) -> str:
+    """Write a task's state as Celery's Redis backend does.
+
+    Args:
+        job_id: The task's id.
+        state: A Celery state, or PROGRESS.
+        result: JSON data.
+        done_at: ISO 8601, for final states.
+    """
+    return json.dumps(
+        {
+            "status": state,
+            "result": result,
+            "traceback": None,
+            "children": [],
+            "date_done": done_at,
+            "task_id": job_id,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ends."""
+
+    state: State
+    #: What Celery's result key keeps from now on.
+    meta: str
+    failure: Failure | None = None
+
+    @classmethod
+    def completed(cls, job_id: str, result: Mapping[str, Any]) -> "Ending":
+        """End with a result."""
+        return cls(State.COMPLETED, result_meta(job_id, states.SUCCESS, result, _now()))
+
+    @classmethod
+    def failed(cls, job_id: str, reason: JobFailedError) -> "Ending":
+        """End with a failure, which `AsyncResult(job_id).result` gives as this exception."""
+        stored = {
+            "exc_type": type(reason).__name__,
+            "exc_module": type(reason).__module__,
+            "exc_message": [reason.code, reason.details],
+        }
+        meta = result_meta(job_id, states.FAILURE, stored, _now())
+        return cls(State.FAILED, meta, Failure(reason.code, reason.details))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def finish_call(
+    job_id: str, authority: str, task: str, ending: Ending, result_ttl: timedelta
+) -> tuple[list[str], list[str | int]]:
+    """Return the keys and arguments of the finish script, for either kind of client.
+
+    Args:
+        job_id: The job's id.
+        authority: The lease's token, NOBODY, or `held_by` a worker.
+        task: The task's name, which the tombstone keeps.
+        ending: How.
+        result_ttl: How long the result can be read.
+    """
+    given_up = ending.failure is not None and ending.failure.code is FailureCode.WORKER_LOST
+    script_keys = [
+        keys.record(job_id),
+        keys.result(job_id),
+        keys.items(job_id),
+        keys.pages(job_id),
+        keys.ACTIVE,
+        keys.tombstone(job_id),
+        keys.GIVEN_UP,
+    ]
+    arguments: list[str | int] = [
+        authority,
+        job_id,
+        ending.state,
+        ending.failure.encode() if ending.failure else "",
+        ending.meta,
+        ms(result_ttl),
+        ms(result_ttl + TOMBSTONE),
+        task,
+        int(given_up),
+    ]
+    return script_keys, arguments
+
+
+class Endings:
+    """Ends jobs, for workers."""
+
+    def __init__(self, redis: Redis, *, result_ttl: timedelta) -> None:
+        self._finish = redis.register_script(script.source("finish"))
+        self._result_ttl = result_ttl
+
+    def end(self, job_id: str, authority: str, task: str, ending: Ending) -> bool:
+        """End a job; False if it was not, or no longer, the authority's to end."""
+        script_keys, arguments = finish_call(job_id, authority, task, ending, self._result_ttl)
+        return bool(self._finish(keys=script_keys, args=arguments))

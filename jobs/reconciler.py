@@ -1,0 +1,129 @@
+"""Puts back what got lost: jobs whose worker has died, and jobs whose message is nowhere."""
+
+import logging
+from typing import cast
+
+from redis import Redis
+
+from jobs import keys, message, script
+from jobs.ending import NOBODY, Ending, Endings
+from jobs.failure import FailureCode, JobFailedError
+from jobs.job import Job
+from jobs.leasing import Leasing, ms
+from jobs.record import Record
+
+logger = logging.getLogger(__name__)
+
+#: kombu's hash of messages that a worker has taken and not yet acknowledged.
+_UNACKED = "unacked"
+#: How many jobs one look takes on; what is left is due at the next.
+_BATCH = 200
+
+_NOTHING_DONE = frozenset({"kept", "held", "early", "gone"})
+
+#: What a job ends as, by the script's word for why it must.
+ENDS = {
+    "cancelled": FailureCode.CANCELLED,
+    "poison": FailureCode.WORKER_LOST,
+    "expired": FailureCode.QUEUE_EXPIRED,
+}
+
+
+class Reconciler:
+    """Looks at the jobs that are due; one of all workers does, by a lock."""
+
+    def __init__(self, redis: Redis, leasing: Leasing, endings: Endings, name: str) -> None:
+        """Prepare it.
+
+        Args:
+            redis: A connection that gives up at once: the next look comes in seconds.
+            leasing: The times.
+            endings: Ends what cannot go on.
+            name: This worker's, for the lock.
+        """
+        self._redis = redis
+        self._leasing = leasing
+        self._endings = endings
+        self._name = name
+        self._reconcile = redis.register_script(script.source("reconcile"))
+
+    def look(self) -> dict[str, str]:
+        """Look once, if it is this worker's turn.
+
+        Returns:
+            What was done, by job id.
+
+        Raises:
+            redis.RedisError: Redis did not answer.
+        """
+        if not self._has_turn():
+            return {}
+        leases_run_out = self._can_judge()
+        done = {job_id: self._one(job_id, leases_run_out) for job_id in self._due()}
+        for job_id, what in done.items():
+            if what not in _NOTHING_DONE:
+                logger.warning("job %s: %s", job_id, what)
+        return done
+
+    def _has_turn(self) -> bool:
+        """Take or keep the lock."""
+        hold_ms = 2 * ms(self._leasing.reconcile)
+        if self._redis.set(keys.RECONCILER, self._name, nx=True, px=hold_ms):
+            return True
+        if self._redis.get(keys.RECONCILER) != self._name:
+            return False
+        return bool(self._redis.pexpire(keys.RECONCILER, hold_ms))
+
+    def _can_judge(self) -> bool:
+        """Say whether a lease that has run out means anything.
+
+        After a time in which nobody looked, Redis may have been away: its workers get one lease
+        more to say that they live.
+        """
+        lease_ms = ms(self._leasing.lease)
+        now_ms = self._now_ms()
+        last = cast("str | None", self._redis.set(keys.LOOKED, now_ms, get=True))
+        if last is None or now_ms - int(last) > lease_ms / 2:
+            self._redis.set(keys.GRACE, self._name, px=lease_ms)
+        return not self._redis.exists(keys.GRACE)
+
+    def _now_ms(self) -> int:
+        seconds, micros = self._redis.time()
+        return seconds * 1000 + micros // 1000
+
+    def _due(self) -> list[str]:
+        due = self._redis.zrangebyscore(keys.ACTIVE, "-inf", self._now_ms(), start=0, num=_BATCH)
+        return cast("list[str]", due)
+
+    def _one(self, job_id: str, leases_run_out: bool) -> str:  # noqa: FBT001 - one caller
+        fields = cast("dict[str, str]", self._redis.hgetall(keys.record(job_id)))
+        if not fields:
+            self._redis.zrem(keys.ACTIVE, job_id)
+            return "gone"
+        record = Record.decode(job_id, fields)
+        sent = message.encode(record.asked, keys.QUEUE)
+        leasing = self._leasing
+        what = str(
+            self._reconcile(
+                keys=[keys.record(job_id), keys.ACTIVE, keys.QUEUE, _UNACKED],
+                args=[
+                    job_id,
+                    sent.text,
+                    sent.tag,
+                    ms(leasing.lease),
+                    ms(leasing.longest_look),
+                    leasing.crashes,
+                    ms(leasing.queue_ttl),
+                    int(leases_run_out),
+                ],
+            )
+        )
+        if what in ENDS:
+            end_unheld(self._endings, record.asked, ENDS[what], crashes=leasing.crashes)
+        return what
+
+
+def end_unheld(endings: Endings, job: Job, code: FailureCode, **details: int) -> None:
+    """End a job that no worker holds."""
+    ending = Ending.failed(job.id, JobFailedError(code, details))
+    endings.end(job.id, NOBODY, job.task, ending)

@@ -1,0 +1,76 @@
+"""Says that a job still has its worker, and hears when the job shall end."""
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Literal, Self
+
+from redis.exceptions import RedisError
+
+Verdict = Literal["cancelled", "lost", "time_limit"]
+
+
+class Heart:
+    """A thread for as long as a job runs, as `with Heart(...) as heart`.
+
+    Attributes:
+        stop: Set once the job shall not go on.
+        verdict: Why; None while it may go on.
+    """
+
+    def __init__(
+        self,
+        beat: Callable[[], Literal["held", "cancelled", "lost"]],
+        *,
+        every_s: float,
+        limit_s: float,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            beat: Keeps the lease alive; may raise RedisError, then it is tried again in time.
+            every_s: How often.
+            limit_s: The job's time limit, from now.
+        """
+        self.stop = threading.Event()
+        self.verdict: Verdict | None = None
+        self._beat = beat
+        self._every_s = every_s
+        self._deadline = time.monotonic() + limit_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start to beat."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End; the thread goes by itself."""
+        self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.wait(min(self._every_s, max(0.0, self._left_s()))):
+            self.verdict = self._look()
+            if self.verdict:
+                self.stop.set()
+                return
+
+    def _look(self) -> Verdict | None:
+        try:
+            word = self._beat()
+        except RedisError:
+            # The lease may run out meanwhile; whether it did, the next beat tells.
+            word = "held"
+        if word != "held":
+            return word
+        return "time_limit" if self._left_s() <= 0 else None
+
+    def _left_s(self) -> float:
+        return self._deadline - time.monotonic()
