@@ -31,7 +31,7 @@ def items(job_id: str) -> str:
 
 
 def pages(job_id: str) -> str:
-    """Name the set of its finished pages' numbers."""
+    """Name the hash of its finished pages: each number, and what was odd about that page."""
     return f"garimpo:job:{job_id}:pages"
 
 

@@ -45,6 +45,16 @@ class Lease:
     pages: frozenset[int]
 
 
+@dataclass(frozen=True)
+class Page:
+    """A finished page."""
+
+    number: int
+    items: Sequence[Mapping[str, Any]]
+    #: What was odd about it, and yet no failure.
+    warnings: Sequence[Mapping[str, Any]] = ()
+
+
 def progress_meta(percent: int, said: Message) -> dict[str, Any]:
     """Return what Celery's result key holds while a job runs: AsyncResult(id).info."""
     return {"progress": percent, "key": said.key, "args": dict(said.args)}
@@ -86,7 +96,7 @@ class Leases:
         if isinstance(reply, str):
             raise NothingToRunError(reply)
         record = Record.decode(job_id, dict(zip(reply[::2], reply[1::2], strict=True)))
-        done = cast("set[str]", self._redis.smembers(keys.pages(job_id)))
+        done = cast("list[str]", self._redis.hkeys(keys.pages(job_id)))
         return Lease(token, record, frozenset(map(int, done)))
 
     def look(self, job_id: str) -> Record | None:
@@ -119,16 +129,24 @@ class Leases:
             raise LeaseLostError
 
     def append(
-        self, job_id: str, token: str, page: int, items: Sequence[Mapping[str, Any]]
+        self,
+        job_id: str,
+        token: str,
+        page: Page,
     ) -> None:
-        """Add a finished page with its items.
+        """Add a finished page.
 
         Raises:
             LeaseLostError: The token no longer holds the job.
         """
         held = self._append(
             keys=[keys.record(job_id), keys.items(job_id), keys.pages(job_id)],
-            args=[token, page, *(json.dumps(item) for item in items)],
+            args=[
+                token,
+                page.number,
+                json.dumps(page.warnings),
+                *(json.dumps(item) for item in page.items),
+            ],
         )
         if not held:
             raise LeaseLostError
@@ -137,6 +155,12 @@ class Leases:
         """Read all items that have been added so far, in their order."""
         stored = cast("list[str]", self._redis.lrange(keys.items(job_id), 0, -1))
         return [json.loads(item) for item in stored]
+
+    def warnings(self, job_id: str) -> list[dict[str, Any]]:
+        """Read what was odd about all pages that have been added so far, in their order."""
+        stored = cast("dict[str, str]", self._redis.hgetall(keys.pages(job_id)))
+        in_order = sorted(stored.items(), key=lambda page: int(page[0]))
+        return [warning for _, text in in_order for warning in json.loads(text)]
 
     def release(self, job: Job, token: str) -> bool:
         """Hand a job back, for another worker to go on with; False if it was lost before."""

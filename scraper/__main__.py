@@ -34,7 +34,12 @@ class _Terminal:
         values = " ".join(f"{name}={_plain(value)}" for name, value in args.items())
         sys.stderr.write(f"{percent:3d}% {key} {values}".rstrip() + "\n")
 
-    def page(self, number: int, items: list[dict[str, Any]]) -> None:
+    def page(
+        self,
+        number: int,
+        items: list[dict[str, Any]],
+        warnings: list[dict[str, Any]],  # noqa: ARG002 - the summary has them all
+    ) -> None:
         """Keep the items of a page."""
         del number
         self.items += items

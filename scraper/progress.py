@@ -27,12 +27,15 @@ class Watcher(Protocol):
                 `retrying` it is 0 for the login page.
         """
 
-    def page(self, number: int, items: list[dict[str, Any]]) -> None:
+    def page(
+        self, number: int, items: list[dict[str, Any]], warnings: list[dict[str, Any]]
+    ) -> None:
         """Take the new items of a page, once for each page that was read.
 
         Args:
             number: the page's own number, as it stands in its address.
             items: in page order; empty if all were seen before.
+            warnings: what was odd about the page, as in `Summary.warnings`.
         """
 
 

@@ -113,8 +113,9 @@ def _read_pages(visit: Visit, job: Job, left: deque[Page], sieve: Sieve, watcher
         items = visit.read(reader, page)
         if items is None:
             break
+        told = len(sieve.warnings)
         new = sieve.take(page, items)
-        watcher.page(page.number, new)
+        watcher.page(page.number, new, sieve.warnings[told:])
         left.popleft()
         read += 1
         visit.progress.extracting(page.ordinal, len(new), page.size)

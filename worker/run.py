@@ -1,11 +1,12 @@
 """One job, from its claim to its result: what a task does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from jobs.failure import FailureCode, JobFailedError
-from jobs.lease import Lease, LeaseLostError, Leases
+from jobs.lease import Lease, LeaseLostError, Leases, Page
 from jobs.record import Message
 from scraper.errors import ScrapeError, Stopped
 from scraper.result import make_result
@@ -34,9 +35,12 @@ class JobWatcher:
         self._highest = max(self._highest, percent)
         self._tell(self._highest, Message(key, args))
 
-    def page(self, number: int, items: list[dict[str, Any]]) -> None:
+    def page(
+        self, number: int, items: list[dict[str, Any]], warnings: list[dict[str, Any]]
+    ) -> None:
         """Keep a finished page."""
-        self._leases.append(self._lease.record.id, self._lease.token, number, items)
+        page = Page(number, items, warnings)
+        self._leases.append(self._lease.record.id, self._lease.token, page)
 
 
 def run_job(
@@ -77,7 +81,9 @@ def run_job(
             raise _ending(heart, leases, record.id) from stopped
         except ScrapeError as error:
             raise JobFailedError(error.code, error.details) from error
-    return make_result(target.job, leases.items(record.id), summary, datetime.now(UTC))
+    # Of all attempts, not of this one alone.
+    whole = replace(summary, warnings=leases.warnings(record.id))
+    return make_result(target.job, leases.items(record.id), whole, datetime.now(UTC))
 
 
 def _find_target(lease: Lease, scraping: Scraping) -> Target:

@@ -1,6 +1,6 @@
 -- Ends a job: the only way into a final state, and the only place where anything starts to expire.
 --
--- KEYS  1 record (hash)   2 Celery's result (string)   3 items (list)   4 pages (set)
+-- KEYS  1 record (hash)   2 Celery's result (string)   3 items (list)   4 pages (hash)
 --       5 active (zset)   6 tombstone (string)   7 given up (zset)
 -- ARGV  1 token; '' for a job that no worker holds; 'worker:NAME' for what that worker holds
 --       2 job id   3 'completed' or 'failed'   4 failure (JSON, or '')   5 Celery's result (JSON)

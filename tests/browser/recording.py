@@ -32,7 +32,12 @@ class Recording:
         """Keep it."""
         self.told.append((percent, key, args))
 
-    def page(self, number: int, items: list[dict[str, Any]]) -> None:
+    def page(
+        self,
+        number: int,
+        items: list[dict[str, Any]],
+        warnings: list[dict[str, Any]],  # noqa: ARG002 - the summary has them all
+    ) -> None:
         """Keep it."""
         self.pages.append((number, items))
 

@@ -20,7 +20,7 @@ from jobs.celery_app import make_celery
 from jobs.failure import JobFailedError
 from jobs.front import Expired, JobFront, Seen
 from jobs.job import Job
-from jobs.lease import LeaseLostError, progress_meta
+from jobs.lease import LeaseLostError, Page, progress_meta
 from jobs.leasing import Leasing
 from jobs.record import Message
 from jobs.state import State
@@ -211,23 +211,23 @@ class TestAppend:
         token = jobs.claim(job)
 
         for page, items in ((2, [{"n": 3}]), (1, [{"n": 1}, {"n": 2}]), (2, [{"n": 3}])):
-            jobs.leases.append(job.id, token, page, items)
+            jobs.leases.append(job.id, token, Page(page, items))
 
         assert jobs.leases.items(job.id) == [{"n": 3}, {"n": 1}, {"n": 2}]
 
     def test_takes_a_page_without_items(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
 
-        jobs.leases.append(job.id, jobs.claim(job), 1, [])
+        jobs.leases.append(job.id, jobs.claim(job), Page(1, []))
 
-        assert redis.smembers(keys.pages(job.id)) == {"1"}
+        assert redis.hkeys(keys.pages(job.id)) == ["1"]
 
     def test_is_refused_without_the_token(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job)
 
         with pytest.raises(LeaseLostError):
-            jobs.leases.append(job.id, "another", 1, [{"n": 1}])
+            jobs.leases.append(job.id, "another", Page(1, [{"n": 1}]))
 
         assert jobs.leases.items(job.id) == []
 
@@ -247,7 +247,7 @@ class TestFinish:
     def test_lets_record_result_and_items_expire_together(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.leases.append(job.id, token, 1, [{"n": 1}])
+        jobs.leases.append(job.id, token, Page(1, [{"n": 1}]))
         kept = [name(job.id) for name in (keys.record, keys.result, keys.items, keys.pages)]
         assert {redis.ttl(key) for key in kept} == {-1}, "nothing expires while it runs"
 
