@@ -70,6 +70,7 @@ class Leases:
         self._heartbeat = redis.register_script(script.source("heartbeat"))
         self._progress = redis.register_script(script.source("progress"))
         self._append = redis.register_script(script.source("append"))
+        self._browser = redis.register_script(script.source("browser"))
         self._release = redis.register_script(script.source("release"))
 
     def claim(self, job_id: str, worker: str, first: Message) -> Lease:
@@ -149,6 +150,15 @@ class Leases:
             ],
         )
         if not held:
+            raise LeaseLostError
+
+    def browser(self, job_id: str, token: str, session: str) -> None:
+        """Note the job's browser session at a remote end; empty once it has ended.
+
+        Raises:
+            LeaseLostError: The token no longer holds the job.
+        """
+        if not self._browser(keys=[keys.record(job_id)], args=[token, session]):
             raise LeaseLostError
 
     def items(self, job_id: str) -> list[dict[str, Any]]:

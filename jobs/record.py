@@ -73,6 +73,8 @@ class Record:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    #: The session that a worker has, or has left, at a remote browser; empty if there is none.
+    browser: str = ""
 
     @property
     def asked(self) -> Job:
@@ -102,4 +104,5 @@ class Record:
             created_at=moment(fields["created_at"]),
             started_at=moment(fields["started_at"]) if "started_at" in fields else None,
             ended_at=moment(fields["ended_at"]) if "ended_at" in fields else None,
+            browser=fields.get("browser", ""),
         )

@@ -34,6 +34,9 @@ class _Terminal:
         values = " ".join(f"{name}={_plain(value)}" for name, value in args.items())
         sys.stderr.write(f"{percent:3d}% {key} {values}".rstrip() + "\n")
 
+    def browser(self, session: str) -> None:
+        """Do without: the run ends its browser itself."""
+
     def page(
         self,
         number: int,

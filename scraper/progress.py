@@ -27,6 +27,13 @@ class Watcher(Protocol):
                 `retrying` it is 0 for the login page.
         """
 
+    def browser(self, session: str) -> None:
+        """Hear of the run's browser at a remote end; not called for a local one.
+
+        Args:
+            session: its id there; empty once it has ended.
+        """
+
     def page(
         self, number: int, items: list[dict[str, Any]], warnings: list[dict[str, Any]]
     ) -> None:

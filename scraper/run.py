@@ -90,6 +90,8 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
         progress.starting_browser()
         try:
             with open_tab(browser, stop) as tab:
+                if tab.session:
+                    watcher.browser(tab.session)
                 visit = Visit(tab, site, target.recipe, credentials, progress)
                 if target.recipe.login:
                     progress.logging_in()

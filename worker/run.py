@@ -8,6 +8,7 @@ from typing import Any
 from jobs.failure import FailureCode, JobFailedError
 from jobs.lease import Lease, LeaseLostError, Leases, Page
 from jobs.record import Message
+from scraper.browser.chrome import end_session
 from scraper.errors import ScrapeError, Stopped
 from scraper.result import make_result
 from scraper.run import Target, scrape
@@ -34,6 +35,10 @@ class JobWatcher:
         """Tell how far the job is."""
         self._highest = max(self._highest, percent)
         self._tell(self._highest, Message(key, args))
+
+    def browser(self, session: str) -> None:
+        """Note the browser, for whoever has to end it if this worker cannot."""
+        self._leases.browser(self._lease.record.id, self._lease.token, session)
 
     def page(
         self, number: int, items: list[dict[str, Any]], warnings: list[dict[str, Any]]
@@ -66,6 +71,8 @@ def run_job(
     target = _find_target(lease, scraping)
     watcher = JobWatcher(leases, lease, tell)
     seen = _seen(target, leases.items(record.id) if lease.pages else [])
+    if record.browser:
+        end_session(scraping.browser, record.browser)
     with make_heart(target.limit_s(record.params)) as heart:
         try:
             summary = scrape(

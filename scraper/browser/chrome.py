@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import urllib3
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.common.proxy import Proxy, ProxyType
@@ -24,6 +25,7 @@ from scraper.errors import BrowserUnavailable
 # Longer than any single command should take; Selenium's own default is 120 s.
 _COMMAND_TIMEOUT_S: Final = 60
 _START_TIMEOUT_S: Final = 30
+_FAREWELL_S: Final = 10
 
 _ARGUMENTS: Final = (
     "--headless=new",
@@ -65,7 +67,22 @@ def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> 
     """
     stop = stop or threading.Event()
     with _open_driver(settings) as driver:
-        yield Tab(driver, stop)
+        yield Tab(driver, stop, session=driver.session_id if settings.remote_url else None)
+
+
+def end_session(settings: BrowserSettings, session: str) -> None:
+    """End a session that somebody has left at the remote end, if it is still there.
+
+    Args:
+        settings: where the remote end is.
+        session: its id there.
+    """
+    if settings.remote_url is None:
+        return
+    with contextlib.suppress(HTTPError):
+        urllib3.request(
+            "DELETE", f"{settings.remote_url}/session/{session}", timeout=_FAREWELL_S, retries=False
+        )
 
 
 @contextlib.contextmanager

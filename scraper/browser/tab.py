@@ -52,7 +52,17 @@ class Tab:
     the caller's stop event is set.
     """
 
-    def __init__(self, driver: WebDriver, stop: threading.Event) -> None:
+    def __init__(
+        self, driver: WebDriver, stop: threading.Event, session: str | None = None
+    ) -> None:
+        """Take the tab that is there.
+
+        Args:
+            driver: the browser.
+            stop: once it is set, waits end.
+            session: the browser's id at a remote end; None for a local one.
+        """
+        self.session = session
         self._driver = driver
         self._stop = stop
         self._opened = 0

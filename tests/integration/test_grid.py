@@ -1,0 +1,88 @@
+"""A browser at a remote end: the worker drives it, and one that a dead worker left is ended.
+
+chromedriver is the remote end: it speaks WebDriver as a Grid does.
+"""
+
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from garimpo.stack.stack import Stack
+from scraper.browser.driver import find_chromedriver
+from tests.integration.services import Services, follow, run_job
+
+SETTINGS = {
+    "LEASE_S": "3",
+    "HEARTBEAT_S": "0.5",
+    "RECONCILE_EVERY_S": "0.4",
+    # This remote end may run as root, which cannot have a sandbox.
+    "CHROME_ARGUMENTS": "--no-sandbox",
+}
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Iterator[str]:
+    """Run a remote end on a port of its own."""
+    log = tmp_path / "chromedriver.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([find_chromedriver(None), "--port=0"], stdout=output)
+    try:
+        listens = re.compile(r"started successfully on port (\d+)")
+        wait_for(lambda: bool(listens.search(log.read_text())))
+        yield f"http://127.0.0.1:{listens.findall(log.read_text())[0]}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline
+        pause.wait(0.05)
+
+
+def sessions(grid: str) -> list[str]:
+    """Return the ids of the sessions that the remote end has."""
+    return [one["id"] for one in httpx.get(f"{grid}/sessions").json()["value"]]
+
+
+@pytest.fixture
+def services(grid: str) -> Iterator[Services]:
+    """Run a stack whose workers have their browsers there."""
+    with Stack(settings={**SETTINGS, "SELENIUM_REMOTE_URL": grid}) as stack:
+        yield Services(stack, stack.redis(), stack.site("--latency-ms", "0"), stack.api())
+
+
+class TestGrid:
+    def test_runs_a_job_and_leaves_no_session(self, services: Services, grid: str) -> None:
+        services.stack.worker()
+
+        assert run_job(services).end["result"]["total_channels"] == 50
+        assert sessions(grid) == []
+
+    def test_loses_the_session_of_a_dead_worker_at_the_takeover(
+        self, services: Services, grid: str
+    ) -> None:
+        services.demo.have(slow_ms=1500)
+        worker = services.stack.worker()
+        with services.client() as api:
+            start = api.post("/api/v1/tubehunt/scrape-channels/start", json={"pages": 2})
+        wait_for(lambda: bool(services.demo.requests("/long/")))
+        left = sessions(grid)
+        worker.kill()
+        services.demo.have()
+        services.stack.worker("second")
+
+        run = follow(services, start.json()["job_id"])
+
+        assert (run.end["status"], run.end["attempt"]) == ("completed", 2)
+        assert len(left) == 1
+        assert sessions(grid) == []
