@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from api.language import language_of
@@ -38,6 +39,13 @@ class ApiError(Exception):
     def sentence(self, language: Language) -> str:
         """Say it in the caller's language."""
         return render(language, f"error.{self.code}", self.details)
+
+
+class ForbiddenError(ApiError):
+    """Another site's page asks, in the name of whoever visits it."""
+
+    status = 403
+    code = "forbidden"
 
 
 class JobNotFoundError(ApiError):
@@ -125,6 +133,11 @@ def install(app: FastAPI) -> None:
     async def away(request: Request, error: JobsUnavailableError) -> Response:
         logger.warning("Redis does not answer: %r", error.__cause__)
         return answer(request, RedisUnavailableError())
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        # Nobody is there to read it; without an answer the server would log an error of ours.
+        return Response(status_code=400)
 
     @app.exception_handler(HTTPException)
     async def routing(request: Request, error: HTTPException) -> Response:

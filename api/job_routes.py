@@ -1,5 +1,6 @@
 """The addresses of each recipe job, made from the recipe: start it, ask for its result, end it."""
 
+import asyncio
 import json
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,7 +9,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from api import parameters
-from api.errors import ErrorBody, JobExpiredError, JobFinalError, JobNotFoundError
+from api.errors import (
+    ErrorBody,
+    ForbiddenError,
+    JobExpiredError,
+    JobFinalError,
+    JobNotFoundError,
+)
 from api.language import Spoken
 from api.models import result_model
 from jobs import body
@@ -17,6 +24,18 @@ from jobs.job import Job, task_name
 from jobs.state import State
 from scraper.recipes.models import Recipe
 from scraper.recipes.params import params_model
+
+
+async def refuse_other_sites(request: Request) -> None:
+    """Keep pages of other sites from starting jobs with their visitor's browser.
+
+    Browsers tell where a request comes from (Fetch Metadata, `Sec-Fetch-Site`); programs do not.
+
+    Raises:
+        ForbiddenError: It comes from another site's page.
+    """
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise ForbiddenError
 
 
 async def jobs_of(request: Request) -> JobFront:
@@ -64,6 +83,7 @@ def _add_start(router: APIRouter, recipe: Recipe, name: str, params: type[BaseMo
     @router.post(
         "/start",
         status_code=202,
+        dependencies=[Depends(refuse_other_sites)],
         response_model=body.JobStart,
         responses={
             422: {"model": ErrorBody, "description": "A parameter is unknown or does not fit."},
@@ -80,7 +100,7 @@ def _add_start(router: APIRouter, recipe: Recipe, name: str, params: type[BaseMo
         created_at = await jobs.submit(job)
         location = f"{router.prefix}/result/{job.id}"
         answer = body.started(job.id, created_at, location, language)
-        return _json(answer, 202, {"Location": location})
+        return _json(answer, 202, {"Location": location, "Retry-After": "1"})
 
 
 def _add_result(router: APIRouter, task: str, result: type[body.JobResult]) -> None:
@@ -104,7 +124,10 @@ def _add_result(router: APIRouter, task: str, result: type[body.JobResult]) -> N
             if stored is None:
                 # It expired in the moment since the record was read.
                 raise JobExpiredError
-            return _json(body.completed(seen.record, stored, language))
+            # Megabytes of rows must not hold up everybody else's requests.
+            return await asyncio.to_thread(
+                lambda: _json(body.completed(seen.record, stored, language))
+            )
         return _json(body.unfinished(seen, language))
 
 
@@ -112,6 +135,7 @@ def _add_cancel(router: APIRouter, task: str) -> None:
     @router.post(
         "/cancel/{job_id}",
         status_code=202,
+        dependencies=[Depends(refuse_other_sites)],
         response_model=body.JobStatus | body.JobError,
         responses={
             404: {"model": ErrorBody, "description": "There never was such a job."},

@@ -35,8 +35,6 @@ def failure_of(error: BaseException) -> JobFailedError:
         return error
     if isinstance(error, NotRegistered):
         return JobFailedError(FailureCode.RECIPE_UNKNOWN)
-    if isinstance(error, TimeLimitExceeded):
-        return JobFailedError(FailureCode.TIME_LIMIT)
     # Its text and traceback stay in the log: they may hold what is nobody's business.
     return JobFailedError(FailureCode.INTERNAL_ERROR)
 
@@ -89,18 +87,42 @@ class FencedRedisBackend(RedisBackend):
             said = Message(result["key"], result["args"])
             self.leases.progress(task_id, token, result["progress"], said)
             return result
-        ending, authority = None, token
-        if state == states.SUCCESS and token:
-            ending = Ending.completed(task_id, result)
-        elif state == states.FAILURE:
-            ending = Ending.failed(task_id, failure_of(result))
-            if isinstance(result, NotRegistered):
-                authority = NOBODY
-            elif isinstance(result, TimeLimitExceeded):
-                # Told by the main process, after which it kills the child that has the token.
-                authority = held_by(self.worker)
-        if ending is None or authority is None:
+        ending = self._ending(task_id, state, result, token)
+        if ending is None:
             logger.info("%s of %s is not stored: it has no lease", state, task_id)
-        elif not self.endings.end(task_id, authority, task, ending):
+        elif not any(
+            self.endings.end(task_id, authority, task, ending)
+            for authority in self._authorities(state, result, token)
+        ):
             logger.warning("the end of %s is not stored: the job is no longer ours", task_id)
         return result
+
+    def _ending(
+        self,
+        task_id: str,
+        state: str,
+        result: Any,
+        token: str | None,
+    ) -> Ending | None:
+        """Say how a job ends by this write of Celery's; None if it does not."""
+        if state == states.SUCCESS and token:
+            return Ending.completed(task_id, result)
+        if state == states.REVOKED:
+            return Ending.failed(task_id, JobFailedError(FailureCode.CANCELLED))
+        if state != states.FAILURE:
+            return None
+        if isinstance(result, TimeLimitExceeded):
+            read = {"items": len(self.leases.items(task_id))}
+            return Ending.failed(task_id, JobFailedError(FailureCode.TIME_LIMIT, read))
+        if token or isinstance(result, NotRegistered):
+            return Ending.failed(task_id, failure_of(result))
+        return None
+
+    def _authorities(self, state: str, result: object, token: str | None) -> list[str]:
+        """Say by what right; each is tried."""
+        if token:
+            return [token]
+        if state == states.REVOKED:
+            return [NOBODY, held_by(self.worker)]
+        # A hard limit is told by the main process, which then kills the child that has the token.
+        return [NOBODY if isinstance(result, NotRegistered) else held_by(self.worker)]

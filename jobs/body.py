@@ -4,6 +4,7 @@ Fields may be added, none taken away or renamed. A top-level `error` is there fo
 alone: n8n takes it for a failure of the request whatever its value.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -126,14 +127,15 @@ def _ended(record: Record) -> tuple[dict[str, Any], str]:
     return fields, timestamp(ended_at)
 
 
-def completed(record: Record, result: Mapping[str, Any], language: Language) -> JobResult:
+def completed(record: Record, stored: str, language: Language) -> JobResult:
     """Answer for a job that has its result.
 
     Args:
         record: The job's.
-        result: As Celery's backend keeps it.
+        stored: What Celery's backend keeps of it (JSON).
         language: Of the warnings' sentences.
     """
+    result = json.loads(stored)["result"]
     fields, at = _ended(record)
     warnings = [
         {**warning, "message": render(language, f"warning.{warning['code']}", warning)}

@@ -9,7 +9,7 @@ def connect(url: str) -> Redis:
     """Open a worker's connection pool; nothing is sent yet.
 
     Args:
-        url: Redis' address. Every command is repeated for about four minutes while Redis is away
+        url: Redis' address. Every command is repeated for four minutes and more while Redis is away
             (a restart, a failover), so that a scrape outlives it; all scripts bear repeating.
     """
     client: Redis = Redis.from_url(
@@ -20,7 +20,13 @@ def connect(url: str) -> Redis:
         socket_keepalive=True,
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=2, base=0.05), 120),
-        retry_on_error=[exceptions.ConnectionError, exceptions.TimeoutError],
+        retry_on_error=[
+            exceptions.ConnectionError,
+            exceptions.TimeoutError,
+            # Full, or a replica that is about to be promoted: as passing as an outage.
+            exceptions.OutOfMemoryError,
+            exceptions.ReadOnlyError,
+        ],
     )
     return client
 

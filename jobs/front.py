@@ -1,15 +1,14 @@
 """The callers' side of the jobs: start one, look at one. Asynchronous, for the API."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 from redis import exceptions
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -19,16 +18,6 @@ from jobs.failure import FailureCode, JobFailedError
 from jobs.job import Job
 from jobs.leasing import Leasing, ms
 from jobs.record import Record, moment
-
-#: Redis is away, starting, full, or a replica that takes no writes.
-_UNAVAILABLE = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.OutOfMemoryError,
-    exceptions.ReadOnlyError,
-    TimeoutError,
-    OSError,
-)
 
 
 class JobsUnavailableError(Exception):
@@ -58,8 +47,11 @@ def connect(url: str) -> Redis:
         url: Redis' address. A connection that was cut while idle is opened anew once; what takes
             longer than 2 s is given up, so that a caller hears of it within 5 s.
     """
-    client: Redis = Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        # More callers than this wait their turn, within their deadline.
+        max_connections=64,
+        timeout=None,
         decode_responses=True,
         socket_connect_timeout=2,
         socket_timeout=2,
@@ -67,6 +59,7 @@ def connect(url: str) -> Redis:
         retry_on_error=[exceptions.ConnectionError],
         health_check_interval=0,
     )
+    client: Redis = Redis.from_pool(pool)
     return client
 
 
@@ -89,7 +82,8 @@ class JobFront:
         try:
             async with asyncio.timeout(self._deadline_s):
                 yield
-        except _UNAVAILABLE as error:
+        except (exceptions.RedisError, OSError, TimeoutError) as error:
+            # Away, starting, full, without its replicas, not writing: no job can be accepted now.
             raise JobsUnavailableError from error
 
     async def submit(self, job: Job) -> datetime:
@@ -136,15 +130,26 @@ class JobFront:
             return Seen(Record.decode(job_id, fields), moment(seconds * 1000 + micros // 1000))
         return Expired(tombstone) if tombstone else None
 
-    async def result(self, job_id: str) -> dict[str, Any] | None:
-        """Read a completed job's result from Celery's backend; None once it has expired."""
+    async def result(self, job_id: str) -> str | None:
+        """Read what Celery's backend keeps of a completed job; None once it has expired.
+
+        Returns:
+            JSON; its `result` is what the task returned. It may be megabytes.
+        """
         async with self._answering():
-            stored = await self._redis.get(keys.result(job_id))
-        return cast("dict[str, Any]", json.loads(stored)["result"]) if stored else None
+            return cast("str | None", await self._redis.get(keys.result(job_id)))
 
     async def workers(self) -> list[str]:
-        """Name the workers that are alive."""
+        """Name the workers that are alive.
+
+        Raises:
+            JobsUnavailableError: Also if Redis answers, and takes no writes.
+        """
         async with self._answering():
             seconds, micros = await self._redis.time()
             now_ms = int(seconds) * 1000 + int(micros) // 1000
-            return cast("list[str]", await self._redis.zrangebyscore(keys.WORKERS, now_ms, "+inf"))
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.set(keys.HEALTH, now_ms, px=1000)
+            pipeline.zrangebyscore(keys.WORKERS, now_ms, "+inf")
+            _, workers = await pipeline.execute()
+        return cast("list[str]", workers)

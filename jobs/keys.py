@@ -16,6 +16,9 @@ GRACE = "garimpo:grace"
 #: The workers that are alive: member is the name, score is until when that is believed (ms).
 WORKERS = "garimpo:workers"
 
+#: Written to find out whether Redis takes writes.
+HEALTH = "garimpo:health"
+
 #: The queue of scrapes. kombu keeps a queue's messages in the list of the queue's name.
 QUEUE = "jobs"
 

@@ -73,18 +73,19 @@ class Leases:
         self._browser = redis.register_script(script.source("browser"))
         self._release = redis.register_script(script.source("release"))
 
-    def claim(self, job_id: str, worker: str, first: Message) -> Lease:
+    def claim(self, job_id: str, worker: str, first: Message, token: str | None = None) -> Lease:
         """Take a waiting job.
 
         Args:
             job_id: The job's id.
             worker: The worker's name.
             first: What the job's caller reads from now on, if this is the first attempt.
+            token: The lease's, if the caller has to know it whatever happens; else a new one.
 
         Raises:
             NothingToRunError: It is not there to be run.
         """
-        token = uuid4().hex
+        token = token or uuid4().hex
         meta = result_meta(job_id, "PROGRESS", progress_meta(0, first))
         crashes, lease_ms = self._leasing.crashes, ms(self._leasing.lease)
         reply = cast(

@@ -42,4 +42,6 @@ def _word(language: Language, name: str, value: object) -> str:
         return str(value[language])
     if isinstance(value, list | tuple):
         return ", ".join(str(part) for part in value)
+    if isinstance(value, float):
+        return f"{value:g}"
     return catalogue(language).get(f"{name}.{value}", str(value))

@@ -24,7 +24,7 @@ class SiteSettings(BaseSettings):
     model_config = _SOURCES
 
     #: Instead of the recipe's own base_url.
-    base_url: str | None = None
+    base_url: BaseUrl | None = None
     username: str | None = None
     password: SecretStr | None = None
 

@@ -6,10 +6,11 @@
 if redis.call('HGET', KEYS[1], 'state') ~= 'processing' or redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
   return 0
 end
-if tonumber(ARGV[2]) >= tonumber(redis.call('HGET', KEYS[1], 'progress')) then
-  redis.call('HSET', KEYS[1], 'progress', ARGV[2])
+if tonumber(ARGV[2]) < tonumber(redis.call('HGET', KEYS[1], 'progress')) then
+  -- It never falls; and record and result tell the same, so the message waits as well.
+  return 1
 end
-redis.call('HSET', KEYS[1], 'message', ARGV[3])
+redis.call('HSET', KEYS[1], 'progress', ARGV[2], 'message', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[4])
 -- Celery's own backend publishes what it stores: whoever waits in AsyncResult.get() listens there.
 redis.call('PUBLISH', KEYS[2], ARGV[4])
