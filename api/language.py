@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from jobs.text import Language
 
@@ -38,9 +38,13 @@ def language_of(request: Request) -> Language:
     return choose(request.headers.get("accept-language", ""))
 
 
-async def _spoken(request: Request) -> Language:
+async def _spoken(
+    accept_language: Annotated[
+        str, Header(description="The language of messages: `pt` (the default) or `en`.")
+    ] = "",
+) -> Language:
     # A dependency that is not asynchronous would cost a thread for each request.
-    return language_of(request)
+    return choose(accept_language)
 
 
 Spoken = Annotated[Language, Depends(_spoken)]

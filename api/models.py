@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from jobs.body import JobResult
 from scraper.recipes.items import item_model
@@ -10,7 +10,9 @@ from scraper.recipes.models import Job
 
 
 class Warned(BaseModel):
-    """Something that the caller should know about the result."""
+    """Something that the caller should know about the result; more fields by its code."""
+
+    model_config = ConfigDict(extra="allow")
 
     code: str
     message: str = Field(description="A sentence, in the caller's language.")

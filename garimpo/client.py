@@ -156,7 +156,7 @@ class Client:
             raise ApiUnreachableError(self.url, str(error) or type(error).__name__) from error
         passing = response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
         if passing and path != "/api/health":
-            reason = f"HTTP {response.status_code}"
+            reason = _read_detail(response) or f"HTTP {response.status_code}"
             raise ApiUnreachableError(self.url, reason, _read_retry_after(response))
         return response
 
@@ -172,6 +172,14 @@ class Client:
 
 def _job_path(site: str, job: str) -> str:
     return f"/api/v1/{quote(site, safe='')}/{quote(job, safe='')}"
+
+
+def _read_detail(response: httpx.Response) -> str:
+    """Return the API's own sentence; empty if something else has answered."""
+    try:
+        return str(response.json()["detail"]).rstrip(".")
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _read_retry_after(response: httpx.Response) -> float | None:

@@ -78,6 +78,7 @@ class Process:
         with self.log.open("ab") as log:
             if self._popen is None:
                 log.truncate(0)  # the log of some earlier stack in this folder
+                log.seek(0)
             elif find_members(self._popen.pid):
                 self._earlier.append(self._popen.pid)  # what a crash has left behind
             self._log_start = log.tell()

@@ -62,7 +62,7 @@ class TestStart:
         with (
             run_scripted_api(_away()) as api,
             Client(api.url) as client,
-            pytest.raises(ApiUnreachableError, match="HTTP 503"),
+            pytest.raises(ApiUnreachableError, match="Redis does not answer"),
         ):
             client.start("tubehunt", "scrape-channels")
         assert len(api.requests) == 1

@@ -99,6 +99,19 @@ class TestWaitReady:
         assert process.log.read_text() == "deaf\n"
 
 
+    def test_is_not_misled_by_what_an_earlier_stack_left_in_the_folder(
+        self, tmp_path: Path
+    ) -> None:
+        process = _make(tmp_path, _PARENT, word="child")
+        process.log.write_text("an earlier life\n" * 1000)
+        process.start()
+        try:
+            process.wait_ready()
+            assert process.written().startswith("child")
+        finally:
+            process.stop()
+
+
 class TestStart:
     def test_names_a_program_that_is_not_there(self, tmp_path: Path) -> None:
         process = _make(tmp_path, "")

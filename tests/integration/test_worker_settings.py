@@ -1,11 +1,19 @@
 """Workers that lack something: each says so, and what to do."""
 
+import base64
+import json
+import re
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from garimpo.stack.stack import Stack
-from tests.integration.services import Services, run_job
+from jobs import keys, message
+from jobs.job import Job
+from scraper.recipes.loader import load_recipes
+from tests.integration.services import Services, follow, run_job
 
 OTHER_SITE = """
 site: other
@@ -18,6 +26,16 @@ jobs:
     label: {pt: linhas, en: rows}
     fields: {name: .name}
 """
+
+
+#: Where Celery's events have their text.
+BODY = r'"body": "([A-Za-z0-9+/=]+)"'
+
+
+def workers_alive(services: Services) -> int:
+    with services.client() as api:
+        alive: int = api.get("/api/health").json()["workers_alive"]
+    return alive
 
 
 @pytest.fixture
@@ -70,8 +88,58 @@ class TestWorker:
 
     def test_is_counted_by_health_while_it_lives(self, bare: Stack) -> None:
         services = start_services(bare, {}, {})
+        worker = bare.worker("second")
 
+        assert workers_alive(services) == 2
+        worker.stop()
+        assert workers_alive(services) == 1
+
+    def test_is_forgotten_when_it_has_been_killed(self, bare: Stack) -> None:
+        services = start_services(bare, {}, {})
+        worker = bare.worker("second")
+        worker.kill()
+
+        deadline = time.monotonic() + 60
+        pause = threading.Event()
+        while workers_alive(services) != 1:
+            assert time.monotonic() < deadline
+            pause.wait(0.2)
+
+    def test_ends_a_waiting_job_that_was_revoked(self, bare: Stack) -> None:
+        services = start_services(bare, {}, {})
         with services.client() as api:
-            health = api.get("/api/health").json()
+            first = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
+            second = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
+            services.celery.control.revoke(second)
 
-        assert (health["status"], health["services"]["workers"]) == ("ok", "ok")
+        assert follow(services, first).end["status"] == "completed"
+        run = follow(services, second)
+        run.check_agreement()
+        assert run.end["error_code"] == "cancelled"
+
+    def test_tells_nobody_but_its_log_of_an_error_of_its_own(self, bare: Stack) -> None:
+        services = start_services(bare, {}, {})
+        recipe = load_recipes()["tubehunt"]
+        # Parameters that no API of ours would have let in, and that break the code that reads them.
+        job = Job("tubehunt", "scrape-channels", recipe.digest, {"pages": "s3cret"})
+        said: list[str] = []
+        with services.connect() as redis:
+            listener = redis.pubsub()
+            listener.psubscribe("*")
+            numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
+            redis.hset(
+                keys.record(job.id), mapping={**job.as_fields(), "state": "pending", **numbers}
+            )
+            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
+            run = follow(services, job.id)
+            while heard := listener.get_message(timeout=1):
+                said.append(str(heard))
+            result = str(redis.get(keys.result(job.id)))
+
+        assert run.end["error_code"] == "internal_error"
+        events = "".join(
+            base64.b64decode(body).decode() for body in re.findall(BODY, "".join(said))
+        )
+        assert "task-failed" in events
+        assert "s3cret" not in events + result + json.dumps(run.end)
+        assert "Traceback" in (bare.folder / "worker.log").read_text(encoding="utf-8")

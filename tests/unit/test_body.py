@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -112,7 +113,9 @@ class TestCompleted:
             state=State.COMPLETED, progress=100, attempt=1, started_at=STARTED, ended_at=ENDED
         )
 
-        answer = body.completed(done, RESULT, Language.PT).model_dump(mode="json")
+        answer = body.completed(done, json.dumps({"result": RESULT}), Language.PT).model_dump(
+            mode="json"
+        )
 
         contract = {
             "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -128,7 +131,9 @@ class TestCompleted:
         warning = {"code": "required_field_empty", "page": 2, "field": "channel_link", "count": 3}
         done = record(state=State.COMPLETED, started_at=STARTED, ended_at=ENDED)
 
-        answer = body.completed(done, {**RESULT, "warnings": [warning]}, Language.EN)
+        stored = json.dumps({"result": {**RESULT, "warnings": [warning]}})
+
+        answer = body.completed(done, stored, Language.EN)
 
         assert answer.result["warnings"] == [
             {**warning, "message": "Page 2: 3 item(s) without channel_link"}
@@ -137,7 +142,7 @@ class TestCompleted:
 
 class TestFailed:
     def test_is_the_contracts_joberror(self) -> None:
-        failure = Failure(FailureCode.PAGE_TIMEOUT, {"page": "/long/?page=2", "seconds": 180})
+        failure = Failure(FailureCode.PAGE_TIMEOUT, {"page": "/long/?page=2", "seconds": 180.0})
         over = record(state=State.FAILED, failure=failure, started_at=STARTED, ended_at=ENDED)
 
         answer = body.failed(over, Language.PT).model_dump(mode="json")
