@@ -26,6 +26,7 @@ def connect(url: str) -> Redis:
             # Full, or a replica that is about to be promoted: as passing as an outage.
             exceptions.OutOfMemoryError,
             exceptions.ReadOnlyError,
+            exceptions.MasterDownError,
         ],
     )
     return client

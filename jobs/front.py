@@ -97,7 +97,7 @@ class JobFront:
         async with self._answering():
             _, created_at = await self._submit(
                 keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE],
-                args=[job.id, sent.text, sent.tag, ms(self._leasing.lease), *fields],
+                args=[job.id, sent, ms(self._leasing.lease), *fields],
             )
         return moment(created_at)
 

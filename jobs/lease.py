@@ -179,6 +179,6 @@ class Leases:
         return bool(
             self._release(
                 keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE],
-                args=[token, job.id, sent.text, sent.tag, ms(self._leasing.lease)],
+                args=[token, job.id, sent, ms(self._leasing.lease)],
             )
         )

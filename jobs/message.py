@@ -12,30 +12,19 @@ the locked versions writes.
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from jobs.job import Job
 
 
-@dataclass(frozen=True)
-class Envelope:
-    """A message as it is pushed onto the queue's list."""
-
-    text: str
-    #: kombu keeps a message that a worker has taken under this name.
-    tag: str
-
-
-def encode(job: Job, queue: str) -> Envelope:
+def encode(job: Job, queue: str) -> str:
     """Return the message that makes a worker run `job`; it carries the job's id alone.
 
     Args:
         job: The job; its id becomes the task's id and only argument.
         queue: The queue's name.
     """
-    tag = str(uuid4())
     no_callbacks = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     body = json.dumps([[job.id], {}, no_callbacks])
     headers: dict[str, Any] = {
@@ -66,9 +55,9 @@ def encode(job: Job, queue: str) -> Envelope:
         "delivery_info": {"exchange": "", "routing_key": queue},
         "priority": 0,
         "body_encoding": "base64",
-        "delivery_tag": tag,
+        "delivery_tag": str(uuid4()),
     }
-    text = json.dumps(
+    return json.dumps(
         {
             "body": base64.b64encode(body.encode()).decode(),
             "content-encoding": "utf-8",
@@ -77,4 +66,3 @@ def encode(job: Job, queue: str) -> Envelope:
             "properties": properties,
         }
     )
-    return Envelope(text, tag)

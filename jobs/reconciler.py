@@ -14,8 +14,6 @@ from jobs.record import Record
 
 logger = logging.getLogger(__name__)
 
-#: kombu's hash of messages that a worker has taken and not yet acknowledged.
-_UNACKED = "unacked"
 #: How many jobs one look takes on; what is left is due at the next.
 _BATCH = 200
 
@@ -78,12 +76,14 @@ class Reconciler:
         """Say whether a lease that has run out means anything.
 
         After a time in which nobody looked, Redis may have been away: its workers get one lease
-        more to say that they live.
+        more to say that they live. (The lock of a reconciler that has died passes on within three
+        rounds; that is no such time.)
         """
         lease_ms = ms(self._leasing.lease)
+        longest_gap_ms = max(lease_ms / 2, 3 * ms(self._leasing.reconcile))
         now_ms = self._now_ms()
         last = cast("str | None", self._redis.set(keys.LOOKED, now_ms, get=True))
-        if last is None or now_ms - int(last) > lease_ms / 2:
+        if last is None or now_ms - int(last) > longest_gap_ms:
             self._redis.set(keys.GRACE, self._name, px=lease_ms)
         return not self._redis.exists(keys.GRACE)
 
@@ -105,11 +105,10 @@ class Reconciler:
         leasing = self._leasing
         what = str(
             self._reconcile(
-                keys=[keys.record(job_id), keys.ACTIVE, keys.QUEUE, _UNACKED],
+                keys=[keys.record(job_id), keys.ACTIVE, keys.QUEUE],
                 args=[
                     job_id,
-                    sent.text,
-                    sent.tag,
+                    sent,
                     ms(leasing.lease),
                     ms(leasing.longest_look),
                     leasing.crashes,

@@ -21,7 +21,7 @@ end
 local time = redis.call('TIME')
 local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'ended_at', now)
-redis.call('HDEL', KEYS[1], 'envelope', 'tag', 'looks', 'cancel')
+redis.call('HDEL', KEYS[1], 'envelope', 'looks', 'cancel')
 if ARGV[3] == 'completed' then
   redis.call('HSET', KEYS[1], 'progress', 100)
 else

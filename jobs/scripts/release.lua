@@ -1,7 +1,7 @@
 -- Hands a running job back to the queue: another worker goes on from its last finished page.
 --
 -- KEYS  1 record (hash)   2 active (zset)   3 queue (list)
--- ARGV  1 token   2 job id   3 the queue's message   4 its delivery tag   5 look again after (ms)
+-- ARGV  1 token   2 job id   3 the queue's message   4 look again after (ms)
 -- Returns 1, or 0 if the token no longer holds the job: then nothing was written. The state stays
 -- 'processing': a caller sees no step back.
 local state, holder = unpack(redis.call('HMGET', KEYS[1], 'state', 'token'))
@@ -11,8 +11,8 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HDEL', KEYS[1], 'token', 'worker')
-redis.call('HSET', KEYS[1], 'envelope', ARGV[3], 'tag', ARGV[4], 'looks', 0)
-redis.call('ZADD', KEYS[2], string.format('%d', now + ARGV[5]), ARGV[2])
+redis.call('HSET', KEYS[1], 'envelope', ARGV[3], 'looks', 0)
+redis.call('ZADD', KEYS[2], string.format('%d', now + ARGV[4]), ARGV[2])
 -- On the right: it is the next, it has waited before.
 redis.call('RPUSH', KEYS[3], ARGV[3])
 return 1
