@@ -71,5 +71,5 @@ def _scrape(driver: webdriver.Chrome, site: str) -> list[object]:
     driver.get(f"{site}/long/?page=1&OrderBy=DateDESC&ChangePerPage={CARDS}")
     wait.until(lambda page: page.execute_script(_READY))
     text = driver.execute_script(EXTRACT, _JOB.items, json.dumps(_FIELDS))
-    items: list[object] = json.loads(text)
+    items: list[object] = json.loads(text)["items"]
     return items

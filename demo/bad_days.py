@@ -55,6 +55,17 @@ class BadDays(BaseModel):
     late_cards_ms: int = Field(
         0, ge=0, description="ms after the load until a script draws the first of 4 lots of cards"
     )
+    late_cards_every_ms: int = Field(100, ge=0, description="ms between two of these lots")
+    missing_stat_card: bool = Field(
+        default=False, description="each channel lacks the second of its six stat cards"
+    )
+    slow_frame_ms: int = Field(
+        0, ge=0, description="ms that a frame in a list page takes, which has none without it"
+    )
+    last_page_repeats: bool = Field(
+        default=False, description="pages past the last one show the last one again"
+    )
+    short_page: int | None = Field(None, ge=1, description="the list page that has only 4 channels")
     slow_image_ms: int = Field(0, ge=0, description="ms that the banner of a list page takes")
     login_late_button_ms: int = Field(
         200, ge=0, description="ms after the load until the log-in button can be pressed"

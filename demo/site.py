@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -19,6 +19,7 @@ from demo.day import Day
 from demo.images import make_image
 from demo.login import Login
 from demo.members import Members
+from demo.pages import notice_page
 from demo.request_log import RequestLog, make_entries
 from demo.sessions import Sessions
 
@@ -37,6 +38,10 @@ def create_app(account: Account, bad_days: BadDays, latency_ms: int = 0) -> Star
 
         return Route(path, show_after_a_while, methods=[method])
 
+    async def show_frame(_request: Request) -> Response:
+        await asyncio.sleep(day.bad.slow_frame_ms / 1000)
+        return HTMLResponse(notice_page("Anúncio", "Anuncie aqui.", is_error=False))
+
     async def show_image(request: Request) -> Response:
         name = request.path_params["name"]
         if name == "banner.gif":
@@ -50,6 +55,7 @@ def create_app(account: Account, bad_days: BadDays, latency_ms: int = 0) -> Star
             page("/login", login.submit, "POST"),
             page("/long/", ChannelList(sessions, day).show),
             page("/channel/{channel_id}", members.show_channel),
+            Route("/frame", show_frame),
             Route("/img/{name:path}", show_image),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
             make_controls(day, requests),

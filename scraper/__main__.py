@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scraper.errors import RecipeMalformed, ScrapeError
+from scraper.errors import RecipeMalformed, ScrapeError, SettingMalformed
 from scraper.recipes.loader import RecipeError, load_recipes
 from scraper.recipes.models import Job
+from scraper.recipes.notation import check_base_url
 from scraper.recipes.params import params_model, parse_value
 from scraper.result import make_result
 from scraper.run import Target, scrape
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         target = _target(options, parser)
         params = _params(target.job, options.param, parser)
-    except RecipeError as error:
+    except (RecipeError, SettingMalformed) as error:
         parser.error(str(error))
     terminal = _Terminal()
     try:
@@ -96,7 +97,12 @@ def _target(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Tar
     if options.job not in recipe.jobs:
         parser.error(f"{recipe.site} has no job {options.job}; it has: {', '.join(recipe.jobs)}")
     site = SiteSettings.read(recipe.site)
-    base_url = options.base_url or site.base_url or recipe.base_url
+    base_url = site.base_url or recipe.base_url
+    if options.base_url:
+        try:
+            base_url = check_base_url(options.base_url)
+        except ValueError as error:
+            parser.error(f"--base-url {error}")
     return Target(recipe, recipe.jobs[options.job], base_url, site.credentials)
 
 

@@ -28,13 +28,15 @@ class Arrival:
         self._limits = limits
         self._page_size = page_size
         self._still = Stillness()
+        self._ready = Stillness()
 
     def judge(self, look: Look) -> Verdict | None:
         """Return what has become of the page, or None while it is still coming.
 
         A full page is ready at once. Another one is when it has loaded and the number of its
-        items has stood still for a moment: a script may draw more. So slowly as to wait for all
-        that a page refers to, but no longer than an empty page would be waited for.
+        items has stood still for a moment: a script may draw more, and where a full page has more
+        it has longer. What a page refers to may hang; it is waited for as long as for the first
+        item of a page that has none.
         """
         if not look.is_parsed:
             return None
@@ -44,8 +46,18 @@ class Arrival:
         still = self._still.seconds((look.origin, look.state, count))
         if self._page_size is not None and count >= self._page_size:
             return Verdict.READY
-        if count:
-            settle = self._limits.settle_s if look.is_loaded else self._limits.empty_after_s
-            return Verdict.READY if still >= settle else None
-        is_empty = look.is_loaded and still >= self._limits.empty_after_s
-        return Verdict.EMPTY if is_empty else None
+        if still < self._patience_s(look):
+            return None
+        return Verdict.READY if count else Verdict.EMPTY
+
+    def may_fill(self, look: Look) -> bool:
+        """Whether a page that is ready has time for what its items still lack."""
+        return self._ready.seconds(look.origin) < self._limits.empty_after_s
+
+    def _patience_s(self, look: Look) -> float:
+        """Return how long a page that may not be whole has to stand still."""
+        if not look.is_loaded or not look.counts[ITEMS]:
+            return self._limits.empty_after_s
+        if self._page_size is None:
+            return self._limits.settle_s
+        return max(self._limits.settle_s, self._limits.short_page_settle_s)

@@ -1,4 +1,4 @@
-"""Why a scrape failed: one class for each code, which owns its sentence and whether to retry."""
+"""Why a scrape failed: one class for each code, which owns its sentence."""
 
 from typing import ClassVar
 
@@ -14,10 +14,10 @@ class ScrapeError(Exception):
 
     #: The stable name of this failure for clients; never renamed.
     code: ClassVar[str]
-    #: Whether the same job may succeed later although nobody changes anything.
-    retryable: ClassVar[bool]
     #: The sentence, with the names of the details in braces.
     sentence: ClassVar[str]
+    #: What a `reason` that is a code says in the sentence; any other reason speaks for itself.
+    sights: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *args: Detail, **details: Detail) -> None:
         # Exception's own args rebuild the error when it crosses a process border.
@@ -30,6 +30,8 @@ class ScrapeError(Exception):
             name: ", ".join(value) if isinstance(value, list) else value
             for name, value in self.details.items()
         }
+        if (reason := texts.get("reason")) in self.sights:
+            texts["reason"] = self.sights[str(reason)].format(**texts)
         return self.sentence.format(**texts)
 
 
@@ -37,12 +39,18 @@ class LoginFailed(ScrapeError):
     """The site refused the login.
 
     Args:
-        reason: the site's own words, or what was seen instead of a page behind the login.
+        reason: the site's own words, `HTTP 403`, or `without_a_word`, `not_sent`, `not_typeable`,
+            `session_lost`.
     """
 
     code = "login_failed"
-    retryable = False
     sentence = "The site refused the login: {reason}"
+    sights: ClassVar[dict[str, str]] = {
+        "without_a_word": "it showed the form or an error again, without a word",
+        "not_sent": "the form was filled and clicked, and nothing happened",
+        "not_typeable": "user name or password hold a character that cannot be typed",
+        "session_lost": "the session does not hold",
+    }
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, reason=reason)
@@ -56,7 +64,6 @@ class CredentialsMissing(ScrapeError):
     """
 
     code = "credentials_missing"
-    retryable = False
     sentence = "The site needs a login. Set these environment variables: {variables}"
 
     def __init__(self, variables: list[str]) -> None:
@@ -73,7 +80,6 @@ class SiteUnavailable(ScrapeError):
     """
 
     code = "site_unavailable"
-    retryable = True
     sentence = "The site did not give {page}: {reason} (tries: {tries})"
 
     def __init__(self, page: str, reason: str, tries: int) -> None:
@@ -89,7 +95,6 @@ class PageTimeout(ScrapeError):
     """
 
     code = "page_timeout"
-    retryable = True
     sentence = "{page} was not there after {seconds:g} s"
 
     def __init__(self, page: str, seconds: float) -> None:
@@ -106,10 +111,7 @@ class PageChanged(ScrapeError):
     """
 
     code = "page_changed"
-    retryable = False
-    sentence = "{page} no longer fits its recipe: {sight}"
-
-    #: What each reason says about the selector.
+    sentence = "{page} no longer fits its recipe: {reason}"
     sights: ClassVar[dict[str, str]] = {
         "no_item": "nothing on it matches {selector}",
         "field_empty": "{selector} gives nothing in any of its items",
@@ -120,25 +122,26 @@ class PageChanged(ScrapeError):
     def __init__(self, page: str, selector: str, reason: str) -> None:
         super().__init__(page, selector, reason, page=page, selector=selector, reason=reason)
 
-    def __str__(self) -> str:
-        """Say what the reason means for the selector."""
-        sight = self.sights[str(self.details["reason"])].format(**self.details)
-        return self.sentence.format(sight=sight, **self.details)
-
 
 class BrowserUnavailable(ScrapeError):
     """There is no browser to scrape with.
 
     Args:
-        reason: what is missing, or the browser's own first words.
+        reason: `no_chrome`, `no_chromedriver`, `no_start`, `no_remote_address`, the variable with
+            a path where there is none, or the browser's own first words.
     """
 
     code = "browser_unavailable"
-    retryable = False
     sentence = (
         "No browser: {reason}. Install one (Debian: apt-get install chromium chromium-driver), "
         "or set CHROME_BINARY and CHROMEDRIVER, or SELENIUM_REMOTE_URL"
     )
+    sights: ClassVar[dict[str, str]] = {
+        "no_chrome": "there is no Chrome or Chromium on PATH",
+        "no_chromedriver": "there is no chromedriver on PATH",
+        "no_start": "it does not start",
+        "no_remote_address": "SELENIUM_REMOTE_URL is no address such as http://grid:4444",
+    }
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, reason=reason)
@@ -152,7 +155,6 @@ class BrowserCrashed(ScrapeError):
     """
 
     code = "browser_crashed"
-    retryable = True
     sentence = "The browser died or stopped answering at {page}"
 
     def __init__(self, page: str) -> None:
@@ -161,6 +163,22 @@ class BrowserCrashed(ScrapeError):
 
 class Stopped(Exception):
     """The caller set the stop event. No failure of the scrape, so it stands outside its tree."""
+
+
+class SettingMalformed(ValueError):
+    """An environment variable holds what it cannot hold.
+
+    Args:
+        variable: its name. What it holds is not told, it may be a secret.
+        reason: what it must hold, such as `must be an address`.
+    """
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(variable, reason)
+
+    def __str__(self) -> str:
+        """Name the variable and say what is wrong."""
+        return f"{self.args[0]} {self.args[1]}"
 
 
 class RecipeMalformed(ValueError):

@@ -29,7 +29,7 @@ def log_in(form: LoginForm, credentials: Credentials, on_retry: OnRetry) -> None
             if form.missing(seen):
                 return  # the site still knows us and led us on
             form.send(seen, credentials)
-            seen = _Answer(form, seen).wait()
+            seen = _Answer(form, seen, credentials).wait()
             if not seen.failure:
                 return
         tries.take_failure(seen, on_retry)
@@ -38,9 +38,10 @@ def log_in(form: LoginForm, credentials: Credentials, on_retry: OnRetry) -> None
 class _Answer:
     """What the site makes of a form that was sent."""
 
-    def __init__(self, form: LoginForm, sent: Look) -> None:
+    def __init__(self, form: LoginForm, sent: Look, credentials: Credentials) -> None:
         self._form = form
         self._sent = sent
+        self._credentials = credentials
         self._still = Stillness()
 
     def wait(self) -> Look:
@@ -53,8 +54,16 @@ class _Answer:
         look = self._form.wait(self._verdict)
         if look.may_pass or not self._is_refused(look):
             return look
-        silent = look.failure or f"it led to {look.url}, without a word"
-        raise LoginFailed(_words(look) or silent)
+        raise LoginFailed(self._reason(look))
+
+    def _reason(self, look: Look) -> str:
+        """Return why the site refused: its own words, less what it was sent, or a code."""
+        words, code = _words(look), "without_a_word"
+        if look.origin == self._sent.origin:
+            code = "not_sent"
+            if words == _words(self._sent):
+                words = self._form.objection(look)
+        return self._credentials.hide(words) or look.failure or code
 
     def _verdict(self, look: Look) -> Look | None:
         """Return the first look that tells how it has ended."""
@@ -64,9 +73,11 @@ class _Answer:
         if not self._form.site.is_login_page(look.url):
             return look
         if look.origin == self._sent.origin:
-            # What stood there before it was sent is no answer.
-            return look if _words(look) not in {"", _words(self._sent)} else None
-        told = _words(look) or self._form.is_long(waited)
+            # What stood there before it was sent is no answer. While the browser waits for one it
+            # gives no look: it is sending nothing.
+            told = _words(look) not in {"", _words(self._sent)}
+            return look if told or self._form.is_long(waited) else None
+        told = bool(_words(look)) or self._form.is_long(waited)
         return look if look.is_parsed and told else None
 
     def _is_refused(self, look: Look) -> bool:
@@ -75,7 +86,9 @@ class _Answer:
 
     def _has_error_url(self, look: Look) -> bool:
         failed = self._form.login.failed_when
-        return failed is not None and look.url != self._sent.url and failed.url_has in look.url
+        if failed is None or look.url == self._sent.url:
+            return False
+        return failed.url_has in self._form.site.below(look.url)
 
 
 def _words(look: Look) -> str:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from scraper.browser.look import Look, Watch
 from scraper.browser.tab import Tab
@@ -16,6 +18,8 @@ USERNAME, PASSWORD, SUBMIT, ERROR = "username", "password", "submit", "error"
 
 # Before a button is looked at again that something covered.
 _CLICK_AGAIN_S = 0.05
+# A field that shows another text after so many typings: its page writes it in its own way.
+_TYPINGS = 3
 
 
 class LoginForm:
@@ -34,6 +38,7 @@ class LoginForm:
         }
         error = {} if login.error is None else {ERROR: login.error}
         self._watch = Watch(firsts=self._selectors | error)
+        self._words: list[str] = []
 
     def open(self) -> Look:
         """Open the form's page; return the look that tells what it is.
@@ -66,23 +71,44 @@ class LoginForm:
     def send(self, form: Look, credentials: Credentials) -> None:
         """Fill the form, and click once the button can be clicked.
 
+        It is sent at most once: another document than the form's is the answer to it, whatever
+        has sent it.
+
         Raises:
-            PageChanged: the button does not become clickable.
+            PageChanged: a field does not keep what is typed, or the button is never clickable.
         """
         texts = {USERNAME: credentials.username, PASSWORD: credentials.password}
+        watch = replace(self._watch, texts=texts)
+        self._words = self.tab.words()
         self._type(form, texts)
         deadline = min(self.deadline, time.monotonic() + self.limits.empty_after_s)
+        typings = 1
+        lost: list[str] = []
         while True:
-            ready = self.tab.wait(self._watch, deadline, self._ready)
+            ready = self.tab.wait(watch, deadline, partial(self._ready, form.origin))
             if ready is None:
-                raise self.lacks(SUBMIT)
-            # A page that is still being set up may have emptied its fields again.
-            emptied = {name: text for name, text in texts.items() if not _is_filled(ready, name)}
-            if emptied:
-                self._type(ready, emptied)
+                raise self.lacks(lost[0] if lost else SUBMIT)
+            if ready.origin != form.origin:
+                return
+            # A page that is still being set up may have changed its fields again.
+            lost = [name for name in texts if not self._keeps(ready, name, typings)]
+            if lost:
+                self._type(ready, {name: texts[name] for name in lost})
+                typings += 1
             elif (button := ready.firsts[SUBMIT]) and self.tab.click(button):
                 return
             self.tab.pause(_CLICK_AGAIN_S)
+
+    def objection(self, look: Look) -> str:
+        """Return why a form that was sent is still there: in the browser's words or the page's.
+
+        Returns:
+            What the browser objects to in a field, else the text that has appeared since; empty
+            if there is neither.
+        """
+        fields = (look.firsts[USERNAME], look.firsts[PASSWORD])
+        objections = [shown.objection for shown in fields if shown and shown.objection]
+        return next(iter(objections + [w for w in self.tab.words() if w not in self._words]), "")
 
     def missing(self, look: Look) -> list[str]:
         """Return which parts of the form cannot be seen."""
@@ -112,11 +138,14 @@ class LoginForm:
             if shown := look.firsts[name]:
                 self.tab.type_into(shown, text)
 
-    def _ready(self, look: Look) -> Look | None:
+    def _ready(self, origin: float, look: Look) -> Look | None:
+        if look.origin != origin:
+            return look
         button = look.firsts[SUBMIT]
         return look if button and button.enabled and not self.missing(look) else None
 
-
-def _is_filled(look: Look, name: str) -> bool:
-    shown = look.firsts[name]
-    return shown is not None and shown.filled
+    def _keeps(self, look: Look, name: str, typings: int) -> bool:
+        shown = look.firsts[name]
+        if shown is None:
+            return False
+        return shown.holds or (shown.filled and typings >= _TYPINGS)

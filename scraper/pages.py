@@ -9,7 +9,7 @@ from typing import Any
 from scraper.arrival import ITEMS, Arrival, Verdict
 from scraper.browser.look import Look, Watch
 from scraper.browser.tab import Tab
-from scraper.errors import PageChanged, PageTimeout
+from scraper.errors import PageChanged
 from scraper.recipes.models import Job, Limits
 from scraper.site import Site
 from scraper.tries import OnRetry, Tries, is_gone
@@ -73,14 +73,16 @@ class Reader:
         tries = Tries(self._tab, page.url, self._limits, deadline)
         while True:
             seen = self._load(page, deadline)
+            if seen is None:
+                raise tries.overdue(self._limits.page_timeout_s)
             if not isinstance(seen, Look):
                 return seen
             if is_gone(seen):
                 raise self._changed(page, self._job.marker or self._job.items, "not_the_list")
             tries.take_failure(seen, on_retry)
 
-    def _load(self, page: Page, deadline: float) -> Found:
-        """Try once; a failure is returned as it was seen."""
+    def _load(self, page: Page, deadline: float) -> Found | None:
+        """Try once; a failure is returned as it was seen, and None at the deadline."""
         left = self._tab.open(page.url)
         arrival = Arrival(self._limits, page.size)
 
@@ -88,10 +90,7 @@ class Reader:
             return None if look.origin == left else self._take(look, page, arrival)
 
         watch = Watch(counts={ITEMS: self._job.items})
-        found = self._tab.wait(watch, deadline, verdict)
-        if found is None:
-            raise PageTimeout(page.url, self._limits.page_timeout_s)
-        return found
+        return self._tab.wait(watch, deadline, verdict)
 
     def _take(self, look: Look, page: Page, arrival: Arrival) -> Found | None:
         """Return what the page has to give; None while it is still coming."""
@@ -99,7 +98,7 @@ class Reader:
             return NoItems.LOGGED_OUT
         match arrival.judge(look):
             case Verdict.READY:
-                return self._extract()
+                return self._extract(look, arrival)
             case Verdict.EMPTY:
                 return self._accept_empty(page)
             case Verdict.FAILED:
@@ -112,10 +111,21 @@ class Reader:
             return True
         return not look.failure and self._site.is_login_page(look.url)
 
-    def _extract(self) -> list[Item] | None:
+    def _extract(self, look: Look, arrival: Arrival) -> list[Item] | None:
+        """Return the items of the page that was looked at; None if they are not, or no more, there.
+
+        An item may come before what is in it: as long as one lacks a required field there is some
+        more time for it.
+        """
         text = self._tab.extract(self._job.items, self._fields)
-        items: list[Item] | None = None if text is None else json.loads(text)
-        return items or None  # gone again between the look and this: look on
+        if text is None:
+            return None
+        read = json.loads(text)
+        items: list[Item] = read["items"]
+        if read["origin"] != look.origin or len(items) < look.counts[ITEMS]:
+            return None
+        lacks = any(item[name] in (None, []) for item in items for name in self._job.require)
+        return None if lacks and arrival.may_fill(look) else items
 
     def _accept_empty(self, page: Page) -> NoItems | None:
         """Say that the list ends here, if this is a page of it.

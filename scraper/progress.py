@@ -4,9 +4,6 @@ from typing import Any, Protocol
 
 from scraper.recipes.models import Label
 
-#: Stands for the login page where a page is told.
-LOGIN_PAGE = 0
-
 # Where the pages begin: the browser and the login come first. 100 is the end's, not ours.
 _PAGES_FROM = 10
 _PAGES_TO = 99
@@ -22,9 +19,9 @@ class Watcher(Protocol):
             percent: 0 to 99; never less than before.
             key: `starting_browser` {}, `logging_in` {}, `opening_page` {page, pages},
                 `extracting` {label: {pt, en}, done, total} (items), `retrying` {page, attempt,
-                tries, seconds}, `logging_in_again` {page}.
-            args: the key's values. A page is the ordinal among the pages asked for, from 1; in
-                `retrying` it is 0 for the login page.
+                tries, seconds}, `retrying_login` {attempt, tries, seconds}, `logging_in_again`
+                {page}.
+            args: the key's values. A page is the ordinal among the pages asked for, from 1.
         """
 
     def browser(self, session: str) -> None:
@@ -92,6 +89,11 @@ class Progress:
         """Say that a page is tried again, after a pause."""
         told = {"page": page, "attempt": attempt, "tries": tries, "seconds": round(seconds, 1)}
         self._tell(0, "retrying", **told)
+
+    def retrying_login(self, attempt: int, tries: int, seconds: float) -> None:
+        """Say that the login is tried again, after a pause."""
+        told = {"attempt": attempt, "tries": tries, "seconds": round(seconds, 1)}
+        self._tell(0, "retrying_login", **told)
 
     def _percent_after(self, page: int) -> int:
         return _PAGES_FROM + (_PAGES_TO - _PAGES_FROM) * page // self._pages

@@ -8,7 +8,7 @@ from typing import Any
 
 from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.credentials import Credentials, missing_variables
-from scraper.errors import BrowserCrashed, CredentialsMissing, Stopped
+from scraper.errors import BrowserCrashed, CredentialsMissing, LoginFailed, Stopped
 from scraper.pages import Page, Reader
 from scraper.progress import Progress, Watcher
 from scraper.recipes.models import Job, Recipe
@@ -43,9 +43,12 @@ class Summary:
     """What a run says about itself; the items went to its watcher."""
 
     pages_requested: int
-    #: Pages that held items, those of `done_pages` included.
+    #: Pages that held new items, those of `done_pages` included.
     pages_read: int
-    #: `{"code": "required_field_empty", "page": 2, "field": "name", "count": 3}`
+    #: What was odd and yet no failure, `{"code": …, "page": …, …}`: `required_field_empty` {field,
+    #: count}, `field_empty_everywhere` {field, selector}, `page_short` {count, expected} (a page
+    #: before the last), `page_repeats` {} (nothing new on it, so the run ended there), `list_ended`
+    #: {requested} (no such page, although the one before was full). The page is its own number.
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -80,7 +83,7 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
         raise Stopped
     site = Site(target.recipe, target.base_url)
     pages = _pages(site, target.job, params)
-    sieve = Sieve(target.job, seen)
+    sieve = Sieve(target.job, seen, pages)
     left = deque(page for page in pages if page.number not in done_pages)
     done = len(pages) - len(left)
     progress = Progress(watcher, target.job.label, pages=len(pages), items=len(seen))
@@ -107,16 +110,19 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
 
 
 def _read_pages(visit: Visit, job: Job, left: deque[Page], sieve: Sieve, watcher: Watcher) -> int:
-    """Read pages until none is left or the list ends; return how many held items."""
+    """Read pages until none is left or the list ends; return how many held new items."""
     reader = Reader(visit.tab, visit.site, job, visit.recipe.limits)
     read = 0
     while left:
         page = left[0]
         items = visit.read(reader, page)
         if items is None:
+            sieve.end(page)
             break
         told = len(sieve.warnings)
         new = sieve.take(page, items)
+        if not new:
+            break  # a list that goes on showing its last page would do so for ever
         watcher.page(page.number, new, sieve.warnings[told:])
         left.popleft()
         read += 1
@@ -143,4 +149,7 @@ def _check_credentials(target: Target) -> Credentials | None:
     missing = missing_variables(target.recipe.site, credentials)
     if missing:
         raise CredentialsMissing(missing)
+    if not credentials.can_be_typed:
+        reason = "not_typeable"
+        raise LoginFailed(reason)
     return credentials

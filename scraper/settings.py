@@ -6,11 +6,14 @@ Each class reads `.env` of the working directory too; the environment wins.
 import shlex
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scraper.browser.chrome import BrowserSettings
 from scraper.credentials import Credentials, variable_prefix
+from scraper.errors import SettingMalformed
+from scraper.recipes.notation import BaseUrl
+from scraper.recipes.reason import reason
 
 # A variable that is set to nothing, as compose files do it, counts as not set.
 _SOURCES = SettingsConfigDict(
@@ -30,16 +33,30 @@ class SiteSettings(BaseSettings):
 
     @classmethod
     def read(cls, site: str) -> "SiteSettings":
-        """Read the settings of one site."""
-        return cls(_env_prefix=variable_prefix(site))
+        """Read the settings of one site.
+
+        Raises:
+            SettingMalformed: naming the variable that holds what it cannot hold.
+        """
+        prefix = variable_prefix(site)
+        try:
+            return cls(_env_prefix=prefix)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            # Not chained: pydantic's error shows the value.
+            raise SettingMalformed(prefix + str(fault["loc"][0]).upper(), reason(fault)) from None
 
     @property
     def credentials(self) -> Credentials | None:
         """The account, or None if neither half of it is set."""
-        password = self.password.get_secret_value() if self.password else ""
-        if not self.username and not password:
-            return None
-        return Credentials(self.username or "", password)
+        username = _less_newline(self.username or "")
+        password = _less_newline(self.password.get_secret_value() if self.password else "")
+        return Credentials(username, password) if username or password else None
+
+
+def _less_newline(secret: str) -> str:
+    """Return a secret without the line end that a file or `echo` has given it."""
+    return secret.removesuffix("\n").removesuffix("\r")
 
 
 class ChromeSettings(BaseSettings):
@@ -51,18 +68,19 @@ class ChromeSettings(BaseSettings):
     chrome_binary: str | None = None
     #: Path of chromedriver; by default the one on PATH.
     chromedriver: str | None = None
-    #: Address of a Selenium Grid, used instead of a local Chrome.
-    selenium_remote_url: str | None = None
+    #: Address of a Selenium Grid, used instead of a local Chrome; it may hold an account.
+    selenium_remote_url: SecretStr | None = None
     #: More command line arguments for Chrome, quoted as in a shell.
     chrome_arguments: str = ""
 
     @property
     def browser(self) -> BrowserSettings:
         """The same as plain values."""
+        remote = self.selenium_remote_url
         return BrowserSettings(
             chrome_binary=self.chrome_binary,
             chromedriver=self.chromedriver,
-            remote_url=self.selenium_remote_url,
+            remote_url=remote.get_secret_value() if remote else None,
             extra_arguments=tuple(shlex.split(self.chrome_arguments)),
         )
 

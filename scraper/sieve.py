@@ -1,50 +1,82 @@
 """Which items of a page are taken: whole ones, each once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import urljoin
 
 from scraper.errors import PageChanged
+from scraper.oddity import empty_fields, selector
 from scraper.pages import Item, Page
-from scraper.recipes.models import Field, Job
+from scraper.recipes.models import Job
 
 
 class Sieve:
     """Takes the items of one page after another."""
 
-    def __init__(self, job: Job, seen: Iterable[str]) -> None:
-        """Start with the keys of items that were taken before."""
+    def __init__(self, job: Job, seen: Iterable[str], pages: Sequence[Page]) -> None:
+        """Start with the keys of items that were taken before.
+
+        Args:
+            job: says what tells items apart.
+            seen: the keys, as they stand in the items.
+            pages: all that were asked for, at least one.
+        """
         self._job = job
-        self._seen = set(seen)
+        self._pages = pages
+        self._is_link = job.unique_by is not None and job.fields[job.unique_by].attr == "href"
+        self._seen = {self._same(key) for key in seen}
+        self._last: tuple[Page, int] | None = None
         #: What is odd and yet no failure.
         self.warnings: list[dict[str, Any]] = []
 
     def take(self, page: Page, items: list[Item]) -> list[Item]:
-        """Return the items that were not seen before.
+        """Return the items that were not seen before; none if the page only repeats others.
 
         Raises:
             PageChanged: a required field is empty in all items of the page.
         """
-        for name in self._job.require:
-            empty = sum(item[name] in (None, []) for item in items)
-            if empty == len(items):
-                raise PageChanged(page.url, _selector(self._job.fields[name]), "field_empty")
-            if empty:
-                code = "required_field_empty"
-                self.warnings.append(
-                    {"code": code, "page": page.number, "field": name, "count": empty}
-                )
-        return [item for item in items if self._is_new(item)]
+        lacking = {name: _count_empty(items, name) for name in self._job.require}
+        for name, count in lacking.items():
+            if count == len(items):
+                raise PageChanged(page.url, selector(self._job.fields[name]), "field_empty")
+        new = [item for item in items if self._is_new(item)]
+        if not new:
+            self._warn("page_repeats", page)
+            return []
+        if self._last and page.size and self._last[1] < page.size:
+            last, count = self._last
+            self._warn("page_short", last, count=count, expected=page.size)
+        for name, count in lacking.items():
+            if count:
+                self._warn("required_field_empty", page, field=name, count=count)
+        for name, where in empty_fields(self._job.fields, items):
+            self._warn("field_empty_everywhere", page, field=name, selector=where)
+        self._last = page, len(items)
+        return new
+
+    def end(self, page: Page) -> None:
+        """Note that the list has ended before a page that was asked for."""
+        if self._last and page.size and self._last[1] >= page.size:
+            self._warn("list_ended", page, requested=len(self._pages))
+
+    def _warn(self, code: str, page: Page, **details: object) -> None:
+        self.warnings.append({"code": code, "page": page.number, **details})
 
     def _is_new(self, item: Item) -> bool:
         key = item[self._job.unique_by] if self._job.unique_by else None
         if key is None:
             return True
+        key = self._same(key)
         if key in self._seen:
             return False
         self._seen.add(key)
         return True
 
+    def _same(self, key: str) -> str:
+        """Return a key as all its ways of being written have it."""
+        # All pages of a list have the same path, which a relative link goes by.
+        return urljoin(self._pages[0].url, key) if self._is_link else key
 
-def _selector(field: Field) -> str:
-    """Return the selector that a field is found by, written as one."""
-    return " ".join(filter(None, [field.css or field.exists, field.then]))
+
+def _count_empty(items: list[Item], name: str) -> int:
+    return sum(item[name] in (None, []) for item in items)

@@ -25,6 +25,12 @@ class Site:
         """The login page's address; empty if the recipe has no login."""
         return join(self._base_url, self._login.open) if self._login else ""
 
+    def below(self, url: str) -> str:
+        """Return the path and query of an address, less the base address's own path."""
+        parts = urlsplit(url)
+        path = parts.path.removeprefix(urlsplit(self._base_url).path)
+        return f"{path}?{parts.query}" if parts.query else path
+
     def is_login_page(self, url: str) -> bool:
         """Whether a login would have to go on from here."""
         if self._login is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from scraper.browser.look import Look
 from scraper.browser.tab import Tab
-from scraper.errors import SiteUnavailable
+from scraper.errors import PageTimeout, ScrapeError, SiteUnavailable
 from scraper.recipes.models import Limits
 
 #: Hears of another try: which it is, how many there may be, and the pause before it in seconds.
@@ -27,17 +27,19 @@ class Tries:
         self._limits = limits
         self._deadline = deadline
         self._made = 0
+        self._failure: Look | None = None
 
     def take_failure(self, look: Look, on_retry: OnRetry) -> None:
         """Pause before the next try of a page that has failed.
 
-        The pause is what the site's Retry-After says, else it doubles from try to try.
+        The pause doubles from try to try; it is no shorter than the site's Retry-After.
 
         Raises:
             SiteUnavailable: the failure will not pass, or no try is left, or no time for it.
             Stopped: the caller set the stop event during the pause.
         """
         self._made += 1
+        self._failure = look
         if not look.may_pass or self._made >= self._limits.tries:
             raise self._unavailable(look)
         pause = self._pause(look)
@@ -47,11 +49,19 @@ class Tries:
         self._tab.pause(pause)
 
     def _pause(self, look: Look) -> float:
-        asked = self._tab.retry_after(look.status) if look.status else None
-        if asked is not None:
-            return asked
+        asked = self._tab.retry_after(look) if look.status else None
         jitter = 1 + random.uniform(0, _JITTER)  # noqa: S311 - no secret
-        return self._limits.first_pause_s * 2.0 ** (self._made - 1) * jitter
+        return max(asked or 0.0, self._limits.first_pause_s * 2.0 ** (self._made - 1) * jitter)
+
+    def overdue(self, seconds: float) -> ScrapeError:
+        """Return the failure of a page that was not there in time, this one try or all of them.
+
+        Args:
+            seconds: what the page had in all.
+        """
+        if self._failure is not None:
+            return self._unavailable(self._failure)
+        return PageTimeout(self._url, seconds)
 
     def _unavailable(self, look: Look) -> SiteUnavailable:
         return SiteUnavailable(self._url, look.failure, self._made)

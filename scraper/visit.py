@@ -9,7 +9,7 @@ from scraper.errors import LoginFailed
 from scraper.login import log_in
 from scraper.login_form import LoginForm
 from scraper.pages import Item, NoItems, Page, Reader
-from scraper.progress import LOGIN_PAGE, Progress
+from scraper.progress import Progress
 from scraper.recipes.models import Recipe
 from scraper.site import Site
 from scraper.tries import OnRetry
@@ -35,7 +35,7 @@ class Visit:
         if self.recipe.login is None or self.credentials is None:
             return
         form = LoginForm(self.tab, self.site, self.recipe.login, self.recipe.limits)
-        log_in(form, self.credentials, partial(self.progress.retrying, LOGIN_PAGE))
+        log_in(form, self.credentials, self.progress.retrying_login)
 
     def read(self, reader: Reader, page: Page) -> list[Item] | None:
         """Read a page, after a new login if the site wants one; None if the list has ended.
@@ -51,7 +51,7 @@ class Visit:
             self.log_in()
             found = reader.read(page, self._on_retry(page))
         if found is NoItems.LOGGED_OUT:
-            reason = "the session does not hold"
+            reason = "session_lost"
             raise LoginFailed(reason)
         return None if found is NoItems.END else found
 

@@ -11,14 +11,17 @@ from worker.upkeep import Upkeep
 _jobs = JobSettings()
 _recipes = load_recipes(RecipeSettings().recipes_dir)
 
-app = make_celery(_jobs.redis_url, result_ttl=_jobs.result_ttl, leasing=_jobs.leasing)
-app.steps["consumer"].add(Upkeep)
-register(
-    app,
-    Scraping(
-        recipes=_recipes,
-        sites={site: SiteSettings.read(site) for site in _recipes},
-        browser=ChromeSettings().browser,
-    ),
-    _jobs.leasing,
+_scraping = Scraping(
+    recipes=_recipes,
+    sites={site: SiteSettings.read(site) for site in _recipes},
+    browser=ChromeSettings().browser,
 )
+
+app = make_celery(
+    _jobs.redis_url,
+    result_ttl=_jobs.result_ttl,
+    leasing=_jobs.leasing,
+    longest_job_s=_scraping.longest_s,
+)
+app.steps["consumer"].add(Upkeep)
+register(app, _scraping, _jobs.leasing)

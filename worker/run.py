@@ -88,8 +88,9 @@ def run_job(
             raise _ending(heart, leases, record.id) from stopped
         except ScrapeError as error:
             raise JobFailedError(error.code, error.details) from error
-    # Of all attempts, not of this one alone.
-    whole = replace(summary, warnings=leases.warnings(record.id))
+    # Those of all attempts' pages, and what this one has to say of the list as a whole.
+    kept = leases.warnings(record.id)
+    whole = replace(summary, warnings=kept + [one for one in summary.warnings if one not in kept])
     return make_result(target.job, leases.items(record.id), whole, datetime.now(UTC))
 
 

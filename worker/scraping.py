@@ -8,6 +8,9 @@ from scraper.recipes.models import Recipe
 from scraper.run import Target
 from scraper.settings import SiteSettings
 
+#: What a job may take beyond its own limit until Celery kills it.
+_MARGIN_S = 60
+
 
 @dataclass(frozen=True)
 class Scraping:
@@ -26,4 +29,18 @@ class Scraping:
             job=recipe.jobs[job],
             base_url=settings.base_url or recipe.base_url,
             credentials=settings.credentials,
+        )
+
+    def hard_limit_s(self, site: str, job: str) -> int:
+        """Say when Celery kills a job that does not end at its own limit, whatever it asked for."""
+        recipe = self.recipes[site]
+        return int(recipe.limits.job_s(recipe.jobs[job].most_pages) + _MARGIN_S)
+
+    @property
+    def longest_s(self) -> int:
+        """The longest that any job can take."""
+        return max(
+            self.hard_limit_s(site, job)
+            for site, recipe in self.recipes.items()
+            for job in recipe.jobs
         )

@@ -1,6 +1,7 @@
 """One Celery task for each job of each recipe: a thin shell around `run_job`."""
 
 import logging
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 from uuid import uuid4
@@ -21,9 +22,6 @@ from worker.scraping import Scraping
 
 logger = logging.getLogger(__name__)
 
-#: What a job may take beyond its own limit until Celery kills it.
-_MARGIN_S = 60
-
 
 def register(app: Celery, scraping: Scraping, leasing: Leasing) -> None:
     """Give the worker a task for every job that its recipes have.
@@ -34,37 +32,13 @@ def register(app: Celery, scraping: Scraping, leasing: Leasing) -> None:
         leasing: The times of leases.
     """
     hearts = Leases(connect_impatient(app.conf.broker_url), leasing)
+    shell = _Shell(cast("FencedRedisBackend", app.backend), scraping, leasing, hearts)
 
     def run(task: Task[..., Any], job_id: str) -> dict[str, Any]:
-        backend = cast("FencedRedisBackend", app.backend)
-        leases = backend.leases
-        # Celery shows it to the backend with every write, also if something breaks in between.
-        token = uuid4().hex
-        task.request.update(lease_token=token)
-        lease = _claim(backend, job_id, str(task.request.hostname), leasing.crashes, token)
-
-        def tell(percent: int, said: Message) -> None:
-            task.update_state(state=PROGRESS, meta=progress_meta(percent, said))
-
-        def make_heart(limit_s: float) -> Heart:
-            beat = partial(hearts.heartbeat, job_id, lease.token)
-            return Heart(beat, every_s=leasing.heartbeat.total_seconds(), limit_s=limit_s)
-
-        try:
-            return run_job(lease, leases, scraping, tell, make_heart)
-        except SystemExit:
-            # SIGTERM: another worker goes on from the last finished page.
-            leases.release(lease.record.asked, lease.token)
-            raise
-        except (JobFailedError, LeaseLostError):
-            raise
-        except Exception:
-            # The log has all of it. Celery's events, which Flower shows, get the code alone.
-            logger.exception("job %s met an error of our own", job_id)
-            raise JobFailedError(FailureCode.INTERNAL_ERROR) from None
+        return shell.run(task, job_id)
 
     for site, recipe in scraping.recipes.items():
-        for name, job in recipe.jobs.items():
+        for name in recipe.jobs:
             app.task(
                 name=task_name(site, name),
                 bind=True,
@@ -74,8 +48,47 @@ def register(app: Celery, scraping: Scraping, leasing: Leasing) -> None:
                 # What the log and Flower show of the rows: that there are some.
                 resultrepr_maxsize=80,
                 # The last resort, if a job does not end at its own limit.
-                time_limit=int(recipe.limits.job_s(job.most_pages) + _MARGIN_S),
+                time_limit=scraping.hard_limit_s(site, name),
             )(run)
+
+
+@dataclass(frozen=True)
+class _Shell:
+    """What is between Celery and a job: the claim, and how each way out is told."""
+
+    backend: FencedRedisBackend
+    scraping: Scraping
+    leasing: Leasing
+    #: Over a connection that gives up at once: a heartbeat that waits is none.
+    hearts: Leases
+
+    def run(self, task: Task[..., Any], job_id: str) -> dict[str, Any]:
+        # Celery shows it to the backend with every write, also if something breaks in between.
+        token = uuid4().hex
+        task.request.update(lease_token=token)
+        worker = str(task.request.hostname)
+        lease = _claim(self.backend, job_id, worker, self.leasing.crashes, token)
+        leases = self.backend.leases
+
+        def tell(percent: int, said: Message) -> None:
+            task.update_state(state=PROGRESS, meta=progress_meta(percent, said))
+
+        try:
+            return run_job(lease, leases, self.scraping, tell, partial(self._make_heart, lease))
+        except SystemExit:
+            # SIGTERM: another worker goes on from the last finished page.
+            leases.release(lease.record.asked, token)
+            raise
+        except (JobFailedError, LeaseLostError):
+            raise
+        except Exception:
+            # The log has all of it. Celery's events, which Flower shows, get the code alone.
+            logger.exception("job %s met an error of our own", job_id)
+            raise JobFailedError(FailureCode.INTERNAL_ERROR) from None
+
+    def _make_heart(self, lease: Lease, limit_s: float) -> Heart:
+        beat = partial(self.hearts.heartbeat, lease.record.id, lease.token)
+        return Heart(beat, every_s=self.leasing.heartbeat.total_seconds(), limit_s=limit_s)
 
 
 def _claim(

@@ -1,6 +1,7 @@
 /**
- * Draw the cards of `<template id="late-cards" data-first-after-ms="N">` into `#channels`, in four
- * lots: the first N milliseconds after the page has loaded, the others 100 ms after the one before.
+ * Draw the cards of `<template id="late-cards" data-first-after-ms="N" data-every-ms="M">` into
+ * `#channels`, in four lots: the first N milliseconds after the page has loaded, the others M
+ * milliseconds after the one before.
  */
 addEventListener("load", () => {
   const template = document.querySelector("#late-cards");
@@ -9,7 +10,7 @@ addEventListener("load", () => {
   const draw = () => {
     document.querySelector("#channels").append(...cards.splice(0, lot));
     if (cards.length > 0) {
-      setTimeout(draw, 100);
+      setTimeout(draw, Number(template.dataset.everyMs));
     }
   };
   setTimeout(draw, Number(template.dataset.firstAfterMs));

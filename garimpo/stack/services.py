@@ -35,6 +35,8 @@ def make_redis(place: Place, port: int | None = None, data: Path | None = None) 
     data.mkdir(parents=True, exist_ok=True)
     listen = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(data.resolve())]
     durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+    # A Redis that is full refuses; it must never make room by forgetting jobs.
+    durable += ["--maxmemory-policy", "noeviction"]
     url = f"redis://127.0.0.1:{port}/0"
     return _make(
         place,

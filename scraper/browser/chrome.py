@@ -5,10 +5,10 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
-import urllib3
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.common.proxy import Proxy, ProxyType
@@ -19,13 +19,13 @@ from urllib3.exceptions import HTTPError
 
 from scraper.browser.driver import find_chrome, find_chromedriver, open_chromedriver
 from scraper.browser.fault import first_line
+from scraper.browser.remote import read_remote_end
 from scraper.browser.tab import SCRIPT_TIMEOUT_S, Tab
 from scraper.errors import BrowserUnavailable
 
 # Longer than any single command should take; Selenium's own default is 120 s.
 _COMMAND_TIMEOUT_S: Final = 60
 _START_TIMEOUT_S: Final = 30
-_FAREWELL_S: Final = 10
 
 _ARGUMENTS: Final = (
     "--headless=new",
@@ -49,8 +49,9 @@ class BrowserSettings:
 
     chrome_binary: str | None = None
     chromedriver: str | None = None
-    #: Address of a remote end (a Selenium Grid); then no local Chrome is used.
-    remote_url: str | None = None
+    #: Address of a remote end (a Selenium Grid), perhaps with an account; then no local Chrome is
+    #: used.
+    remote_url: str | None = field(default=None, repr=False)
     extra_arguments: tuple[str, ...] = ()
 
 
@@ -77,12 +78,8 @@ def end_session(settings: BrowserSettings, session: str) -> None:
         settings: where the remote end is.
         session: its id there.
     """
-    if settings.remote_url is None:
-        return
-    with contextlib.suppress(HTTPError):
-        urllib3.request(
-            "DELETE", f"{settings.remote_url}/session/{session}", timeout=_FAREWELL_S, retries=False
-        )
+    if settings.remote_url is not None:
+        read_remote_end(settings.remote_url).end(session)
 
 
 @contextlib.contextmanager
@@ -91,14 +88,18 @@ def _open_driver(settings: BrowserSettings) -> Iterator[WebDriver]:
         options = make_options(settings, find_chrome(settings.chrome_binary))
         with open_chromedriver(find_chromedriver(settings.chromedriver)) as address:
             # Its end kills the browser: quicker than a farewell, and a hung one goes as well.
-            yield _start(address, options, Proxy({"proxyType": ProxyType.DIRECT}))
+            direct = Proxy({"proxyType": ProxyType.DIRECT})
+            yield _start(ClientConfig(address, proxy=direct), options)
         return
-    driver = _start(settings.remote_url, make_options(settings, binary=None), proxy=None)
+    remote = read_remote_end(settings.remote_url)
+    config = ClientConfig(remote.address, username=remote.username, password=remote.password)
+    driver = _start(config, make_options(settings, binary=None))
+    session = driver.session_id
     try:
         yield driver
     finally:
-        with contextlib.suppress(WebDriverException, HTTPError):
-            driver.quit()
+        # Not by the driver's own quit: it would ask a remote end that hangs four times.
+        remote.end(str(session))
 
 
 def make_options(settings: BrowserSettings, binary: str | None) -> Options:
@@ -127,21 +128,22 @@ def make_options(settings: BrowserSettings, binary: str | None) -> Options:
     return options
 
 
-def _start(address: str, options: Options, proxy: Proxy | None) -> WebDriver:
+def _start(config: ClientConfig, options: Options) -> WebDriver:
     # Selenium logs each command with its arguments at this level, typed passwords too.
     logging.getLogger("selenium.webdriver.remote.remote_connection").setLevel(logging.INFO)
+    config.timeout = _COMMAND_TIMEOUT_S
     try:
         return WebDriver(
-            address,
+            config.remote_server_addr,
             options=options,
             # The default one uploads the file if a typed text happens to be a file's path.
             file_detector=UselessFileDetector(),
-            client_config=ClientConfig(address, proxy=proxy, timeout=_COMMAND_TIMEOUT_S),
+            client_config=config,
         )
     except WebDriverException as error:
         words = first_line(error).partition("; For documentation")[0]
         reason = words.removeprefix("session not created: ").rstrip(". ")
-        raise BrowserUnavailable(reason or "Chrome does not start") from error
+        raise BrowserUnavailable(reason or "no_start") from error
     except HTTPError as error:
-        reason = f"{address} does not answer ({type(error).__name__})"
+        reason = f"{urlsplit(config.remote_server_addr).netloc}: {type(error).__name__}"
         raise BrowserUnavailable(reason) from error

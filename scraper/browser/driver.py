@@ -34,6 +34,8 @@ _END_TIMEOUT_S: Final = 15.0
 # 107, less "/garimpo-12345678/org.chromium.Chromium.123456/SingletonSocket".
 _PLACE_MAX: Final = 45
 _LOOK_S: Final = 0.004
+# A Chrome whose chromedriver is gone ends in less.
+_TIDY_S: Final = 5.0
 
 
 def find_chrome(configured: str | None) -> str:
@@ -42,7 +44,7 @@ def find_chrome(configured: str | None) -> str:
     Raises:
         BrowserUnavailable: it is not installed, or not where it was configured.
     """
-    return _find("CHROME_BINARY", configured, "Chrome or Chromium", _CHROME_NAMES)
+    return _find("CHROME_BINARY", configured, "no_chrome", _CHROME_NAMES)
 
 
 def find_chromedriver(configured: str | None) -> str:
@@ -51,16 +53,14 @@ def find_chromedriver(configured: str | None) -> str:
     Raises:
         BrowserUnavailable: it is not installed, or not where it was configured.
     """
-    return _find("CHROMEDRIVER", configured, "chromedriver", ("chromedriver",))
+    return _find("CHROMEDRIVER", configured, "no_chromedriver", ("chromedriver",))
 
 
-def _find(variable: str, configured: str | None, what: str, names: tuple[str, ...]) -> str:
+def _find(variable: str, configured: str | None, none: str, names: tuple[str, ...]) -> str:
     candidates = (configured,) if configured else names
     found = next(filter(None, map(shutil.which, candidates)), None)
     if found is None:
-        place = f"at {configured} ({variable})" if configured else "on PATH"
-        reason = f"there is no {what} {place}"
-        raise BrowserUnavailable(reason)
+        raise BrowserUnavailable(f"{variable}={configured}" if configured else none)
     return found
 
 
@@ -76,18 +76,27 @@ def open_chromedriver(path: str) -> Iterator[str]:
     """
     with tempfile.TemporaryFile() as output:
         scratch = _make_scratch()
-        guard = subprocess.Popen(  # noqa: S603 - our own program, no shell
+        try:
+            guard = _start_guard(scratch, path, output)
+            try:
+                yield f"http://127.0.0.1:{_await_port(guard, output)}"
+            finally:
+                _end(guard)
+        finally:
+            _remove(scratch)
+
+
+def _start_guard(scratch: str, path: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program, no shell
             [sys.executable, "-I", "-S", "-E", str(_GUARD), scratch, path, "--port=0"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
             start_new_session=True,
         )
-        try:
-            yield f"http://127.0.0.1:{_await_port(guard, output)}"
-        finally:
-            _end(guard)
-            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:  # no process, no memory or no descriptor is left
+        raise BrowserUnavailable(error.strerror or "no_start") from error
 
 
 def _make_scratch() -> str:
@@ -118,7 +127,7 @@ def _last_words(text: str) -> str:
     """Return the last line that chromedriver did not have to say."""
     lines = [line.strip() for line in text.splitlines()]
     said = [line for line in lines if line and not line.startswith(_BANNER)]
-    return said[-1] if said else "chromedriver does not start"
+    return said[-1] if said else "no_start"
 
 
 def _end(guard: subprocess.Popen[bytes]) -> None:
@@ -127,6 +136,17 @@ def _end(guard: subprocess.Popen[bytes]) -> None:
         if not guard.stdin or not guard.stdout:
             return  # never: both were asked for
         guard.stdin.close()
+        # A process that was forked from this one may hold the pipe open.
+        guard.terminate()
         # Popen.wait with a timeout looks every 50 ms; the end of the guard's output comes at once.
         if not select.select([guard.stdout], [], [], _END_TIMEOUT_S)[0]:
             guard.kill()
+
+
+def _remove(scratch: str) -> None:
+    """Remove a folder; of a guard that was killed, Chrome may still be writing into it."""
+    deadline = time.monotonic() + _TIDY_S
+    tick = threading.Event()
+    while os.path.lexists(scratch) and time.monotonic() < deadline:
+        shutil.rmtree(scratch, ignore_errors=True)
+        tick.wait(_LOOK_S)

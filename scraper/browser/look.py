@@ -17,6 +17,8 @@ class Watch:
     counts: dict[str, str] = field(default_factory=dict)
     #: The first visible one.
     firsts: dict[str, str] = field(default_factory=dict)
+    #: What some of these should hold, by their names. Not in the repr: there are passwords.
+    texts: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Shown:
     enabled: bool
     #: Whether it holds a value, as form fields do.
     filled: bool
+    #: Whether its value is the text that the watch names; the value itself stays in the browser.
+    holds: bool
+    #: The browser's own words about a value that it would not send; else empty.
+    objection: str
     #: The first text that any visible element of the selector shows; may be empty.
     text: str
 

@@ -5,13 +5,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urldefrag
 
 
-def retry_after(entries: Iterable[dict[str, Any]], status: int, now: datetime) -> float | None:
-    """Return what the last document with this status asks for, in seconds from `now`.
+def retry_after(
+    entries: Iterable[dict[str, Any]], url: str, status: int, now: datetime
+) -> float | None:
+    """Return what the last document with this address and status asks for, in seconds from `now`.
 
     Args:
         entries: of WebDriver's log `performance`, oldest first.
+        url: the document's address: frames in it have others.
         status: the document's HTTP status.
         now: the present, with its time zone.
 
@@ -19,12 +23,14 @@ def retry_after(entries: Iterable[dict[str, Any]], status: int, now: datetime) -
         None if there is no such document, or it asks for nothing that can be read.
     """
     asked = None
+    url = urldefrag(url).url
     for entry in entries:
         event = json.loads(entry["message"])["message"]
         if event["method"] != "Network.responseReceived":
             continue
         response = event["params"]["response"]
-        if event["params"]["type"] == "Document" and response["status"] == status:
+        is_document = event["params"]["type"] == "Document"
+        if is_document and (response["url"], response["status"]) == (url, status):
             headers = {name.lower(): value for name, value in response["headers"].items()}
             asked = headers.get("retry-after")
     return None if asked is None else seconds_until(asked, now)
@@ -37,8 +43,8 @@ def seconds_until(value: str, now: datetime) -> float | None:
         return float(value)
     try:
         then = parsedate_to_datetime(value)
-    except ValueError:
+        if then.tzinfo is None:
+            then = then.replace(tzinfo=UTC)
+        return max(0.0, (then - now).total_seconds())
+    except (ValueError, OverflowError):  # no date, or none that a datetime can hold
         return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - now).total_seconds())

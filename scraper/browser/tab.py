@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
     ElementNotInteractableException,
+    StaleElementReferenceException,
     WebDriverException,
 )
 from selenium.webdriver.remote.command import Command
+from selenium.webdriver.remote.remote_connection import RemoteConnection
 from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
 
@@ -26,6 +28,7 @@ T = TypeVar("T")
 
 _SCRIPTS: Final = Path(__file__).with_name("js")
 _PROBE: Final = (_SCRIPTS / "probe.js").read_text(encoding="utf-8")
+_WORDS: Final = (_SCRIPTS / "words.js").read_text(encoding="utf-8")
 #: The script that reads all items of a page.
 EXTRACT: Final = (_SCRIPTS / "extract.js").read_text(encoding="utf-8")
 
@@ -37,6 +40,16 @@ _LAST_PATIENCE_S: Final = 32.0
 _FIRST_INTERVAL_S: Final = 0.005
 _LAST_INTERVAL_S: Final = 0.1
 _INTERVAL_PER_SECOND: Final = 0.01
+# Errors of a click that say that there was none.
+_NOT_CLICKED: Final = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
+# While an answer is awaited no look is answered, nor is one by a browser that hangs: after so much
+# silence the browser itself is asked, which answers in any case but the second.
+_SILENCE_S: Final = 10.0
+_ASK_BROWSER: Final = "askBrowser"
 # The log grows with each request of a page, and is only read where a page fails.
 _PAGES_PER_LOG: Final = 10
 
@@ -64,6 +77,9 @@ class Tab:
         """
         self.session = session
         self._driver = driver
+        # A command that Selenium has for its own Chrome class alone.
+        executor = cast("RemoteConnection", driver.command_executor)
+        executor.add_command(_ASK_BROWSER, "POST", "/session/$sessionId/goog/cdp/execute")  # type: ignore[no-untyped-call] # as Selenium has it
         self._stop = stop
         self._opened = 0
         # The document that was seen last.
@@ -92,7 +108,7 @@ class Tab:
     def look(self, watch: Watch) -> Look | None:
         """Look once; None if the page could not answer just now."""
         try:
-            seen = self._run(_PROBE, {"counts": watch.counts, "firsts": watch.firsts})
+            seen = self._run(_PROBE, vars(watch))
         except _BadMomentError:
             return None
         self._origin = seen["origin"]
@@ -110,9 +126,14 @@ class Tab:
         Returns:
             The verdict, or None at the deadline.
         """
-        began = time.monotonic()
+        began = heard = time.monotonic()
         while (now := time.monotonic()) < deadline:
             look = self.look(watch)
+            if look is not None:
+                heard = now
+            elif now - heard > _SILENCE_S:
+                self._ask_browser()
+                heard = now
             found = None if look is None else verdict(look)
             if found is not None:
                 return found
@@ -148,14 +169,22 @@ class Tab:
         """Click on an element.
 
         Returns:
-            False if it could not be clicked just now: it moves, or something covers it.
+            False if it could not be clicked just now: it moves, or something covers it. True if
+            it was clicked, or may have been: the click itself may take the page away.
         """
         try:
             with self._translated():
                 shown.element.click()
-        except _BadMomentError:
-            return False
+        except _BadMomentError as moment:
+            return not isinstance(moment.__cause__, _NOT_CLICKED)
         return True
+
+    def words(self) -> list[str]:
+        """Return the lines of text that the page shows; none if it could not answer just now."""
+        try:
+            return list(self._run(_WORDS))
+        except _BadMomentError:
+            return []
 
     def extract(self, items: str, fields: dict[str, Any]) -> str | None:
         """Read all items of the page: `js/extract.js` says how.
@@ -175,13 +204,22 @@ class Tab:
                 self._driver.set_script_timeout(self._patience_s)
             return None
 
-    def retry_after(self, status: int) -> float | None:
-        """Return the seconds that the last document with this status asks to wait, if it does."""
-        return response_log.retry_after(self._read_log(), status, datetime.now(UTC))
+    def retry_after(self, failure: Look) -> float | None:
+        """Return the seconds that a page which has failed asks to wait, if it does."""
+        entries = self._read_log()
+        return response_log.retry_after(entries, failure.url, failure.status, datetime.now(UTC))
+
+    def _ask_browser(self) -> None:
+        """Return if the browser answers, whatever its page does."""
+        with self._translated(), contextlib.suppress(_BadMomentError):
+            self._driver.execute(_ASK_BROWSER, {"cmd": "Browser.getVersion", "params": {}})
 
     def _run(self, script: str, *arguments: Any) -> Any:
         with self._translated():
-            return self._driver.execute_script(script, *arguments)
+            result = self._driver.execute_script(script, *arguments)
+        if result is None:  # no script of ours gives that: a dialog has cut it short
+            raise _BadMomentError
+        return result
 
     def _read_log(self) -> list[dict[str, Any]]:
         """Return the log's entries since the last time; none where the remote end keeps no log."""

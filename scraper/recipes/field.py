@@ -30,6 +30,14 @@ class Field(Notation):
     nth: Annotated[
         int, Key(ge=1, description="Which of the elements that match css; the first is 1.")
     ] = 1
+    of: Annotated[
+        int | None,
+        Key(
+            ge=1,
+            description="How many elements must match css, no more and no less; else the value "
+            "is null. For elements that only their place tells apart.",
+        ),
+    ] = None
     then: Annotated[
         Css | None, Key(description="Selector below the element that css and nth have found.")
     ] = None

@@ -27,10 +27,18 @@ class Limits(Notation):
         Key(
             ge=0,
             le=25,
-            description="A page with fewer items than a full one is read when their number has "
-            "stood still for so long.",
+            description="A page is read when the number of its items has stood still for so long; "
+            "a full one at once.",
         ),
     ] = 0.3
+    short_page_settle_s: Annotated[
+        float,
+        Key(
+            ge=0,
+            le=25,
+            description="The same for a page that has fewer items than page_size says.",
+        ),
+    ] = 2.0
     tries: Annotated[
         int, Key(ge=1, le=10, description="How often a page is tried, the first time counted.")
     ] = 5

@@ -23,7 +23,13 @@ class DoneWhen(Notation):
 class FailedWhen(Notation):
     """How a login that was refused looks, besides staying where it is."""
 
-    url_has: Annotated[Text, Key(description="The address the browser went to holds this text.")]
+    url_has: Annotated[
+        Text,
+        Key(
+            description="The address the browser went to holds this text, below base_url: "
+            "in its path or its query."
+        ),
+    ]
 
 
 class Login(Notation):

@@ -96,7 +96,12 @@ def _check_template(text: str) -> str:
     return text
 
 
-def _check_base_url(text: str) -> str:
+def check_base_url(text: str) -> str:
+    """Return a base address without the slash at its end.
+
+    Raises:
+        ValueError: it is no http address, or holds an account, a query or a fragment.
+    """
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -120,4 +125,4 @@ Css = Annotated[
 Regex = Annotated[str, AfterValidator(_check_regex)]
 Path = Annotated[str, AfterValidator(_check_path)]
 Template = Annotated[str, AfterValidator(_check_template)]
-BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+BaseUrl = Annotated[str, AfterValidator(check_base_url)]

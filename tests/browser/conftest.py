@@ -10,6 +10,8 @@ from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.browser.tab import Tab
 from tests.demo_site import DemoSite, run_demo_site
 
+Page = str | tuple[int, dict[str, str], str]
+
 
 @pytest.fixture(scope="session")
 def demo_process() -> Iterator[DemoSite]:
@@ -33,18 +35,38 @@ def tab() -> Iterator[Tab]:
         yield tab
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A server whose clients may go before they have their answer."""
+
+    def handle_error(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+def answer(
+    page: Page | Callable[[BaseHTTPRequestHandler], Page], request: BaseHTTPRequestHandler
+) -> tuple[int, dict[str, str], str]:
+    """Return status, headers and HTML."""
+    if not isinstance(page, str | tuple):
+        page = page(request)
+    return (200, {}, page) if isinstance(page, str) else page
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
-    """Serve pages by path, each an HTML text, or (status, headers, HTML); give the address."""
-    servers: list[ThreadingHTTPServer] = []
+    """Serve pages by path; give the address.
 
-    def start(**pages: str | tuple[int, dict[str, str], str]) -> str:
+    A page is an HTML text, or (status, headers, HTML), or a function that is given the request and
+    returns one of these.
+    """
+    servers: list[QuietServer] = []
+
+    def start(**pages: Page | Callable[[BaseHTTPRequestHandler], Page]) -> str:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 page = pages.get(self.path.partition("?")[0].strip("/") or "index", (404, {}, ""))
-                status, headers, html = (200, {}, page) if isinstance(page, str) else page
+                status, headers, html = answer(page, self)
                 body = html.encode()
                 self.send_response(status)
                 for name, value in headers.items():
@@ -58,10 +80,13 @@ def serve() -> Iterator[Callable[..., str]]:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 self.do_GET()
 
+            def do_DELETE(self) -> None:
+                self.do_GET()
+
             def log_message(self, *args: object) -> None:
                 """Say nothing."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = QuietServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)

@@ -14,6 +14,7 @@ LIMITS = Limits(
     login_timeout_s=20.0,
     empty_after_s=0.6,
     settle_s=0.3,
+    short_page_settle_s=0.3,
     tries=5,
     first_pause_s=0.02,
 )

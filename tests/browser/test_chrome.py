@@ -1,19 +1,22 @@
 """Browsers that start, do not start, crash, and go away again."""
 
+import json
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from os import kill
 from pathlib import Path
 
 import pytest
 
-from scraper.browser import chrome
-from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser import chrome, remote
+from scraper.browser.chrome import BrowserSettings, end_session, open_tab
 from scraper.browser.look import Look, Watch
 from scraper.browser.tab import Tab
 from scraper.errors import BrowserCrashed, BrowserUnavailable
@@ -101,14 +104,12 @@ class TestUnavailable:
     @pytest.mark.parametrize(
         ("settings", "words"),
         [
-            (BrowserSettings(chrome_binary="/nowhere/chrome"), "/nowhere/chrome (CHROME_BINARY)"),
-            (BrowserSettings(chromedriver="/nowhere/driver"), "/nowhere/driver (CHROMEDRIVER)"),
+            (BrowserSettings(chrome_binary="/nowhere/chrome"), "CHROME_BINARY=/nowhere/chrome"),
+            (BrowserSettings(chromedriver="/nowhere/driver"), "CHROMEDRIVER=/nowhere/driver"),
             (BrowserSettings(chrome_binary="/bin/false"), "Chrome"),
-            (BrowserSettings(chromedriver="/bin/false"), "chromedriver"),
-            (
-                BrowserSettings(remote_url="http://127.0.0.1:2"),
-                "http://127.0.0.1:2 does not answer",
-            ),
+            (BrowserSettings(chromedriver="/bin/false"), "no_start"),
+            (BrowserSettings(remote_url="http://127.0.0.1:2"), "127.0.0.1:2: MaxRetryError"),
+            (BrowserSettings(remote_url="grid:4444"), "no_remote_address"),
         ],
     )
     def test_says_why_and_how_to_install(
@@ -136,6 +137,16 @@ class TestUnavailable:
             open_tab(BrowserSettings()),
         ):
             pass
+
+    def test_is_what_a_machine_without_free_processes_says(
+        self, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+        with pytest.raises(BrowserUnavailable), open_tab(BrowserSettings()):
+            pass
+
+        assert list(scratch.iterdir()) == []
 
 
 class TestCrash:
@@ -175,7 +186,7 @@ class TestCrash:
 
 class TestRemoteEnd:
     def test_does_the_same_job(self, remote_end: str, demo: DemoSite, scratch: Path) -> None:
-        demo.have(status_503=1, retry_after=0)
+        demo.have(status_503=1, retry_after=1)
         browser = BrowserSettings(
             chrome_binary="/nowhere",  # not asked
             remote_url=remote_end,
@@ -185,7 +196,47 @@ class TestRemoteEnd:
         done = run(demo.url, browser=browser, pages=2)
 
         assert len(done.items) == 20
-        assert done.told_of("retrying")[0]["seconds"] == 0  # Retry-After came through
+        assert done.told_of("retrying")[0]["seconds"] == 1  # Retry-After came through
         tick = threading.Event()
         while len(browsers_of(scratch)) > 1:  # the remote end itself stays
             tick.wait(0.05)
+
+    def test_is_asked_with_the_account_of_its_address_that_is_never_shown(
+        self, serve: Serve
+    ) -> None:
+        asked: list[tuple[str, str | None]] = []
+
+        def refuse(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], str]:
+            asked.append((request.command, request.headers["Authorization"]))
+            return 401, {}, "no"
+
+        address = serve(**{"session": refuse, "session/x": refuse})
+        browser = BrowserSettings(remote_url=address.replace("//", "//us:s%403cret@"))
+
+        with pytest.raises(BrowserUnavailable) as failure, open_tab(browser):
+            pass
+        end_session(browser, "x")
+
+        assert asked == [("POST", "Basic dXM6c0AzY3JldA=="), ("DELETE", "Basic dXM6c0AzY3JldA==")]
+        cause = failure.value.__cause__
+        assert "3cret" not in f"{browser!r} {failure.value!r} {failure.value} {cause!r} {cause}"
+
+    def test_that_does_not_answer_is_left_after_one_farewell(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(remote, "_FAREWELL_S", 0.3)
+        session = {"value": {"sessionId": "x", "capabilities": {"browserName": "chrome"}}}
+        farewells: list[str] = []
+        end = threading.Event()
+
+        def hang(request: BaseHTTPRequestHandler) -> str:
+            farewells.append(request.command)
+            end.wait(20)
+            return ""
+
+        address = serve(**{"session": lambda _: json.dumps(session), "session/x": hang})
+        with open_tab(BrowserSettings(remote_url=address)):
+            pass
+        end.set()
+
+        assert farewells == ["DELETE"]

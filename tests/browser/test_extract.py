@@ -33,7 +33,7 @@ def read(tab: Tab, serve: Callable[..., str]) -> Read:
         }
         text = tab.extract("li", spec)
         assert text is not None
-        items = json.loads(text)
+        items = json.loads(text)["items"]
         return items if fields else [item["field"] for item in items]
 
     return read
@@ -173,9 +173,41 @@ class TestExtract:
     def test_changes_nothing_on_the_page(self, read: Read, tab: Tab) -> None:
         first = read("<li><b> a  b </b>", "b")
 
-        assert json.loads(tab.extract("li", {"field": {"css": "b"}}) or "") == [
-            {"field": text} for text in first
-        ]
+        read_again = json.loads(tab.extract("li", {"field": {"css": "b"}}) or "")
+        assert read_again["items"] == [{"field": text} for text in first]
+
+    def test_says_of_which_document_the_items_are(self, read: Read, tab: Tab) -> None:
+        read("<li><b>x</b>", "b")
+
+        look = tab.look(Watch())
+        assert look is not None
+        assert json.loads(tab.extract("li", {}) or "")["origin"] == look.origin
+
+    @pytest.mark.parametrize(
+        ("css", "expected"),
+        [
+            ("b", "x"),
+            ("p b", "x"),
+            ("ul b", None),
+            ("li b", None),
+            ("ul b, p b", "x"),
+            ("> p b", "x"),
+            (":scope > p b", "x"),
+            (":is(ul, p) > b", "x"),
+            ("b[title='a, (b']", "x"),
+        ],
+    )
+    def test_matches_only_below_the_item(self, read: Read, css: str, expected: str | None) -> None:
+        html = """<ul><li><p><b title="a, (b">x</b></p></ul>"""
+
+        assert read(html, css) == [expected]
+        assert read(html, {"exists": css}) == [expected is not None]
+        nested = {"css": css, "fields": {"title": "i"}}
+        assert read(html, nested) == [[{"title": None}] if expected else []]
+
+    @pytest.mark.parametrize(("of", "expected"), [(1, None), (2, "2"), (3, None)])
+    def test_takes_one_of_so_many_or_none(self, read: Read, of: int, expected: str | None) -> None:
+        assert read("<li><b>1</b><b>2</b>", {"css": "b", "nth": 2, "of": of}) == [expected]
 
     @pytest.mark.parametrize("field", ["b..x", {"css": "b", "match": r"(\-)"}])
     def test_refuses_what_the_browser_does_not_take(self, read: Read, field: Any) -> None:

@@ -1,6 +1,7 @@
 """The guard lets nothing outlive the owner, however that one ends."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -42,6 +43,22 @@ print("open", flush=True)
 sys.stdin.read()
 tabs[0].open("about:blank")
 stack.close()
+"""
+# Has a child that holds all its pipes open, and outlives the browser.
+PARENT = """
+import os, signal, sys
+from scraper.browser import driver
+from scraper.browser.chrome import BrowserSettings, open_tab
+driver._END_TIMEOUT_S = 3600
+with open_tab(BrowserSettings()):
+    child = os.fork()
+    if not child:
+        signal.alarm(120)
+        signal.pause()
+    print("open", flush=True)
+    sys.stdin.readline()
+print("closed", flush=True)
+os.kill(child, signal.SIGKILL)
 """
 # Cuts itself loose from its parent and its session, as daemons do.
 DAEMON = "import os, signal; os.fork() and os._exit(0); os.setsid(); signal.pause()"
@@ -128,6 +145,27 @@ class TestGuardsEnd:
             os.kill(guard, signal.SIGKILL)
 
             wait_for_no_browser(scratch)
+
+    def test_by_sigkill_leaves_no_file_if_the_owner_goes_on(self, scratch: Path) -> None:
+        with owner(scratch) as process:
+            [guard] = guards_of(scratch)
+            os.kill(guard, signal.SIGKILL)
+            _, _ = process.communicate("")
+
+            assert process.returncode == 0
+        assert list(scratch.iterdir()) == []
+
+    def test_does_not_wait_for_a_process_that_was_forked_from_the_owner(
+        self, scratch: Path
+    ) -> None:
+        with owner(scratch, PARENT) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+
+            assert select.select([process.stdout], [], [], 60)[0], "the end of the browser hangs"
+            assert process.stdout.readline() == "closed\n"
 
 
 class TestGuard:

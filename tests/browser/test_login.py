@@ -1,6 +1,8 @@
 """Logging in: against the stand-in site, and on small forms of the test's own."""
 
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -32,12 +34,14 @@ def posts(demo: DemoSite) -> int:
 def enter(tab: Tab) -> LogIn:
     """Log in with TubeHunt's recipe in the shared browser; give the retries."""
 
-    def enter(base_url: str, recipe: Recipe | None = None) -> list[tuple[int, int, float]]:
+    def enter(
+        base_url: str, recipe: Recipe | None = None, credentials: Credentials = ACCOUNT
+    ) -> list[tuple[int, int, float]]:
         retries: list[tuple[int, int, float]] = []
         recipe = recipe or recipe_with()
         assert recipe.login is not None
         form = LoginForm(tab, Site(recipe, base_url), recipe.login, recipe.limits)
-        log_in(form, ACCOUNT, lambda *told: retries.append(told))
+        log_in(form, credentials, lambda *told: retries.append(told))
         return retries
 
     return enter
@@ -82,8 +86,108 @@ class TestLogIn:
 
         enter(serve(login=form + script, home="welcome"))
 
+    def test_types_again_what_its_page_has_changed(self, enter: LogIn, serve: Serve) -> None:
+        script = """<script>
+        email.oninput = () => {
+          if (email.value.length !== 5) return;
+          email.oninput = null;
+          email.value = "";
+        };
+        document.querySelector("form").onsubmit = (event) => {
+          if (email.value === "garimpo@example.com") return;
+          event.preventDefault();
+          document.body.innerHTML += "<p role=alert>sent in part</p>";
+        };</script>"""
+
+        enter(serve(login=FORM.format(action="/home") + script, home="welcome"))
+
+    def test_leaves_a_text_that_its_page_writes_in_its_own_way(
+        self, enter: LogIn, serve: Serve
+    ) -> None:
+        script = (
+            "<script>email.oninput = () => { email.value = email.value.toUpperCase() }</script>"
+        )
+
+        enter(serve(login=FORM.format(action="/home") + script, home="welcome"))
+
 
 class TestRefusal:
+    @pytest.mark.parametrize(
+        "script",
+        [
+            # The page is gone before the click has ended.
+            "document.querySelector('button').onmousedown = () => document.forms[0].submit()",
+            # It sends the form by itself, while the button cannot be clicked.
+            """document.querySelector("button").disabled = true;
+            password.oninput = () => password.value.length === 12 && document.forms[0].submit();
+            """,
+        ],
+    )
+    def test_comes_after_one_sending(self, enter: LogIn, serve: Serve, script: str) -> None:
+        sent = []
+
+        def login(request: BaseHTTPRequestHandler) -> str:
+            words = ""
+            if request.command == "POST":
+                sent.append(request.path)
+                words = "<p role=alert>Senha incorreta</p>"
+            return FORM.format(action="/login") + words + f"<script>{script}</script>"
+
+        with pytest.raises(LoginFailed, match="Senha incorreta"):
+            enter(serve(login=login))
+
+        assert len(sent) == 1
+
+    def test_shows_neither_name_nor_password(self, enter: LogIn, serve: Serve) -> None:
+        words = "me@x.example / pass w&rd / me%40x.example pass+w%26rd pass%20w%26rd"
+        refused: Any = (401, {}, f"<p role=alert>{words}</p>".replace("&", "&amp;"))
+        account = Credentials("me@x.example", "pass w&rd")
+
+        with pytest.raises(LoginFailed) as failure:
+            enter(serve(login=FORM.format(action="/s"), s=refused), credentials=account)
+
+        assert failure.value.details == {"reason": "*** / *** / *** *** ***"}
+
+    def test_has_no_address_with_what_was_sent(self, enter: LogIn, serve: Serve) -> None:
+        form = FORM.format(action="/login").replace("method=post", "method=get")
+
+        with pytest.raises(LoginFailed) as failure:
+            enter(serve(login=form))
+
+        assert failure.value.details == {"reason": "without_a_word"}
+
+    def test_has_the_browsers_words_if_it_does_not_send_the_form(
+        self, enter: LogIn, serve: Serve
+    ) -> None:
+        form = FORM.format(action="/home").replace("name=email", "name=email type=email")
+
+        with pytest.raises(LoginFailed, match=r"include an '@'.*'\*\*\*' is missing"):
+            enter(serve(login=form, home="welcome"), credentials=Credentials("garimpo", "x"))
+
+    def test_may_be_a_text_that_appears_anywhere(self, enter: LogIn, serve: Serve) -> None:
+        script = """<p>Entre para continuar</p><script>
+        document.querySelector("form").onsubmit = (event) => {
+          event.preventDefault();
+          setTimeout(() => { document.body.innerHTML += "<div class=m>Senha incorreta</div>" }, 99);
+        };</script>"""
+
+        with pytest.raises(LoginFailed) as failure:
+            enter(serve(login=FORM.format(action="/login") + script))
+
+        assert failure.value.details == {"reason": "Senha incorreta"}
+
+    @pytest.mark.parametrize("notice", ["", "<p role=alert>Entre para continuar</p>"])
+    def test_may_be_a_form_that_stays_without_a_word(
+        self, enter: LogIn, serve: Serve, notice: str
+    ) -> None:
+        form = FORM.format(action="/session") + notice
+
+        # 204: the browser stays where it is.
+        with pytest.raises(LoginFailed) as failure:
+            enter(serve(login=form, session=(204, {}, "")), credentials=Credentials("s", "o"))
+
+        assert failure.value.details == {"reason": "not_sent"}
+
     def test_has_the_sites_own_words(self, demo: DemoSite) -> None:
         recording = Recording()
 
@@ -92,7 +196,7 @@ class TestRefusal:
 
         assert "senha" in str(failure.value.details["reason"]).lower()
         assert posts(demo) == 1
-        assert recording.told_of("retrying") == []
+        assert recording.told_of("retrying_login") == []
 
     def test_never_holds_the_password(self, demo: DemoSite) -> None:
         with pytest.raises(LoginFailed) as failure:
@@ -107,6 +211,11 @@ class TestRefusal:
             run(demo.url)
 
         assert posts(demo) == 1
+
+    def test_is_no_error_in_the_base_address(self, enter: LogIn, serve: Serve) -> None:
+        pages = {"error/login": FORM.format(action="/error/home"), "error/home": "welcome"}
+
+        enter(serve(**pages) + "/error")
 
     def test_may_be_a_text_that_a_script_shows(self, enter: LogIn, serve: Serve) -> None:
         script = """<p role=alert style="display: none">Senha incorreta</p><script>
@@ -125,7 +234,7 @@ class TestRefusal:
             enter(serve(login=FORM.format(action="/session"), session=refused))
 
     def test_may_be_the_form_again_without_a_word(self, enter: LogIn, serve: Serve) -> None:
-        with pytest.raises(LoginFailed, match="/login, without a word"):
+        with pytest.raises(LoginFailed, match="again, without a word"):
             enter(serve(login=FORM.format(action="/login")))
 
     def test_is_not_what_stood_there_before(self, enter: LogIn, serve: Serve) -> None:
@@ -141,8 +250,8 @@ class TestSiteInTrouble:
         done = run(demo.url)
 
         assert len(done.items) == 10
-        told = [(told["page"], told["attempt"]) for told in done.told_of("retrying")]
-        assert told == [(0, 2), (0, 3)]
+        assert [told["attempt"] for told in done.told_of("retrying_login")] == [2, 3]
+        assert done.told_of("retrying") == []
 
     def test_is_unavailable_after_all_tries(self, demo: DemoSite) -> None:
         demo.have(login_status_503=-1)
@@ -164,13 +273,20 @@ class TestSiteInTrouble:
         assert failure.value.details["tries"] == 5
 
     def test_that_does_not_answer_the_form_is_a_timeout(self, enter: LogIn, serve: Serve) -> None:
-        # 204: the browser stays where it is.
-        silent = serve(login=FORM.format(action="/session"), session=(204, {}, ""))
+        answer = threading.Event()
 
-        with pytest.raises(PageTimeout) as failure:
-            enter(silent, recipe_with(login_timeout_s=1.5))
+        def hang(_request: BaseHTTPRequestHandler) -> str:
+            answer.wait(20)
+            return "late"
 
-        assert failure.value.details == {"page": f"{silent}/login", "seconds": 1.5}
+        silent = serve(login=FORM.format(action="/session"), session=hang)
+        try:
+            with pytest.raises(PageTimeout) as failure:
+                enter(silent, recipe_with(login_timeout_s=3.0))
+        finally:
+            answer.set()
+
+        assert failure.value.details == {"page": f"{silent}/login", "seconds": 3.0}
 
 
 class TestChangedForm:

@@ -68,8 +68,12 @@ class TestMain:
 
     def test_says_in_one_line_why_it_failed(self, demo: DemoSite, tmp_path: Path) -> None:
         demo.have(renamed_field=True)
+        recipe = (ROOT / "scraper" / "sites" / "tubehunt.yaml").read_text(encoding="utf-8")
+        assert "empty_after_s: 25" in recipe
+        quick = recipe.replace("empty_after_s: 25", "empty_after_s: 0.5")
+        (tmp_path / "tubehunt.yaml").write_text(quick, encoding="utf-8")
 
-        done = run(tmp_path, *JOB, TUBEHUNT_BASE_URL=demo.url)
+        done = run(tmp_path, *JOB, TUBEHUNT_BASE_URL=demo.url, RECIPES_DIR=str(tmp_path))
 
         assert (done.returncode, done.stdout) == (1, "")
         last = done.stderr.splitlines()[-1]
@@ -92,6 +96,8 @@ class TestMain:
             ((*JOB, "--param", "page=3"), "no parameter page"),
             ((*JOB, "--param", "pages=x"), "parameter pages"),
             ((*JOB, "--param", "pages=101"), "parameter pages"),
+            ((*JOB, "--base-url", "app.tubehunt.io"), "--base-url must be an address"),
+            ((*JOB, "--base-url", "http://a:b@c"), "--base-url must hold no account"),
         ],
     )
     def test_refuses_what_it_cannot_run(
@@ -101,6 +107,13 @@ class TestMain:
 
         assert done.returncode == 2
         assert words in done.stderr
+
+    def test_names_the_variable_that_holds_no_base_url(self, tmp_path: Path) -> None:
+        done = run(tmp_path, *JOB, TUBEHUNT_BASE_URL="http://me:s3cret@x")
+
+        assert done.returncode == 2
+        assert "TUBEHUNT_BASE_URL must hold no account" in done.stderr
+        assert "s3cret" not in done.stderr
 
     def test_names_the_fault_of_a_recipe(self, tmp_path: Path) -> None:
         (tmp_path / "x.yaml").write_text("site: x\n")

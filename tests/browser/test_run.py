@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,14 @@ FIELDS = TUBEHUNT.jobs["scrape-channels"].fields
 NO_BROWSER = BrowserSettings(chrome_binary="/nonexistent", chromedriver="/nonexistent")
 LIST = "/long/"
 
+Serve = Callable[..., str]
+
 
 def list_pages(demo: DemoSite) -> list[str]:
     """Return the page numbers that the site was asked for, in order."""
-    return [request["path"].partition("page=")[2][0] for request in demo.requests(LIST)]
+    return [
+        request["path"].partition("page=")[2].partition("&")[0] for request in demo.requests(LIST)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -106,19 +112,68 @@ class TestPages:
     def test_end_where_the_list_ends(self, demo: DemoSite) -> None:
         full = run(demo.url, per_page=50, pages=100, first_page=1)
 
-        assert full.summary is not None
-        assert 1 < full.summary.pages_read < 99
-        assert full.summary.pages_requested == 100
+        assert len(full.items) == 137
+        assert full.summary == Summary(pages_requested=100, pages_read=3)
         # One page past the last was looked at, and no more.
-        assert len(demo.requests(LIST)) == full.summary.pages_read + 1
+        assert list_pages(demo) == ["1", "2", "3", "4"]
+
+    def test_end_where_a_list_goes_on_showing_its_last_page(self, demo: DemoSite) -> None:
+        demo.have(last_page_repeats=True)
+
+        full = run(demo.url, per_page=50, pages=100)
+
+        assert len(full.items) == 137
+        assert list_pages(demo) == ["1", "2", "3", "4"]
+        repeats = {"code": "page_repeats", "page": 4}
+        assert full.summary == Summary(pages_requested=100, pages_read=3, warnings=[repeats])
 
     def test_are_read_with_cards_that_a_script_draws_late(self, demo: DemoSite) -> None:
         demo.have(late_cards_ms=300)
 
         assert run(demo.url).items == GOLDEN[:10]
 
-    def test_do_not_wait_for_a_slow_image(self, demo: DemoSite) -> None:
-        demo.have(slow_image_ms=60_000)
+    def test_are_read_with_cards_that_a_script_draws_slowly(self, demo: DemoSite) -> None:
+        demo.have(late_cards_ms=100, late_cards_every_ms=700)
+
+        assert run(demo.url, recipe=recipe_with(short_page_settle_s=2.0)).items == GOLDEN[:10]
+
+    def test_are_read_with_what_comes_late_into_their_items(self, serve: Serve) -> None:
+        cards = "".join(
+            f"<div class=channel-card><a href=/{number}></a></div>" for number in range(10)
+        )
+        script = """<script>setTimeout(() => {
+          for (const a of document.links) { a.className = "fw-semibold fs-4"; a.text = "x" }
+        }, 200)</script>"""
+
+        done = run(serve(long=cards + script), recipe=without_login())
+
+        assert [item["channel_link"] for item in done.items] == [f"/{n}" for n in range(10)]
+
+    def test_may_begin_with_an_alert(self, serve: Serve) -> None:
+        cards = "<div class=channel-card><a href=/1 class='fw-semibold fs-4'>x</a></div>"
+
+        done = run(serve(long=f"{cards}<script>alert(1)</script>"), recipe=without_login())
+
+        assert [item["channel_name"] for item in done.items] == ["x"]
+
+    def test_have_as_many_items_as_were_counted(self, serve: Serve) -> None:
+        # It draws its cards anew all the time: between two commands some may be missing.
+        cards = "".join(
+            f"<div class=channel-card><a href=/{number} class='fw-semibold fs-4'>x</a></div>"
+            for number in range(10)
+        )
+        script = """<script>const all = list.innerHTML; let whole = true; setInterval(() => {
+          if (whole) { while (list.children.length > 3) list.lastChild.remove(); }
+          else list.innerHTML = all;
+          whole = !whole;
+        }, 2)</script>"""
+
+        done = run(serve(long=f"<div id=list>{cards}</div>{script}"), recipe=without_login())
+
+        assert len(done.items) == 10
+
+    def test_do_not_wait_for_a_slow_frame(self, demo: DemoSite) -> None:
+        demo.have(slow_frame_ms=60_000)
 
         assert run(demo.url).items == GOLDEN[:10]
 
@@ -151,6 +206,31 @@ class TestSiteInTrouble:
         times = [request["at"] for request in demo.requests(LIST)]
         pauses = [later - earlier for earlier, later in pairwise(times)]
         assert all(pause >= due for pause, due in zip(pauses, (0.2, 0.4, 0.8), strict=True))
+
+    def test_is_not_asked_again_sooner_than_it_would_be_by_itself(self, demo: DemoSite) -> None:
+        demo.have(status_503=1, retry_after=0)
+
+        run(demo.url, recipe=recipe_with(first_pause_s=0.5))
+
+        first, second = (request["at"] for request in demo.requests(LIST))
+        assert second - first >= 0.5
+
+    def test_that_has_failed_before_the_time_is_over_is_unavailable(self, serve: Serve) -> None:
+        asked = []
+        end = threading.Event()
+
+        def fail_and_hang(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], str]:
+            asked.append(request.path)
+            if len(asked) > 1:
+                end.wait(20)
+            return 503, {}, ""
+
+        recipe = without_login(page_timeout_s=2.0)
+        with pytest.raises(SiteUnavailable) as failure:
+            run(serve(long=fail_and_hang), recipe=recipe)
+        end.set()
+
+        assert failure.value.details["reason"] == "HTTP 503"
 
     @pytest.mark.parametrize("bad_day", ["status_429", "status_503"])
     def test_is_asked_again_when_it_says(self, demo: DemoSite, bad_day: str) -> None:
@@ -292,6 +372,15 @@ class TestCredentials:
         assert failure.value.details["variables"] == variables
         assert recording.told == []
 
+    def test_that_hold_a_key_are_refused_before_a_browser_starts(self) -> None:
+        recording = Recording()
+        credentials = Credentials("me", "a\nb")
+
+        with pytest.raises(LoginFailed, match="cannot be typed"):
+            run("http://x.invalid", recording, credentials=credentials, browser=NO_BROWSER)
+
+        assert recording.told == []
+
 
 class TestStop:
     def test_before_the_start_starts_nothing(self) -> None:
@@ -326,6 +415,47 @@ class TestStop:
 
 
 class TestWarnings:
+    def test_name_the_fields_of_parts_that_only_their_place_tells_apart(
+        self, demo: DemoSite
+    ) -> None:
+        demo.have(missing_stat_card=True)
+
+        done = run(demo.url, per_page=50)
+
+        stats = [name for name, field in FIELDS.items() if field.of == 6]
+        assert len(stats) == 6
+        assert done.items == [{**item, **dict.fromkeys(stats)} for item in GOLDEN]
+        assert done.summary is not None
+        warnings = done.summary.warnings
+        assert [warning["field"] for warning in warnings] == stats
+        assert {warning["code"] for warning in warnings} == {"field_empty_everywhere"}
+        assert warnings[0]["selector"] == ".stat-card:not(.entry-video *) .fs-4.fw-semibold"
+
+    def test_name_a_short_page_before_the_last(self, demo: DemoSite) -> None:
+        demo.have(short_page=1)
+
+        done = run(demo.url, pages=2)
+
+        short = {"code": "page_short", "page": 1, "count": 4, "expected": 10}
+        assert done.summary == Summary(pages_requested=2, pages_read=2, warnings=[short])
+
+    def test_name_the_page_at_which_a_list_of_full_pages_has_ended(self, serve: Serve) -> None:
+        def page(request: BaseHTTPRequestHandler) -> str:
+            form = "<select name=OrderBy></select>"
+            if "page=1" not in request.path:
+                return form
+            cards = (
+                f"<div class=channel-card><a href=/{number} class='fw-semibold fs-4'>x</a></div>"
+                for number in range(10)
+            )
+            return form + "".join(cards)
+
+        done = run(serve(long=page), recipe=without_login(), pages=5)
+
+        assert done.summary is not None
+        assert done.summary.pages_read == 1
+        assert done.summary.warnings[-1] == {"code": "list_ended", "page": 2, "requested": 5}
+
     def test_count_the_items_that_lack_a_required_field(self, demo: DemoSite) -> None:
         recipe = recipe_requiring("country")
         lacking = sum(item["country"] is None for item in GOLDEN)
@@ -342,3 +472,7 @@ class TestWarnings:
 def recipe_requiring(field: str) -> Recipe:
     job = TUBEHUNT.jobs["scrape-channels"].model_copy(update={"require": (field,)})
     return recipe_with().model_copy(update={"jobs": {"scrape-channels": job}})
+
+
+def without_login(**limits: float) -> Recipe:
+    return recipe_with(**limits).model_copy(update={"login": None})

@@ -5,7 +5,7 @@ from scraper.arrival import Arrival, Verdict
 from scraper.browser.look import Look
 from scraper.recipes.models import Limits
 
-LIMITS = Limits(empty_after_s=10, settle_s=1)
+LIMITS = Limits(empty_after_s=10, settle_s=1, short_page_settle_s=3)
 
 
 class Clock:
@@ -41,11 +41,19 @@ class TestJudge:
 
     def test_takes_a_short_page_once_its_number_stands_still(self, clock: Clock) -> None:
         arrival = Arrival(LIMITS, 50)
-        steps = [(0.0, 3), (0.9, 3), (1.0, 4), (1.9, 4)]
+        steps = [(0.0, 3), (2.9, 3), (3.0, 4), (5.9, 4)]
         for clock.now, count in steps:
             assert arrival.judge(look("complete", count)) is None
 
-        clock.now = 2.0
+        clock.now = 6.0
+        assert arrival.judge(look("complete", 4)) is Verdict.READY
+
+    def test_waits_less_if_it_knows_no_full_number(self, clock: Clock) -> None:
+        arrival = Arrival(LIMITS, None)
+        for clock.now in (0.0, 0.9):
+            assert arrival.judge(look("complete", 4)) is None
+
+        clock.now = 1.0
         assert arrival.judge(look("complete", 4)) is Verdict.READY
 
     def test_gives_a_short_page_that_does_not_load_as_long_as_an_empty_one(
@@ -67,6 +75,14 @@ class TestJudge:
         clock.now = 110.0
         assert arrival.judge(look("complete", 0)) is Verdict.EMPTY
 
+    def test_knows_an_empty_page_that_does_not_load(self, clock: Clock) -> None:
+        arrival = Arrival(LIMITS, 50)
+        for clock.now in (0.0, 9.9):
+            assert arrival.judge(look("interactive", 0)) is None
+
+        clock.now = 10.0
+        assert arrival.judge(look("interactive", 0)) is Verdict.EMPTY
+
     def test_begins_anew_with_another_document(self, clock: Clock) -> None:
         arrival = Arrival(LIMITS, 50)
         assert arrival.judge(look("complete", 0)) is None
@@ -80,3 +96,15 @@ class TestJudge:
         seen = Look(**{**vars(seen), **failed})
 
         assert Arrival(LIMITS, 50).judge(seen) is Verdict.FAILED
+
+
+class TestMayFill:
+    def test_is_true_for_as_long_as_an_empty_page_is_waited_for(self, clock: Clock) -> None:
+        arrival = Arrival(LIMITS, 50)
+        clock.now = 100.0
+        assert arrival.may_fill(look("complete", 50))
+        clock.now = 109.9
+        assert arrival.may_fill(look("complete", 50))
+
+        clock.now = 110.0
+        assert not arrival.may_fill(look("complete", 50))

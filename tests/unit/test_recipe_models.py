@@ -180,6 +180,8 @@ REFUSED = [
     ("exists: .sold", "exists: .sold, css: a", JOB + "fields.sold", "exists does not go with css"),
     ("exists: .sold", "exists: ''", JOB + "fields.sold.exists", "must not be empty"),
     ("limit: 3", "nth: 1", JOB + "fields.photos", "fields does not go with nth"),
+    ("limit: 3", "of: 2", JOB + "fields.photos", "fields does not go with of"),
+    ("{css: a, attr: href}", "{css: a, of: 0}", JOB + "fields.link.of", "must be at least 1"),
     ("limit: 3", "limit: 0", JOB + "fields.photos.limit", "must be at least 1"),
     ("{address: {css: img,", "{address: {", JOB + "fields.photos.fields.address", "needs css or"),
     ('split: ","', 'split: ""', JOB + "fields.tags.split", "must not be empty"),

@@ -6,15 +6,20 @@ import pytest
 
 from scraper.browser.response_log import retry_after, seconds_until
 
+PAGE = "http://x/?page=1"
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
 def entry(
-    headers: dict[str, str], status: int = 503, kind: str = "Document", method: str = "response"
+    headers: dict[str, str],
+    status: int = 503,
+    kind: str = "Document",
+    method: str = "response",
+    url: str = PAGE,
 ) -> dict[str, Any]:
     event = {
         "method": f"Network.{method}Received",
-        "params": {"type": kind, "response": {"status": status, "headers": headers}},
+        "params": {"type": kind, "response": {"url": url, "status": status, "headers": headers}},
     }
     return {"level": "INFO", "message": json.dumps({"webview": "x", "message": event})}
 
@@ -22,7 +27,7 @@ def entry(
 class TestRetryAfter:
     @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
     def test_finds_the_header_however_it_is_written(self, name: str) -> None:
-        assert retry_after([entry({name: "7"})], 503, NOW) == 7
+        assert retry_after([entry({name: "7"})], PAGE + "#top", 503, NOW) == 7
 
     def test_takes_the_last_document_with_the_status(self) -> None:
         entries = [
@@ -31,13 +36,14 @@ class TestRetryAfter:
             entry({"Retry-After": "3"}, status=429),
             entry({"Retry-After": "4"}, kind="Image"),
             entry({"Retry-After": "5"}, method="dataSomething"),
+            entry({"Retry-After": "6"}, url="http://x/frame"),
         ]
 
-        assert retry_after(entries, 503, NOW) == 2
+        assert retry_after(entries, PAGE + "#top", 503, NOW) == 2
 
     @pytest.mark.parametrize("entries", [[], [entry({})], [entry({"Retry-After": "1"}, 200)]])
     def test_is_none_if_nothing_is_asked(self, entries: list[dict[str, Any]]) -> None:
-        assert retry_after(entries, 503, NOW) is None
+        assert retry_after(entries, PAGE + "#top", 503, NOW) is None
 
 
 class TestSecondsUntil:
@@ -53,6 +59,8 @@ class TestSecondsUntil:
             ("soon", None),
             ("", None),
             ("²", None),
+            ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+            ("Thu, 01 Jan 2026 12:00:30 +99999999999", None),
         ],
     )
     def test_reads(self, value: str, expected: float | None) -> None:

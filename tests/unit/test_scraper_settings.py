@@ -1,9 +1,11 @@
+import traceback
 from pathlib import Path
 
 import pytest
 
 from scraper.browser.chrome import BrowserSettings
 from scraper.credentials import Credentials, missing_variables
+from scraper.errors import SettingMalformed
 from scraper.settings import ChromeSettings, SiteSettings
 
 
@@ -31,6 +33,26 @@ class TestSiteSettings:
 
         assert "s3cret" not in f"{site!r} {site} {site.credentials!r} {site.credentials}"
 
+    @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+    def test_take_one_line_end_from_a_secret_that_was_in_a_file(
+        self, monkeypatch: pytest.MonkeyPatch, line_end: str
+    ) -> None:
+        monkeypatch.setenv("X_USERNAME", f"me{line_end}")
+        monkeypatch.setenv("X_PASSWORD", f"s3cret {line_end}")
+
+        assert SiteSettings.read("x").credentials == Credentials("me", "s3cret ")
+
+    @pytest.mark.parametrize("url", ["app.example", "http://me:s3cret@x", "http://x/?a=s3cret"])
+    def test_name_the_variable_that_holds_no_base_url(
+        self, monkeypatch: pytest.MonkeyPatch, url: str
+    ) -> None:
+        monkeypatch.setenv("MY_SITE_BASE_URL", url)
+
+        with pytest.raises(SettingMalformed, match=r"^MY_SITE_BASE_URL must ") as failure:
+            SiteSettings.read("my-site")
+
+        assert "s3cret" not in "".join(traceback.format_exception(failure.value))
+
     def test_take_nothing_for_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("BASE_URL", "USERNAME", "PASSWORD"):
             monkeypatch.setenv(f"X_{name}", "")
@@ -46,6 +68,22 @@ class TestSiteSettings:
         monkeypatch.setenv("X_USERNAME", "environment")
 
         assert SiteSettings.read("x").credentials == Credentials("environment", "file")
+
+
+class TestCredentials:
+    @pytest.mark.parametrize(
+        ("password", "can"),
+        [
+            ("s3cret ção €😀", True),
+            ("a\nb", False),
+            ("a\tb", False),
+            ("a\x7f", False),
+            ("a\ue007", False),
+        ],
+    )
+    def test_can_be_typed(self, password: str, *, can: bool) -> None:
+        assert Credentials("me", password).can_be_typed is can
+        assert Credentials(password, "x").can_be_typed is can
 
 
 class TestMissingVariables:
@@ -71,3 +109,8 @@ class TestChromeSettings:
         assert ChromeSettings().browser == BrowserSettings(
             "/c", "/d", "http://grid:4444", ("--no-sandbox", "--user-agent=a b")
         )
+
+    def test_never_show_the_account_of_a_grid(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SELENIUM_REMOTE_URL", "http://us:s3cret@grid:4444")
+
+        assert "s3cret" not in f"{ChromeSettings()!r} {ChromeSettings().browser!r}"

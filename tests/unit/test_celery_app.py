@@ -1,0 +1,20 @@
+from datetime import timedelta
+
+from jobs.celery_app import make_celery
+from scraper.browser.chrome import BrowserSettings
+from scraper.recipes.loader import load_recipes
+from worker.scraping import Scraping
+
+REDIS = "redis://127.0.0.1:1/0"
+
+
+class TestMakeCelery:
+    def test_gives_no_message_back_while_its_job_may_run(self) -> None:
+        recipes = load_recipes()
+        scraping = Scraping(recipes, {}, BrowserSettings(None, None, None))
+
+        app = make_celery(REDIS, result_ttl=timedelta(hours=24), longest_job_s=scraping.longest_s)
+
+        hard_limit_s = scraping.hard_limit_s("tubehunt", "scrape-channels")
+        assert hard_limit_s > recipes["tubehunt"].limits.job_s(100)
+        assert app.conf.broker_transport_options["visibility_timeout"] >= 2 * hard_limit_s
