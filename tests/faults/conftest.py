@@ -1,0 +1,43 @@
+"""The real services, with short leases; what must hold after a fault is checked after each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from garimpo.stack.stack import Stack
+from tests.faults import invariants
+from tests.faults.recipes import LIMITS, write_recipes
+from tests.faults.scene import LEASING, PAGE_MS, Scene
+from tests.faults.watch import Watch
+from tests.integration.services import Services
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    """Run Redis, the site and the API for one module of tests; workers are each test's own."""
+    with Stack(settings=LEASING) as stack:
+        stack.settings["RECIPES_DIR"] = str(write_recipes(stack.folder / "recipes"))
+        redis, site = stack.redis(), stack.site("--latency-ms", "0")
+        ours = {
+            name: value for name, value in stack.settings.items() if name.startswith("TUBEHUNT")
+        }
+        for other in LIMITS:
+            stack.settings |= {
+                name.replace("TUBEHUNT", other.upper()): value for name, value in ours.items()
+            }
+        yield Services(stack, redis, site, stack.api())
+
+
+@pytest.fixture
+def scene(services: Services) -> Iterator[Scene]:
+    """Begin with a site that behaves; end with the checks that no fault excuses."""
+    services.demo.have(slow_ms=PAGE_MS)
+    services.demo.forget_requests()
+    with Watch(services.api.url) as watch:
+        scene = Scene(services, watch)
+        try:
+            yield scene
+            invariants.check(scene)
+        finally:
+            for worker in scene.workers.values():
+                worker.stop()

@@ -1,0 +1,84 @@
+"""A worker that is cut off from Redis does no harm: its job has one result, whoever has run it."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.faults.proxy import Proxy
+from tests.faults.scene import LEASE_S, Asked, Scene, let_pass, wait_until
+
+
+@pytest.fixture
+def networks(scene: Scene) -> Iterator[dict[str, Proxy]]:
+    """Run two workers, each with its own way to Redis."""
+    port = urlsplit(scene.services.redis.url).port or 0
+    with Proxy(port) as one, Proxy(port) as two:
+        networks = {"one": one, "two": two}
+        for name, proxy in networks.items():
+            scene.worker(name, {"REDIS_URL": proxy.redis_url})
+        yield networks
+        # While they have a network: without one they would take their time.
+        for worker in scene.workers.values():
+            worker.stop()
+
+
+def start(scene: Scene) -> Asked:
+    """Start a job that has come to its second page."""
+    job = scene.start(pages=6)
+    scene.wait_for_page(job, 2)
+    return job
+
+
+class TestNetwork:
+    def test_may_be_cut_again_and_again(self, scene: Scene, networks: dict[str, Proxy]) -> None:
+        job = start(scene)
+
+        for page in (2, 3, 5):
+            scene.wait_for_page(job, page)
+            for proxy in networks.values():
+                proxy.cut()
+
+        assert (scene.end(job)["status"], scene.end(job)["attempt"]) == ("completed", 1)
+        assert scene.pages(job) == [1, 2, 3, 4, 5, 6]
+
+    def test_may_be_away_for_less_than_a_lease(
+        self, scene: Scene, networks: dict[str, Proxy]
+    ) -> None:
+        job = start(scene)
+        proxy = networks[scene.holder(job).name]
+
+        proxy.refuse()
+        let_pass(LEASE_S / 4)
+        proxy.restore()
+
+        assert (scene.end(job)["status"], scene.end(job)["attempt"]) == ("completed", 1)
+
+    @pytest.mark.parametrize("how", ["swallowed", "refused", "frozen"])
+    def test_costs_a_worker_its_job_if_it_is_away_for_longer(
+        self, scene: Scene, networks: dict[str, Proxy], how: str
+    ) -> None:
+        job = start(scene)
+        old = scene.holder(job)
+        proxy = networks[old.name]
+
+        if how == "frozen":
+            scene.freeze(old)
+        else:
+            proxy.blackhole() if how == "swallowed" else proxy.refuse()
+        end = scene.end(job)
+        assert (end["status"], end["attempt"]) == ("completed", 2)
+        assert scene.pages(job).count(1) == 1
+        taken_over = scene.stored(job)
+        if how == "frozen":
+            scene.thaw(old)
+        else:
+            proxy.restore()
+
+        # It hears that it has lost the job, ends its browser, writes nothing, and takes the next.
+        wait_until(lambda: not scene.browsers(old.name))
+        assert scene.stored(job) == taken_over
+        for worker in scene.workers.values():
+            if worker is not old:
+                worker.stop()
+        assert scene.end(scene.start(pages=1))["status"] == "completed"
