@@ -1,6 +1,6 @@
 # Every command sets up what it needs by itself; .ci/setup takes a moment when nothing has changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint bench lock
+.PHONY: help setup demo dev test lint bench soak lock
 bin := .venv/bin
 
 help: ## Show these commands
@@ -28,6 +28,9 @@ lint: setup ## Check style, types, imports, spelling and recipes
 
 bench: setup ## Measure what the README claims
 	$(bin)/python -m benchmarks
+
+soak: setup ## Run JOBS=200 jobs while workers, browsers and Redis are broken at random (SEED=N)
+	@$(bin)/python -m tests.soak $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
 lock: ## Make requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --all-extras \

@@ -1,84 +1,34 @@
 """The record's scripts in a real Redis: who may change a job, and that each step is whole."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from celery import Celery
-from celery.app.task import Context
-from celery.exceptions import NotRegistered
+from billiard.exceptions import TimeLimitExceeded
+from celery.exceptions import NotRegistered, TaskRevokedError
 from celery.result import AsyncResult
 from redis import Redis
 
 from garimpo.stack.process import Process
-from jobs import front, keys
-from jobs.backend import FencedRedisBackend
-from jobs.celery_app import make_celery
+from jobs import keys
 from jobs.failure import JobFailedError
-from jobs.front import Expired, JobFront, Seen
+from jobs.front import Expired
 from jobs.job import Job
 from jobs.lease import LeaseLostError, Page, progress_meta
-from jobs.leasing import Leasing
+from jobs.leasing import Leasing, ms
 from jobs.record import Message
 from jobs.state import State
+from tests.integration.jobs_in_redis import STARTING, Jobs, id_of
 
-T = TypeVar("T")
-
-DAY = timedelta(hours=24)
-
-STARTING = Message("starting", {})
 RESULT = {"success": True, "channels": [{"channel_name": "São & Cia"}], "warnings": []}
 
 
-class Jobs:
-    """Both sides of the jobs in one Redis: the API's and a worker's."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.celery: Celery = make_celery(url, result_ttl=DAY)
-        backend = self.celery.backend
-        assert isinstance(backend, FencedRedisBackend)
-        self.backend = backend
-        self.leases = backend.leases
-
-    def ask(self, question: Callable[[JobFront], Awaitable[T]]) -> T:
-        async def asked() -> T:
-            redis = front.connect(self._url)
-            try:
-                return await question(JobFront(redis, Leasing(), result_ttl=DAY))
-            finally:
-                await redis.aclose()
-
-        return asyncio.run(asked())
-
-    def submit(self, **changes: Any) -> Job:
-        job = Job("tubehunt", "scrape-channels", "digest", {"pages": 2}, **changes)
-        self.ask(lambda jobs: jobs.submit(job))
-        return job
-
-    def look(self, job: Job) -> Seen:
-        seen = self.ask(lambda jobs: jobs.look(job.id))
-        assert isinstance(seen, Seen)
-        return seen
-
-    def claim(self, job: Job, worker: str = "one") -> str:
-        return self.leases.claim(job.id, worker, STARTING).token
-
-    def store(self, job: Job, token: str, state: str, result: object) -> None:
-        """Write as Celery does after a task."""
-        request = Context(id=job.id, task=job.task, lease_token=token)
-        self.backend.store_result(job.id, result, state, request=request)
-
-    def celery_state(self, job: Job) -> str:
-        return AsyncResult(job.id, app=self.celery).state
-
-
 @pytest.fixture
-def jobs(redis_process: Process, redis: Redis) -> Jobs:  # noqa: ARG001 - it has been emptied
-    return Jobs(redis_process.url)
+def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - it was emptied
+    with Jobs(redis_process.url) as both_sides:
+        yield both_sides
 
 
 class TestSubmit:
@@ -122,7 +72,7 @@ class TestSubmit:
         assert ours == celerys
 
 
-class TestLook:
+class TestFrontLook:
     def test_tells_nothing_of_a_job_that_never_was(self, jobs: Jobs) -> None:
         assert jobs.ask(lambda front: front.look("no-such-job")) is None
 
@@ -157,6 +107,14 @@ class TestClaim:
         jobs.store(job, jobs.claim(job), "SUCCESS", RESULT)
 
         with pytest.raises(LeaseLostError, match="final"):
+            jobs.claim(job)
+
+    def test_refuses_a_job_that_has_killed_too_many_workers(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        # As after a reconciler that died before it could end the job.
+        redis.hset(keys.record(job.id), "crashes", 3)
+
+        with pytest.raises(LeaseLostError, match="poison"):
             jobs.claim(job)
 
     def test_drops_a_delivery_for_a_job_that_never_was(self, jobs: Jobs) -> None:
@@ -241,7 +199,7 @@ class TestFinish:
         assert jobs.look(job).record.state is State.COMPLETED
         result: Any = AsyncResult(job.id, app=jobs.celery)
         assert result.result == RESULT
-        assert jobs.ask(lambda front: front.result(job.id)) == RESULT
+        assert json.loads(str(jobs.ask(lambda front: front.result(job.id))))["result"] == RESULT
         assert redis.zscore(keys.ACTIVE, job.id) is None
 
     def test_lets_record_result_and_items_expire_together(self, jobs: Jobs, redis: Redis) -> None:
@@ -295,11 +253,11 @@ class TestFinish:
         job = jobs.submit()
         token = jobs.claim(job)
 
-        jobs.store(job, "", state, KeyError())
+        jobs.store(job, None, state, KeyError(), worker="two")
 
         assert (jobs.celery_state(job), jobs.look(job).record.state) == ("PROGRESS", "processing")
         jobs.store(job, token, "SUCCESS", RESULT)
-        jobs.store(job, "", state, KeyError())
+        jobs.store(job, None, state, KeyError())
         assert (jobs.celery_state(job), jobs.look(job).record.state) == ("SUCCESS", "completed")
 
     def test_happens_once(self, jobs: Jobs) -> None:
@@ -315,7 +273,7 @@ class TestFinish:
     def test_ends_a_waiting_job_whose_task_no_worker_knows(self, jobs: Jobs) -> None:
         job = jobs.submit()
 
-        jobs.store(job, "", "FAILURE", NotRegistered(job.task))
+        jobs.store(job, None, "FAILURE", NotRegistered(job.task))
 
         failure = jobs.look(job).record.failure
         assert failure is not None
@@ -325,6 +283,310 @@ class TestFinish:
         job = jobs.submit()
         jobs.claim(job)
 
-        jobs.store(job, "", "FAILURE", NotRegistered(job.task))
+        jobs.store(job, None, "FAILURE", NotRegistered(job.task))
 
         assert jobs.look(job).record.state is State.PROCESSING
+
+    def test_ends_at_a_hard_limit_what_a_child_of_that_worker_has(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job, "one")
+        jobs.leases.append(job.id, token, Page(1, [{"n": 1}, {"n": 2}]))
+
+        jobs.store(job, None, "FAILURE", TimeLimitExceeded(60), worker="one")
+
+        failure = jobs.look(job).record.failure
+        assert failure is not None
+        assert (failure.code, failure.details) == ("time_limit", {"items": 2})
+        assert len(jobs.leases.items(job.id)) == 2, "what was read stays"
+
+    def test_ignores_a_hard_limit_of_a_worker_that_has_lost_the_job(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        jobs.claim(job, "one")
+        jobs.pass_time(job)
+        jobs.reconcile()
+        jobs.claim(job, "two")
+
+        jobs.store(job, None, "FAILURE", TimeLimitExceeded(60), worker="one")
+
+        assert jobs.look(job).record.state is State.PROCESSING
+
+    def test_ends_a_job_that_was_revoked_while_it_waited(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+
+        jobs.store(job, None, "REVOKED", TaskRevokedError("revoked"))
+
+        assert (jobs.celery_state(job), code_of(jobs, job)) == ("FAILURE", "cancelled")
+
+
+class TestHeartbeat:
+    def test_keeps_the_lease_alive(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.pass_time(job)
+
+        assert jobs.leases.heartbeat(job.id, token) == "held"
+
+        assert jobs.reconcile() == {}
+        seconds, _ = redis.time()
+        assert float(str(redis.zscore(keys.ACTIVE, job.id))) > seconds * 1000
+
+    def test_hears_that_the_job_shall_end(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+
+        jobs.cancel(job)
+
+        assert jobs.leases.heartbeat(job.id, token) == "cancelled"
+
+    def test_hears_that_the_job_is_lost(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.pass_time(job)
+        jobs.reconcile()
+
+        assert jobs.leases.heartbeat(job.id, token) == "lost"
+        jobs.claim(job, "two")
+        assert jobs.leases.heartbeat(job.id, token) == "lost"
+
+    def test_does_not_bring_back_a_job_that_is_over(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.store(job, token, "SUCCESS", RESULT)
+
+        assert jobs.leases.heartbeat(job.id, token) == "lost"
+        assert redis.zscore(keys.ACTIVE, job.id) is None
+
+
+class TestRelease:
+    def test_makes_the_job_the_next_one(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        redis.delete(keys.QUEUE)
+        jobs.submit()
+
+        assert jobs.leases.release(job, token)
+
+        assert id_of(str(redis.rpop(keys.QUEUE))) == job.id
+
+    def test_lets_the_next_worker_go_on_from_there(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.leases.append(job.id, token, Page(1, [{"n": 1}]))
+        jobs.leases.progress(job.id, token, 50, Message("logging_in", {}))
+
+        jobs.leases.release(job, token)
+
+        assert jobs.look(job).record.state is State.PROCESSING, "no step back"
+        lease = jobs.leases.claim(job.id, "two", STARTING)
+        assert (lease.pages, lease.record.progress, lease.record.attempt) == (frozenset({1}), 50, 2)
+        assert lease.record.message == Message("logging_in", {})
+        assert redis.hget(keys.record(job.id), "crashes") == "0"
+
+    def test_is_refused_without_the_token(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        jobs.claim(job)
+
+        assert not jobs.leases.release(job, "another")
+
+        with pytest.raises(LeaseLostError, match="busy"):
+            jobs.claim(job, "two")
+
+
+class TestCancel:
+    def test_ends_a_waiting_job_at_once(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+
+        assert jobs.cancel(job)
+
+        assert (jobs.celery_state(job), code_of(jobs, job)) == ("FAILURE", "cancelled")
+
+    def test_leaves_the_end_of_a_running_job_to_its_worker(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        jobs.claim(job)
+
+        assert jobs.cancel(job)
+
+        assert jobs.look(job).record.state is State.PROCESSING
+
+    def test_comes_too_late_after_the_end(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        jobs.store(job, jobs.claim(job), "SUCCESS", RESULT)
+
+        assert not jobs.cancel(job)
+
+        assert (jobs.celery_state(job), code_of(jobs, job)) == ("SUCCESS", None)
+
+    def test_gives_way_to_an_end_that_comes_first(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.cancel(job)
+
+        jobs.store(job, token, "SUCCESS", RESULT)
+
+        assert (jobs.celery_state(job), code_of(jobs, job)) == ("SUCCESS", None)
+
+    def test_keeps_a_job_from_being_claimed_again(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.cancel(job)
+        jobs.leases.release(job, token)
+
+        with pytest.raises(LeaseLostError, match="cancelled"):
+            jobs.claim(job, "two")
+
+
+class TestReconcile:
+    def test_lets_jobs_be_that_are_not_due(self, jobs: Jobs) -> None:
+        jobs.submit()
+        jobs.claim(jobs.submit())
+
+        assert jobs.reconcile() == {}
+
+    def test_keeps_a_message_that_is_in_the_queue(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        jobs.pass_time(job)
+
+        assert jobs.reconcile() == {job.id: "kept"}
+
+        assert jobs.queued(job) == 1
+
+    def test_queues_a_message_that_is_lost(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        redis.delete(keys.QUEUE)
+        jobs.pass_time(job)
+
+        assert jobs.reconcile() == {job.id: "queued"}
+
+        assert jobs.queued(job) == 1
+
+    def test_queues_a_message_whose_worker_died_before_the_claim(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        with jobs.celery.connection_for_read() as connection:
+            # Taken, and never acknowledged: it stays where kombu has put it.
+            connection.SimpleQueue(keys.QUEUE).get(timeout=5)
+            jobs.pass_time(job)
+
+            assert jobs.reconcile() == {job.id: "queued"}
+
+            assert jobs.queued(job) == 1
+
+    def test_looks_less_and_less_often(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        leases = []
+        for _ in range(7):
+            jobs.pass_time(job)
+            jobs.reconcile()
+            seconds, _ = redis.time()
+            until_s = float(str(redis.zscore(keys.ACTIVE, job.id))) / 1000 - seconds
+            leases.append(round(until_s / jobs.leasing.lease.total_seconds()))
+
+        assert leases == [1, 2, 4, 8, 16, 20, 20]
+
+    def test_takes_a_job_from_a_worker_that_is_silent(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        redis.delete(keys.QUEUE)
+        jobs.pass_time(job)
+
+        assert jobs.reconcile() == {job.id: "taken"}
+
+        assert jobs.queued(job) == 1
+        assert redis.hget(keys.record(job.id), "crashes") == "1"
+        with pytest.raises(LeaseLostError):
+            jobs.leases.progress(job.id, token, 50, STARTING)
+
+    def test_ends_a_cancelled_job_whose_worker_is_silent(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        jobs.claim(job)
+        jobs.cancel(job)
+        jobs.pass_time(job)
+
+        assert jobs.reconcile() == {job.id: "cancelled"}
+
+        assert code_of(jobs, job) == "cancelled"
+
+    def test_gives_up_a_job_that_kills_its_workers(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        for word in ("taken", "taken", "poison"):
+            jobs.claim(job)
+            jobs.pass_time(job)
+            assert jobs.reconcile() == {job.id: word}
+
+        failure = jobs.look(job).record.failure
+        assert failure is not None
+        assert (failure.code, failure.details) == ("worker_lost", {"crashes": 3})
+        assert redis.zrange(keys.GIVEN_UP, 0, -1) == [job.id]
+
+    def test_ends_a_job_that_has_waited_too_long(
+        self, redis_process: Process, redis: Redis
+    ) -> None:
+        with Jobs(redis_process.url, Leasing(queue_ttl=timedelta(milliseconds=1))) as jobs:
+            job, running = jobs.submit(), jobs.submit()
+            jobs.leases.release(running, jobs.claim(running))
+            for one in (job, running):
+                jobs.pass_time(one)
+                redis.hincrby(keys.record(one.id), "created_at", -1000)
+
+            done = jobs.reconcile()
+
+            assert done == {job.id: "expired", running.id: "kept"}, "only what never ran"
+            assert code_of(jobs, job) == "queue_expired"
+
+    def test_forgets_a_job_whose_record_is_gone(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        redis.delete(keys.record(job.id))
+        jobs.pass_time(job)
+
+        assert jobs.reconcile() == {job.id: "gone"}
+
+        assert redis.zcard(keys.ACTIVE) == 0
+
+
+class TestReconcilerLook:
+    def test_is_had_by_one_of_several_workers(self, jobs: Jobs, redis: Redis) -> None:
+        one, two = jobs.reconciler("one"), jobs.reconciler("two")
+        job = jobs.submit()
+        jobs.pass_time(job)
+
+        assert one.look() == {job.id: "kept"}
+        jobs.pass_time(job)
+        assert two.look() == {}
+        assert one.look() == {job.id: "kept"}
+
+        # The lock runs out, as after the death of its holder.
+        redis.delete(keys.RECONCILER)
+        jobs.pass_time(job)
+        assert two.look() == {job.id: "kept"}
+        assert one.look() == {}
+
+    def test_believes_workers_one_lease_longer_after_an_outage(
+        self, jobs: Jobs, redis: Redis
+    ) -> None:
+        job = jobs.submit()
+        jobs.claim(job)
+        jobs.pass_time(job)
+        seconds, _ = redis.time()
+        redis.set(keys.LOOKED, seconds * 1000 - ms(jobs.leasing.lease))
+        reconciler = jobs.reconciler()
+
+        assert reconciler.look() == {job.id: "held"}
+        assert 0 < int(str(redis.pttl(keys.GRACE))) <= ms(jobs.leasing.lease)
+        assert reconciler.look() == {job.id: "held"}
+
+        redis.delete(keys.GRACE)
+        assert reconciler.look() == {job.id: "taken"}
+
+    def test_takes_long_rounds_for_no_outage(self, redis_process: Process, redis: Redis) -> None:
+        with Jobs(redis_process.url, Leasing(reconcile=timedelta(seconds=15))) as jobs:
+            job = jobs.submit()
+            jobs.claim(job)
+            jobs.reconcile()
+            jobs.pass_time(job)
+            redis.decrby(keys.LOOKED, 15_000)
+
+            assert jobs.reconciler().look() == {job.id: "taken"}
+
+
+def code_of(jobs: Jobs, job: Job) -> str | None:
+    failure = jobs.look(job).record.failure
+    return failure.code if failure else None

@@ -136,7 +136,7 @@ class TestCompleted:
         with services.client() as api, services.connect() as redis:
             job_id = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
             again = Job("tubehunt", "scrape-channels", recipe.digest, {}, id=job_id)
-            redis.lpush(keys.QUEUE, message.encode(again, keys.QUEUE).text)
+            redis.lpush(keys.QUEUE, message.encode(again, keys.QUEUE))
         first = follow(services, job_id)
 
         # The doubled message has been looked at once a later job has ended.
@@ -220,7 +220,7 @@ class TestFailed:
         numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
         with services.connect() as redis:
             redis.hset(keys.record(job.id), mapping={**fields, **numbers})
-            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE).text)
+            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
 
         run = follow(services, job.id)
 
@@ -237,7 +237,7 @@ class TestFailed:
                 keys.record(job.id),
                 mapping={**fields, "progress": 0, "attempt": 0, "crashes": 0},
             )
-            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE).text)
+            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
 
         run = follow(services, job.id)
 

@@ -98,7 +98,6 @@ class TestWaitReady:
             process.wait_ready()
         assert process.log.read_text() == "deaf\n"
 
-
     def test_is_not_misled_by_what_an_earlier_stack_left_in_the_folder(
         self, tmp_path: Path
     ) -> None:

@@ -1,0 +1,127 @@
+"""Both sides of the jobs in one Redis, the API's and a worker's, without any process of theirs."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from celery import Celery
+from celery.app.task import Context
+from celery.result import AsyncResult
+from redis import Redis
+
+from jobs import front, keys
+from jobs.backend import FencedRedisBackend
+from jobs.celery_app import make_celery
+from jobs.front import JobFront, Seen
+from jobs.job import Job
+from jobs.leasing import Leasing
+from jobs.reconciler import Reconciler
+from jobs.record import Message
+
+T = TypeVar("T")
+
+DAY = timedelta(hours=24)
+
+STARTING = Message("starting", {})
+
+
+class Jobs:
+    """The real scripts behind the calls that API, workers and reconciler make."""
+
+    def __init__(self, url: str, leasing: Leasing | None = None) -> None:
+        self.leasing = leasing or Leasing()
+        self.celery: Celery = make_celery(url, result_ttl=DAY, leasing=self.leasing)
+        # Celery remembers results that it has read; here each look is at Redis.
+        self.celery.conf.result_cache_max = -1
+        backend = self.celery.backend
+        assert isinstance(backend, FencedRedisBackend)
+        self.backend = backend
+        self.redis = cast("Redis", backend.client)
+        self.leases = backend.leases
+        self.endings = backend.endings
+        self._loop = asyncio.Runner()
+        self._front_redis = front.connect(url)
+        self._front = JobFront(self._front_redis, self.leasing, result_ttl=DAY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loop.run(self._front_redis.aclose())
+        self._loop.close()
+        self.redis.close()
+
+    def ask(self, question: Callable[[JobFront], Awaitable[T]]) -> T:
+        async def asked() -> T:
+            return await question(self._front)
+
+        return self._loop.run(asked())
+
+    def submit(self, **changes: Any) -> Job:
+        job = Job("tubehunt", "scrape-channels", "digest", {"pages": 2}, **changes)
+        self.ask(lambda jobs: jobs.submit(job))
+        return job
+
+    def look(self, job: Job) -> Seen:
+        seen = self.ask(lambda jobs: jobs.look(job.id))
+        assert isinstance(seen, Seen)
+        return seen
+
+    def stored_result(self, job: Job) -> str | None:
+        return self.ask(lambda jobs: jobs.result(job.id))
+
+    def cancel(self, job: Job) -> bool:
+        return self.ask(lambda jobs: jobs.cancel(job))
+
+    def claim(self, job: Job, worker: str = "one") -> str:
+        return self.leases.claim(job.id, worker, STARTING).token
+
+    def store(
+        self, job: Job, token: str | None, state: str, result: object, worker: str = "one"
+    ) -> None:
+        """Write as Celery in a process of `worker` does."""
+        self.backend.worker = worker
+        request = Context(id=job.id, task=job.task, lease_token=token)
+        self.backend.store_result(job.id, result, state, request=request)
+
+    def celery_state(self, job: Job) -> str:
+        return AsyncResult(job.id, app=self.celery).state
+
+    def celery_meta(self, stored: str | None) -> dict[str, Any]:
+        """Decode what Celery's result key holds, as Celery does."""
+        if stored is None:
+            return {"status": "PENDING", "result": None}
+        meta: dict[str, Any] = self.backend.decode_result(stored.encode())
+        return meta
+
+    def reconciler(self, name: str = "one") -> Reconciler:
+        return Reconciler(self.redis, self.leasing, self.endings, name)
+
+    def reconcile(self) -> dict[str, str]:
+        """Look at what is due, as the worker whose turn it is and after any grace."""
+        self.redis.delete(keys.RECONCILER)
+        now_s, _ = self.redis.time()
+        self.redis.set(keys.LOOKED, now_s * 1000)
+        self.redis.delete(keys.GRACE)
+        return self.reconciler().look()
+
+    def pass_time(self, job: Job) -> None:
+        """Let the job's lease, or its wait for the next look, be over."""
+        self.redis.zadd(keys.ACTIVE, {job.id: 0}, xx=True)
+
+    def queued(self, job: Job) -> int:
+        """Count the job's messages in the queue."""
+        return sum(job.id == id_of(str(text)) for text in self.redis.lrange(keys.QUEUE, 0, -1))
+
+
+def id_of(message: str) -> str:
+    """Return the job that a message is for."""
+    return str(json.loads(message)["headers"]["id"])
