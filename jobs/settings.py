@@ -1,8 +1,9 @@
 """Where the jobs live: the settings that every program with a queue shares."""
 
 from datetime import timedelta
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.leasing import Leasing
@@ -28,6 +29,13 @@ class JobSettings(BaseSettings):
     max_crashes: int = Field(default=3, ge=1)
     #: A job that has waited for so long ends as `queue_expired`; 0 is never.
     queue_ttl_s: float = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_leasing(self) -> Self:
+        if 2 * self.heartbeat_s > self.lease_s:
+            message = "HEARTBEAT_S must be at most half of LEASE_S: one lost word must cost nothing"
+            raise ValueError(message)
+        return self
 
     @property
     def leasing(self) -> Leasing:
