@@ -1,6 +1,6 @@
 """What a look into the tab sees, as plain values."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 # Answers that another try may better: too early, too many, and the server's own failures.
@@ -49,6 +49,10 @@ class Look:
     error: str
     counts: dict[str, int]
     firsts: dict[str, Shown | None]
+
+    def broken_off(self, error: str) -> "Look":
+        """Return the same look at a document that will not come whole, if there is an error."""
+        return replace(self, state="complete", error=error) if error else self
 
     @property
     def is_parsed(self) -> bool:

@@ -1,4 +1,4 @@
-"""Retry-After, from Chrome's performance log: WebDriver itself shows no header."""
+"""What WebDriver does not show, from Chrome's performance log: Retry-After, and broken bodies."""
 
 import json
 from collections.abc import Iterable
@@ -34,6 +34,29 @@ def retry_after(
             headers = {name.lower(): value for name, value in response["headers"].items()}
             asked = headers.get("retry-after")
     return None if asked is None else seconds_until(asked, now)
+
+
+def broken_off(entries: Iterable[dict[str, Any]], url: str) -> str:
+    """Return Chrome's name for why a document's body broke off; empty if it did not.
+
+    Chrome shows what has come of it and leaves it "loading" for ever.
+
+    Args:
+        entries: of WebDriver's log `performance`, oldest first.
+        url: the document's address: frames in it have others.
+    """
+    requests: set[str] = set()
+    error = ""
+    url = urldefrag(url).url
+    for entry in entries:
+        event = json.loads(entry["message"])["message"]
+        told = event["params"]
+        if event["method"] == "Network.responseReceived" and told["type"] == "Document":
+            if told["response"]["url"] == url:
+                requests.add(told["requestId"])
+        elif event["method"] == "Network.loadingFailed" and told["requestId"] in requests:
+            error = "" if told.get("canceled") else told["errorText"].removeprefix("net::")
+    return error
 
 
 def seconds_until(value: str, now: datetime) -> float | None:

@@ -49,6 +49,8 @@ _NOT_CLICKED: Final = (
 # While an answer is awaited no look is answered, nor is one by a browser that hangs: after so much
 # silence the browser itself is asked, which answers in any case but the second.
 _SILENCE_S: Final = 10.0
+# How often a document that is still coming is looked up in the log: its connection may be cut.
+_READ_EVERY_S: Final = 1.0
 _ASK_BROWSER: Final = "askBrowser"
 # The log grows with each request of a page, and is only read where a page fails.
 _PAGES_PER_LOG: Final = 10
@@ -126,9 +128,14 @@ class Tab:
         Returns:
             The verdict, or None at the deadline.
         """
-        began = heard = time.monotonic()
+        began = heard = read = time.monotonic()
+        log: list[dict[str, Any]] = []
         while (now := time.monotonic()) < deadline:
             look = self.look(watch)
+            if look is not None and not look.is_parsed and now - read > _READ_EVERY_S:
+                read = now
+                log += self._read_log()
+                look = look.broken_off(response_log.broken_off(log, look.url))
             if look is not None:
                 heard = now
             elif now - heard > _SILENCE_S:
