@@ -75,7 +75,7 @@ class TestKilledWorker:
 
             wait_until(lose_message)
             worker.kill()
-            assert not redis.hexists("unacked", scene.field(scene.asked[-1], "tag"))
+            assert redis.hlen("unacked") == 0
         scene.worker("two")
 
         assert scene.end(scene.asked[-1])["attempt"] == 1
