@@ -38,6 +38,7 @@ class Health(BaseModel):
     version: str
     services: Services
     workers_alive: int
+    workers_busy: int
     uptime_seconds: float
     message: str
 
@@ -52,12 +53,14 @@ class Live(BaseModel):
 async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
     """Answer 503 if jobs cannot be accepted."""
     try:
-        alive = len(await jobs.workers())
+        doing = await jobs.workers()
+        alive, busy = len(doing), sum(bool(one.jobs) for one in doing.values())
         redis: Literal["ok", "unavailable"] = "ok"
         workers: Literal["ok", "none", "unknown"] = "ok" if alive else "none"
         status: Literal["ok", "degraded", "error"] = "ok" if alive else "degraded"
     except JobsUnavailableError:
-        alive, redis, workers, status = 0, "unavailable", "unknown", "error"
+        alive, busy = 0, 0
+        redis, workers, status = "unavailable", "unknown", "error"
         response.status_code = 503
     return Health(
         status=status,
@@ -65,6 +68,7 @@ async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
         version=_VERSION,
         services=Services(redis=redis, workers=workers),
         workers_alive=alive,
+        workers_busy=busy,
         uptime_seconds=round(time.monotonic() - _STARTED, 3),
         message=render(language, f"health.{status}", {}),
     )

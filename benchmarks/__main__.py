@@ -2,9 +2,13 @@
 
 import sys
 
-from benchmarks import cold_job, start_latency
+from benchmarks import cold_job, start_latency, takeover
 
-CLAIMS = {"cold_job": cold_job.run, "start_latency": start_latency.run}
+CLAIMS = {
+    "cold_job": cold_job.run,
+    "start_latency": start_latency.run,
+    "takeover": takeover.run,
+}
 
 
 def main(names: list[str]) -> int:

@@ -99,6 +99,7 @@ def finish_call(
         keys.ACTIVE,
         keys.tombstone(job_id),
         keys.GIVEN_UP,
+        keys.UNTOLD,
     ]
     arguments: list[str | int] = [
         authority,

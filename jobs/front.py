@@ -17,6 +17,7 @@ from jobs.ending import NOBODY, Ending, finish_call
 from jobs.failure import FailureCode, JobFailedError
 from jobs.job import Job
 from jobs.leasing import Leasing, ms
+from jobs.presence import Doing
 from jobs.record import Record, moment
 
 
@@ -139,8 +140,8 @@ class JobFront:
         async with self._answering():
             return cast("str | None", await self._redis.get(keys.result(job_id)))
 
-    async def workers(self) -> list[str]:
-        """Name the workers that are alive.
+    async def workers(self) -> dict[str, Doing]:
+        """Tell what the workers do that are alive, by their names.
 
         Raises:
             JobsUnavailableError: Also if Redis answers, and takes no writes.
@@ -151,5 +152,6 @@ class JobFront:
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.set(keys.HEALTH, now_ms, px=1000)
             pipeline.zrangebyscore(keys.WORKERS, now_ms, "+inf")
-            _, workers = await pipeline.execute()
-        return cast("list[str]", workers)
+            pipeline.hgetall(keys.DOING)
+            _, workers, doing = await pipeline.execute()
+        return {name: Doing.decode(doing[name]) for name in workers if name in doing}

@@ -7,6 +7,9 @@ ACTIVE = "garimpo:active"
 #: The jobs that were given up because their workers died: score is when (ms).
 GIVEN_UP = "garimpo:given-up"
 
+#: The jobs that have ended a short while ago: score is when Flower is told of it once more (ms).
+UNTOLD = "garimpo:untold"
+
 #: Which worker looks at the jobs that are due; when that was done last (ms); there while leases
 #: that have run out mean nothing.
 RECONCILER = "garimpo:reconciler"
@@ -15,6 +18,8 @@ GRACE = "garimpo:grace"
 
 #: The workers that are alive: member is the name, score is until when that is believed (ms).
 WORKERS = "garimpo:workers"
+#: What each of them does, by its name.
+DOING = "garimpo:workers:doing"
 
 #: Written to find out whether Redis takes writes.
 HEALTH = "garimpo:health"

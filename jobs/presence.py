@@ -1,5 +1,8 @@
-"""Which workers are alive: a list in Redis that each of them keeps itself on."""
+"""Which workers are alive, and what each does: a list in Redis that each keeps itself on."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from redis import Redis
@@ -8,20 +11,45 @@ from jobs import keys, script
 from jobs.leasing import ms
 
 
+@dataclass(frozen=True)
+class Doing:
+    """What a worker does."""
+
+    #: The ids of the jobs that it has.
+    jobs: Sequence[str] = ()
+    #: What its browsers take, in MiB.
+    browser_mb: int = 0
+    #: How many browsers it has found, and ended, that nobody looked after.
+    orphans: int = 0
+
+    def encode(self) -> str:
+        """Return it as Redis keeps it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, text: str) -> "Doing":
+        """Read what `encode` wrote."""
+        return cls(**json.loads(text))
+
+
 class WorkerList:
     """The list, as a worker writes to it."""
 
     def __init__(self, redis: Redis) -> None:
         self._present = redis.register_script(script.source("presence"))
 
-    def present(self, worker: str, believed_for: timedelta) -> None:
+    def present(self, worker: str, doing: Doing, believed_for: timedelta) -> None:
         """Say that a worker is alive.
 
         Args:
             worker: Its name.
+            doing: What it does.
             believed_for: For how long; zero takes it off the list.
 
         Raises:
             redis.RedisError: Redis did not answer.
         """
-        self._present(keys=[keys.WORKERS], args=[worker, ms(believed_for)])
+        self._present(
+            keys=[keys.WORKERS, keys.DOING],
+            args=[worker, ms(believed_for), doing.encode()],
+        )

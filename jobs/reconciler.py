@@ -1,6 +1,7 @@
 """Puts back what got lost: jobs whose worker has died, and jobs whose message is nowhere."""
 
 import logging
+from collections.abc import Callable
 from typing import cast
 
 from redis import Redis
@@ -17,6 +18,9 @@ logger = logging.getLogger(__name__)
 #: How many jobs one look takes on; what is left is due at the next.
 _BATCH = 200
 
+#: Flower is told of an end for so many leases.
+_TOLD_FOR_LEASES = 4
+
 _NOTHING_DONE = frozenset({"kept", "held", "early", "gone"})
 
 #: What a job ends as, by the script's word for why it must.
@@ -30,7 +34,14 @@ ENDS = {
 class Reconciler:
     """Looks at the jobs that are due; one of all workers does, by a lock."""
 
-    def __init__(self, redis: Redis, leasing: Leasing, endings: Endings, name: str) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        leasing: Leasing,
+        endings: Endings,
+        name: str,
+        tell: Callable[[Record], None],
+    ) -> None:
         """Prepare it.
 
         Args:
@@ -38,11 +49,15 @@ class Reconciler:
             leasing: The times.
             endings: Ends what cannot go on.
             name: This worker's, for the lock.
+            tell: Tells Flower of a job that has ended. It is called a few times for each job, since
+                such words may get lost: Celery says nothing of ends that it has not made itself,
+                and Flower hears nothing while Redis is away.
         """
         self._redis = redis
         self._leasing = leasing
         self._endings = endings
         self._name = name
+        self._tell = tell
         self._reconcile = redis.register_script(script.source("reconcile"))
 
     def look(self) -> dict[str, str]:
@@ -57,11 +72,26 @@ class Reconciler:
         if not self._has_turn():
             return {}
         leases_run_out = self._can_judge()
-        done = {job_id: self._one(job_id, leases_run_out) for job_id in self._due()}
+        done = {job_id: self._one(job_id, leases_run_out) for job_id in self._due(keys.ACTIVE)}
         for job_id, what in done.items():
             if what not in _NOTHING_DONE:
                 logger.warning("job %s: %s", job_id, what)
+        self._tell_ends()
         return done
+
+    def _tell_ends(self) -> None:
+        """Tell of each end at once, and after one lease and four."""
+        lease_ms = ms(self._leasing.lease)
+        for job_id in self._due(keys.UNTOLD):
+            record = self._read(job_id)
+            if record and record.ended_at:
+                self._tell(record)
+                since_ms = self._now_ms() - int(record.ended_at.timestamp() * 1000)
+                if since_ms < _TOLD_FOR_LEASES * lease_ms:
+                    pause_ms = max(lease_ms, 3 * since_ms)
+                    self._redis.zadd(keys.UNTOLD, {job_id: self._now_ms() + pause_ms})
+                    continue
+            self._redis.zrem(keys.UNTOLD, job_id)
 
     def _has_turn(self) -> bool:
         """Take or keep the lock."""
@@ -91,16 +121,19 @@ class Reconciler:
         seconds, micros = self._redis.time()
         return seconds * 1000 + micros // 1000
 
-    def _due(self) -> list[str]:
-        due = self._redis.zrangebyscore(keys.ACTIVE, "-inf", self._now_ms(), start=0, num=_BATCH)
+    def _due(self, jobs: str) -> list[str]:
+        due = self._redis.zrangebyscore(jobs, "-inf", self._now_ms(), start=0, num=_BATCH)
         return cast("list[str]", due)
 
-    def _one(self, job_id: str, leases_run_out: bool) -> str:  # noqa: FBT001 - one caller
+    def _read(self, job_id: str) -> Record | None:
         fields = cast("dict[str, str]", self._redis.hgetall(keys.record(job_id)))
-        if not fields:
+        return Record.decode(job_id, fields) if fields else None
+
+    def _one(self, job_id: str, leases_run_out: bool) -> str:  # noqa: FBT001 - one caller
+        record = self._read(job_id)
+        if not record:
             self._redis.zrem(keys.ACTIVE, job_id)
             return "gone"
-        record = Record.decode(job_id, fields)
         sent = message.encode(record.asked, keys.QUEUE)
         leasing = self._leasing
         what = str(

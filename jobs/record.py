@@ -75,6 +75,8 @@ class Record:
     ended_at: datetime | None
     #: The session that a worker has, or has left, at a remote browser; empty if there is none.
     browser: str = ""
+    #: Who has the job, or had it when it ended; empty if nobody.
+    worker: str = ""
 
     @property
     def asked(self) -> Job:
@@ -105,4 +107,5 @@ class Record:
             started_at=moment(fields["started_at"]) if "started_at" in fields else None,
             ended_at=moment(fields["ended_at"]) if "ended_at" in fields else None,
             browser=fields.get("browser", ""),
+            worker=fields.get("worker", ""),
         )

@@ -85,11 +85,10 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
     pages = _pages(site, target.job, params)
     sieve = Sieve(target.job, seen, pages)
     left = deque(page for page in pages if page.number not in done_pages)
-    done = len(pages) - len(left)
+    crashes = 0
     progress = Progress(watcher, target.job.label, pages=len(pages), items=len(seen))
-    for browsers_left in reversed(range(_BROWSERS)):
-        if not left:
-            break
+    has_ended = False
+    while left and not has_ended:
         progress.starting_browser()
         try:
             with open_tab(browser, stop) as tab:
@@ -99,35 +98,37 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
                 if target.recipe.login:
                     progress.logging_in()
                     visit.log_in()
-                done += _read_pages(visit, target.job, left, sieve, watcher)
-                break
+                has_ended = _read_pages(visit, target.job, left, sieve, watcher)
         except BrowserCrashed:
             # It costs a browser, not what was read with it.
-            done = len(pages) - len(left)
-            if not browsers_left:
+            crashes += 1
+            if crashes == _BROWSERS:
                 raise
-    return Summary(len(pages), done, sieve.warnings)
+    return Summary(len(pages), len(pages) - len(left), sieve.warnings)
 
 
-def _read_pages(visit: Visit, job: Job, left: deque[Page], sieve: Sieve, watcher: Watcher) -> int:
-    """Read pages until none is left or the list ends; return how many held new items."""
+def _read_pages(visit: Visit, job: Job, left: deque[Page], sieve: Sieve, watcher: Watcher) -> bool:
+    """Read pages, at least one, for as long as the browser may be used.
+
+    Returns:
+        Whether the list has ended.
+    """
     reader = Reader(visit.tab, visit.site, job, visit.recipe.limits)
-    read = 0
-    while left:
+    while True:
         page = left[0]
         items = visit.read(reader, page)
         if items is None:
             sieve.end(page)
-            break
+            return True
         told = len(sieve.warnings)
         new = sieve.take(page, items)
         if not new:
-            break  # a list that goes on showing its last page would do so for ever
+            return True  # a list that goes on showing its last page would do so for ever
         watcher.page(page.number, new, sieve.warnings[told:])
         left.popleft()
-        read += 1
         visit.progress.extracting(page.ordinal, len(new), page.size)
-    return read
+        if not left or visit.tab.is_outgrown():
+            return False
 
 
 def _pages(site: Site, job: Job, params: Mapping[str, Any]) -> list[Page]:

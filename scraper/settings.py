@@ -6,7 +6,7 @@ Each class reads `.env` of the working directory too; the environment wins.
 import shlex
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scraper.browser.chrome import BrowserSettings
@@ -70,6 +70,10 @@ class ChromeSettings(BaseSettings):
     chromedriver: str | None = None
     #: Address of a Selenium Grid, used instead of a local Chrome; it may hold an account.
     selenium_remote_url: SecretStr | None = None
+    #: A browser that has not answered for so long hangs.
+    browser_timeout_s: int = Field(default=60, ge=1)
+    #: A browser that takes more memory is replaced before the next page; 0 is no bound.
+    browser_memory_mb: int = Field(default=1500, ge=0)
     #: More command line arguments for Chrome, quoted as in a shell.
     chrome_arguments: str = ""
 
@@ -82,6 +86,8 @@ class ChromeSettings(BaseSettings):
             chromedriver=self.chromedriver,
             remote_url=remote.get_secret_value() if remote else None,
             extra_arguments=tuple(shlex.split(self.chrome_arguments)),
+            command_timeout_s=self.browser_timeout_s,
+            memory_limit_mb=self.browser_memory_mb,
         )
 
 

@@ -5,16 +5,18 @@ from jobs.settings import JobSettings
 from scraper.recipes.loader import load_recipes
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
 from worker.scraping import Scraping
+from worker.settings import WorkerSettings
 from worker.tasks import register
 from worker.upkeep import Upkeep
 
-_jobs = JobSettings()
+_jobs, _worker = JobSettings(), WorkerSettings()
 _recipes = load_recipes(RecipeSettings().recipes_dir)
 
 _scraping = Scraping(
     recipes=_recipes,
     sites={site: SiteSettings.read(site) for site in _recipes},
     browser=ChromeSettings().browser,
+    margin_s=_worker.time_limit_margin_s,
 )
 
 app = make_celery(

@@ -8,9 +8,6 @@ from scraper.recipes.models import Recipe
 from scraper.run import Target
 from scraper.settings import SiteSettings
 
-#: What a job may take beyond its own limit until Celery kills it.
-_MARGIN_S = 60
-
 
 @dataclass(frozen=True)
 class Scraping:
@@ -20,6 +17,8 @@ class Scraping:
     #: By site: where it is, and the account.
     sites: Mapping[str, SiteSettings]
     browser: BrowserSettings
+    #: What a job may take beyond its own limit until Celery kills it.
+    margin_s: int
 
     def target(self, site: str, job: str) -> Target:
         """Say where and as whom a recipe's job is run."""
@@ -34,7 +33,7 @@ class Scraping:
     def hard_limit_s(self, site: str, job: str) -> int:
         """Say when Celery kills a job that does not end at its own limit, whatever it asked for."""
         recipe = self.recipes[site]
-        return int(recipe.limits.job_s(recipe.jobs[job].most_pages) + _MARGIN_S)
+        return int(recipe.limits.job_s(recipe.jobs[job].most_pages) + self.margin_s)
 
     @property
     def longest_s(self) -> int:

@@ -1,20 +1,28 @@
-"""What a worker does beside its jobs: it tells that it is alive, and puts back what got lost."""
+"""What a worker does beside its jobs: it says that it lives, and looks for what got lost."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
+from celery.worker.state import active_requests
 from redis.exceptions import RedisError
 
 from jobs.backend import FencedRedisBackend
 from jobs.connection import connect_impatient
 from jobs.ending import Endings
-from jobs.presence import WorkerList
+from jobs.presence import Doing, WorkerList
 from jobs.reconciler import Reconciler
+from jobs.record import Record
+from worker.browsers import Browsers
+from worker.news import tell_end
 
 #: How often a worker says that it is alive, and for how long it is believed.
 _PRESENT_EVERY_S = 4.0
 _BELIEVED = timedelta(seconds=15)
+
+#: How often browsers are looked for that nobody looks after: it means a look at every process.
+_SWEEP_EVERY_S = 15.0
 
 
 class Upkeep(bootsteps.StartStopStep):
@@ -34,18 +42,22 @@ class Upkeep(bootsteps.StartStopStep):
         leasing = parent.app.conf.garimpo_leasing
         endings = Endings(redis, result_ttl=timedelta(seconds=backend.expires))
         self._list = WorkerList(redis)
-        self._reconciler = Reconciler(redis, leasing, endings, name)
+        self._reconciler = Reconciler(redis, leasing, endings, name, partial(self._tell, parent))
         self._reconcile_every_s = leasing.reconcile.total_seconds()
+        self._browsers = Browsers()
         self._repeating: list[Any] = []
 
     def start(self, parent: Any) -> None:
         """Begin when the worker has its connection to the broker."""
         self._present(parent.hostname, _BELIEVED)
+        # What an earlier worker has left behind is ended by the second look.
+        self._browsers.sweep()
         self._repeating = [
             parent.timer.call_repeatedly(
                 _PRESENT_EVERY_S, self._present, (parent.hostname, _BELIEVED)
             ),
             parent.timer.call_repeatedly(self._reconcile_every_s, self._look),
+            parent.timer.call_repeatedly(_SWEEP_EVERY_S, self._browsers.sweep),
         ]
 
     def stop(self, parent: Any) -> None:
@@ -56,10 +68,18 @@ class Upkeep(bootsteps.StartStopStep):
 
     def _present(self, name: str, believed: timedelta) -> None:
         try:
-            self._list.present(name, believed)
+            self._list.present(name, self._doing(), believed)
         except RedisError:
             # The broker is the same Redis: Celery says that it is away, and starts us again.
             return
+
+    def _doing(self) -> Doing:
+        jobs = [request.id for request in active_requests]
+        return Doing(jobs, self._browsers.memory_mb(), self._browsers.orphans)
+
+    def _tell(self, parent: Any, record: Record) -> None:
+        if parent.event_dispatcher:
+            tell_end(parent.event_dispatcher, record)
 
     def _look(self) -> None:
         try:

@@ -1,7 +1,7 @@
 -- Ends a job: the only way into a final state, and the only place where anything starts to expire.
 --
 -- KEYS  1 record (hash)   2 Celery's result (string)   3 items (list)   4 pages (hash)
---       5 active (zset)   6 tombstone (string)   7 given up (zset)
+--       5 active (zset)   6 tombstone (string)   7 given up (zset)   8 untold (zset)
 -- ARGV  1 token; '' for a job that no worker holds; 'worker:NAME' for what that worker holds
 --       2 job id   3 'completed' or 'failed'   4 failure (JSON, or '')   5 Celery's result (JSON)
 --       6 results expire after (ms)   7 the tombstone is kept for (ms)   8 the tombstone's text
@@ -33,6 +33,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[6])
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
 redis.call('PEXPIRE', KEYS[4], ARGV[6])
 redis.call('ZREM', KEYS[5], ARGV[2])
+redis.call('ZADD', KEYS[8], now, ARGV[2])
 redis.call('SET', KEYS[6], ARGV[8], 'PX', ARGV[7])
 if ARGV[9] == '1' then
   redis.call('ZADD', KEYS[7], now, ARGV[2])

@@ -19,12 +19,11 @@ from urllib3.exceptions import HTTPError
 
 from scraper.browser.driver import find_chrome, find_chromedriver, open_chromedriver
 from scraper.browser.fault import first_line
+from scraper.browser.processes import browsers_below, memory_mb
 from scraper.browser.remote import read_remote_end
 from scraper.browser.tab import SCRIPT_TIMEOUT_S, Tab
 from scraper.errors import BrowserUnavailable
 
-# Longer than any single command should take; Selenium's own default is 120 s.
-_COMMAND_TIMEOUT_S: Final = 60
 _START_TIMEOUT_S: Final = 30
 
 _ARGUMENTS: Final = (
@@ -53,6 +52,11 @@ class BrowserSettings:
     #: used.
     remote_url: str | None = field(default=None, repr=False)
     extra_arguments: tuple[str, ...] = ()
+    #: A browser that has not answered a command for so long, in seconds, hangs. Selenium's own
+    #: default is 120.
+    command_timeout_s: int = 60
+    #: A local browser that takes more than so many MiB is replaced before the next page; 0 is none.
+    memory_limit_mb: int = 0
 
 
 @contextlib.contextmanager
@@ -67,8 +71,17 @@ def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> 
         BrowserUnavailable: there is none, or it does not start.
     """
     stop = stop or threading.Event()
-    with _open_driver(settings) as driver:
-        yield Tab(driver, stop, session=driver.session_id if settings.remote_url else None)
+    if settings.remote_url is not None:
+        with _open_remote(settings, settings.remote_url) as driver:
+            yield Tab(driver, stop, session=str(driver.session_id))
+        return
+    with _open_local(settings) as (driver, guard):
+
+        def is_outgrown() -> bool:
+            limit = settings.memory_limit_mb
+            return bool(limit) and memory_mb(browsers_below(guard)) > limit
+
+        yield Tab(driver, stop, is_outgrown=is_outgrown)
 
 
 def end_session(settings: BrowserSettings, session: str) -> None:
@@ -83,17 +96,22 @@ def end_session(settings: BrowserSettings, session: str) -> None:
 
 
 @contextlib.contextmanager
-def _open_driver(settings: BrowserSettings) -> Iterator[WebDriver]:
-    if settings.remote_url is None:
-        options = make_options(settings, find_chrome(settings.chrome_binary))
-        with open_chromedriver(find_chromedriver(settings.chromedriver)) as address:
-            # Its end kills the browser: quicker than a farewell, and a hung one goes as well.
-            direct = Proxy({"proxyType": ProxyType.DIRECT})
-            yield _start(ClientConfig(address, proxy=direct), options)
-        return
-    remote = read_remote_end(settings.remote_url)
+def _open_local(settings: BrowserSettings) -> Iterator[tuple[WebDriver, int]]:
+    """Give a driver, and the process below which its browser is."""
+    options = make_options(settings, find_chrome(settings.chrome_binary))
+    with open_chromedriver(find_chromedriver(settings.chromedriver)) as chromedriver:
+        # Its end kills the browser: quicker than a farewell, and a hung one goes as well.
+        direct = Proxy({"proxyType": ProxyType.DIRECT})
+        config = ClientConfig(chromedriver.address, proxy=direct)
+        yield _start(config, options, settings.command_timeout_s), chromedriver.guard
+
+
+@contextlib.contextmanager
+def _open_remote(settings: BrowserSettings, url: str) -> Iterator[WebDriver]:
+    remote = read_remote_end(url)
     config = ClientConfig(remote.address, username=remote.username, password=remote.password)
-    driver = _start(config, make_options(settings, binary=None))
+    options = make_options(settings, binary=None)
+    driver = _start(config, options, settings.command_timeout_s)
     session = driver.session_id
     try:
         yield driver
@@ -128,10 +146,10 @@ def make_options(settings: BrowserSettings, binary: str | None) -> Options:
     return options
 
 
-def _start(config: ClientConfig, options: Options) -> WebDriver:
+def _start(config: ClientConfig, options: Options, timeout_s: int) -> WebDriver:
     # Selenium logs each command with its arguments at this level, typed passwords too.
     logging.getLogger("selenium.webdriver.remote.remote_connection").setLevel(logging.INFO)
-    config.timeout = _COMMAND_TIMEOUT_S
+    config.timeout = timeout_s
     try:
         return WebDriver(
             config.remote_server_addr,

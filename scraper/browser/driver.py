@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,7 +25,7 @@ _CHROME_NAMES: Final = (
     "google-chrome-stable",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-_GUARD: Final = Path(__file__).with_name("guard.py")
+GUARD: Final = Path(__file__).with_name("guard.py")
 _LISTENS: Final = re.compile(r"started successfully on port (\d+)")
 # What chromedriver says in any case.
 _BANNER: Final = ("Starting ChromeDriver", "Only local connections", "Please see https://")
@@ -33,6 +34,7 @@ _START_TIMEOUT_S: Final = 20.0
 _END_TIMEOUT_S: Final = 15.0
 # 107, less "/garimpo-12345678/org.chromium.Chromium.123456/SingletonSocket".
 _PLACE_MAX: Final = 45
+_SCRATCH: Final = "garimpo-"
 _LOOK_S: Final = 0.004
 # A Chrome whose chromedriver is gone ends in less.
 _TIDY_S: Final = 5.0
@@ -64,9 +66,18 @@ def _find(variable: str, configured: str | None, none: str, names: tuple[str, ..
     return found
 
 
+@dataclass(frozen=True)
+class Chromedriver:
+    """One that runs."""
+
+    address: str
+    #: The guard's process, with chromedriver and its browsers below it.
+    guard: int
+
+
 @contextlib.contextmanager
-def open_chromedriver(path: str) -> Iterator[str]:
-    """Run chromedriver under the guard; give its address; end it with all its browsers.
+def open_chromedriver(path: str) -> Iterator[Chromedriver]:
+    """Run chromedriver under the guard; end it with all its browsers.
 
     The processes and their files are gone at the end of the block, and a moment after the death
     of this process if it does not get that far.
@@ -79,7 +90,8 @@ def open_chromedriver(path: str) -> Iterator[str]:
         try:
             guard = _start_guard(scratch, path, output)
             try:
-                yield f"http://127.0.0.1:{_await_port(guard, output)}"
+                address = f"http://127.0.0.1:{_await_port(guard, output)}"
+                yield Chromedriver(address, guard.pid)
             finally:
                 _end(guard)
         finally:
@@ -89,7 +101,7 @@ def open_chromedriver(path: str) -> Iterator[str]:
 def _start_guard(scratch: str, path: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [sys.executable, "-I", "-S", "-E", str(_GUARD), scratch, path, "--port=0"],
+            [sys.executable, "-I", "-S", "-E", str(GUARD), scratch, path, "--port=0"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -100,12 +112,22 @@ def _start_guard(scratch: str, path: str, output: IO[bytes]) -> subprocess.Popen
 
 
 def _make_scratch() -> str:
-    """Make a folder for Chrome's files, in the system's place for such, if its name is not long.
+    """Make a folder for Chrome's files."""
+    return tempfile.mkdtemp(prefix=_SCRATCH, dir=_scratch_place())
+
+
+def scratch_prefix() -> str:
+    """Return what the paths of all such folders begin with."""
+    return f"{_scratch_place()}/{_SCRATCH}"
+
+
+def _scratch_place() -> str:
+    """Return the system's place for temporary files, if its name is not long.
 
     Chrome puts a socket there, whose whole name must have no more than 107 characters.
     """
     usual = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix="garimpo-", dir=usual if len(usual) <= _PLACE_MAX else "/tmp")  # noqa: S108 - by mkdtemp
+    return usual if len(usual) <= _PLACE_MAX else "/tmp"  # noqa: S108 - mkdtemp makes it safe
 
 
 def _await_port(guard: subprocess.Popen[bytes], output: IO[bytes]) -> int:

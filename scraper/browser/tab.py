@@ -68,7 +68,11 @@ class Tab:
     """
 
     def __init__(
-        self, driver: WebDriver, stop: threading.Event, session: str | None = None
+        self,
+        driver: WebDriver,
+        stop: threading.Event,
+        session: str | None = None,
+        is_outgrown: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take the tab that is there.
 
@@ -76,8 +80,10 @@ class Tab:
             driver: the browser.
             stop: once it is set, waits end.
             session: the browser's id at a remote end; None for a local one.
+            is_outgrown: whether the browser takes more memory than it may.
         """
         self.session = session
+        self.is_outgrown = is_outgrown
         self._driver = driver
         # A command that Selenium has for its own Chrome class alone.
         executor = cast("RemoteConnection", driver.command_executor)

@@ -183,6 +183,18 @@ class TestPages:
         assert run(demo.url).items == GOLDEN[:10]
 
 
+class TestBrowser:
+    def test_that_has_outgrown_its_bound_is_replaced_before_the_next_page(
+        self, demo: DemoSite
+    ) -> None:
+        done = run(demo.url, pages=3, browser=BrowserSettings(memory_limit_mb=1))
+
+        assert len(done.told_of("starting_browser")) == 3
+        assert list_pages(demo) == ["1", "2", "3"]
+        assert done.items == GOLDEN[:30]
+        assert done.summary == Summary(pages_requested=3, pages_read=3)
+
+
 class TestSiteInTrouble:
     @pytest.mark.parametrize("status", [429, 500, 503])
     def test_is_asked_again(self, demo: DemoSite, status: int) -> None:

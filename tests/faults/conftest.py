@@ -7,15 +7,15 @@ import pytest
 from garimpo.stack.stack import Stack
 from tests.faults import invariants
 from tests.faults.recipes import LIMITS, write_recipes
-from tests.faults.scene import LEASING, PAGE_MS, Scene
+from tests.faults.scene import PAGE_MS, SETTINGS, Scene, wait_until
 from tests.faults.watch import Watch
 from tests.integration.services import Services
 
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    """Run Redis, the site and the API for one module of tests; workers are each test's own."""
-    with Stack(settings=LEASING) as stack:
+    """Run Redis, the site, API and Flower for one module of tests; workers are each test's own."""
+    with Stack(settings=SETTINGS) as stack:
         stack.settings["RECIPES_DIR"] = str(write_recipes(stack.folder / "recipes"))
         redis, site = stack.redis(), stack.site("--latency-ms", "0")
         ours = {
@@ -25,7 +25,11 @@ def services() -> Iterator[Services]:
             stack.settings |= {
                 name.replace("TUBEHUNT", other.upper()): value for name, value in ours.items()
             }
-        yield Services(stack, redis, site, stack.api())
+        services = Services(stack, redis, site, stack.api(), stack.flower())
+        with services.connect() as connection:
+            # It answers before it listens to what workers tell.
+            wait_until(connection.pubsub_numpat)
+        yield services
 
 
 @pytest.fixture

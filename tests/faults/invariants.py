@@ -29,6 +29,7 @@ def check(scene: Scene) -> None:
         again = scene.watch.ask(job.id)
         assert (again.status, again.body) == (200, ends[job.id]), "it changed after its end"
         assert scene.stored(job) == first[job.id], "somebody wrote to it after its end"
+        wait_until(partial(_is_told_alike, scene, job, ends[job.id]))
         with scene.services.connect() as redis:
             assert redis.zscore(keys.ACTIVE, job.id) is None
     for worker in scene.workers.values():
@@ -38,6 +39,13 @@ def check(scene: Scene) -> None:
 
 def _has_no_browser(scene: Scene, worker: str) -> bool:
     return not scene.browsers(worker)
+
+
+def _is_told_alike(scene: Scene, job: Asked, end: dict[str, Any]) -> bool:
+    """Whether Flower shows the job's end as the API does."""
+    state = "SUCCESS" if end["status"] == "completed" else "FAILURE"
+    task = scene.task(job)
+    return bool(task) and (task["state"], task["name"]) == (state, f"{job.site}.scrape-channels")
 
 
 def _check_answers(polls: list[Poll], watch: Watch) -> None:

@@ -16,7 +16,7 @@ LIMITS = {
     # Ends before it has got far.
     "hurried": {**_PATIENT, "job_base_s": 8, "job_per_page_s": _PER_PAGE_S},
     # Time enough to get somewhere.
-    "brief": {**_PATIENT, "job_base_s": 30, "job_per_page_s": _PER_PAGE_S},
+    "brief": {**_PATIENT, "job_base_s": 15, "job_per_page_s": _PER_PAGE_S},
 }
 
 

@@ -25,7 +25,16 @@ from tests.integration.services import Services
 
 #: Of the whole suite: short, and yet long enough for a busy machine to keep a lease alive.
 LEASE_S = 5.0
-LEASING = {"LEASE_S": str(LEASE_S), "HEARTBEAT_S": "0.8", "RECONCILE_EVERY_S": "0.4"}
+SETTINGS = {
+    "LEASE_S": str(LEASE_S),
+    "HEARTBEAT_S": "0.8",
+    "RECONCILE_EVERY_S": "0.4",
+    # Far more than a command takes on a busy machine.
+    "BROWSER_TIMEOUT_S": "15",
+    "TIME_LIMIT_MARGIN_S": "5",
+    # Flower's own switch: its API answers without a login, on the loopback interface alone.
+    "FLOWER_UNAUTHENTICATED_API": "true",
+}
 
 PER_PAGE = 10
 #: How long a list page takes: the time to strike in the middle of a job.
@@ -170,6 +179,14 @@ class Scene:
         with self.services.connect() as redis:
             value: str | None = redis.hget(keys.record(job.id), name)
         return value
+
+    def task(self, job: Asked) -> dict[str, Any]:
+        """Return what Flower shows of a job; nothing if it has not heard of it."""
+        assert self.services.flower
+        url = f"{self.services.flower.url}/api/task/info/{job.id}"
+        answer = httpx.get(url, timeout=10, trust_env=False)
+        shown: dict[str, Any] = answer.json() if answer.is_success else {}
+        return shown
 
     def holder(self, job: Asked) -> Process:
         """Return the worker that has the job."""

@@ -1,23 +1,21 @@
 """A browser that crashes or hangs costs its job a new browser, not the worker its job."""
 
-import os
 import signal
 
 import pytest
 
-from tests.faults.browsers import Part, find_browser
+from tests.faults.browsers import Part, strike
 from tests.faults.scene import Scene
 
 
 class TestCrash:
-    @pytest.mark.parametrize("part", ["browser", "driver"])
+    @pytest.mark.parametrize("part", ["browser", "driver", "page"])
     def test_costs_a_new_browser(self, scene: Scene, part: Part) -> None:
         worker = scene.worker("one")
         with scene.held_at(3):
             job = scene.start()
             scene.wait_for_page(job, 3)
-            process = find_browser(scene, "one", part)
-        os.kill(process, signal.SIGKILL)
+        strike(scene, "one", part, signal.SIGKILL)
 
         assert (scene.end(job)["status"], scene.end(job)["attempt"]) == ("completed", 1)
         assert scene.pages(job) == [1, 2, 3, 3, 4]
@@ -29,7 +27,7 @@ class TestCrash:
             job = scene.start()
             for browser in (1, 2, 3):
                 scene.wait_for_page(job, 3, times=browser)
-                os.kill(find_browser(scene, "one", "browser"), signal.SIGKILL)
+                strike(scene, "one", "browser", signal.SIGKILL)
             end = scene.end(job)
 
         assert (end["status"], end["error_code"], end["attempt"]) == (

@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from jobs import keys
-from tests.faults.browsers import find_browser
+from tests.faults.browsers import strike
 from tests.faults.scene import Asked, Scene, child_of
 
 
@@ -55,12 +55,12 @@ class TestJobLimit:
 class TestHang:
     @pytest.mark.timeout(400)
     def test_of_any_process_costs_no_worker(self, scene: Scene) -> None:
-        # All at once, one worker each: each is waited for for a minute.
+        # All at once, one worker each: each is waited for.
         with scene.held_at(3):
             hung_driver = start(scene, "driver")
-            os.kill(find_browser(scene, "driver", "driver"), signal.SIGSTOP)
+            strike(scene, "driver", "driver", signal.SIGSTOP)
             hung_browser = start(scene, "browser")
-            os.kill(find_browser(scene, "browser", "browser"), signal.SIGSTOP)
+            strike(scene, "browser", "browser", signal.SIGSTOP)
             # Its lease outlasts the limit: else the job would be taken over, as from the dead.
             worker = scene.worker("child", {"LEASE_S": "600"})
             hung_child = scene.start(site="brief")

@@ -58,26 +58,28 @@ class TestNetwork:
     def test_costs_a_worker_its_job_if_it_is_away_for_longer(
         self, scene: Scene, networks: dict[str, Proxy], how: str
     ) -> None:
-        job = start(scene)
-        old = scene.holder(job)
-        proxy = networks[old.name]
+        with scene.held_at(3):
+            job = scene.start()
+            scene.wait_for_page(job, 3)
+            old = scene.holder(job)
+            if how == "frozen":
+                scene.freeze(old)
+            elif how == "swallowed":
+                networks[old.name].blackhole()
+            else:
+                networks[old.name].refuse()
+            scene.wait_for_page(job, 3, times=2)
+            taken_over = scene.stored(job)
+            scene.thaw(old) if how == "frozen" else networks[old.name].restore()
 
-        if how == "frozen":
-            scene.freeze(old)
-        else:
-            proxy.blackhole() if how == "swallowed" else proxy.refuse()
-        end = scene.end(job)
-        assert (end["status"], end["attempt"]) == ("completed", 2)
-        assert scene.pages(job).count(1) == 1
-        taken_over = scene.stored(job)
-        if how == "frozen":
-            scene.thaw(old)
-        else:
-            proxy.restore()
+            # While the new one is at it, the old one hears that it has lost the job, ends its
+            # browser and writes nothing.
+            wait_until(lambda: not scene.browsers(old.name))
+            assert scene.stored(job) == taken_over
+            assert scene.field(job, "attempt") == "2"
 
-        # It hears that it has lost the job, ends its browser, writes nothing, and takes the next.
-        wait_until(lambda: not scene.browsers(old.name))
-        assert scene.stored(job) == taken_over
+        assert (scene.end(job)["status"], scene.end(job)["attempt"]) == ("completed", 2)
+        assert scene.pages(job) == [1, 2, 3, 3, 4]
         for worker in scene.workers.values():
             if worker is not old:
                 worker.stop()

@@ -19,7 +19,7 @@ from jobs.front import JobFront, Seen
 from jobs.job import Job
 from jobs.leasing import Leasing
 from jobs.reconciler import Reconciler
-from jobs.record import Message
+from jobs.record import Message, Record
 
 T = TypeVar("T")
 
@@ -42,6 +42,8 @@ class Jobs:
         self.redis = cast("Redis", backend.client)
         self.leases = backend.leases
         self.endings = backend.endings
+        #: Of what ends the reconciler has told.
+        self.told: list[Record] = []
         self._loop = asyncio.Runner()
         self._front_redis = front.connect(url)
         self._front = JobFront(self._front_redis, self.leasing, result_ttl=DAY)
@@ -92,6 +94,11 @@ class Jobs:
         request = Context(id=job.id, task=job.task, lease_token=token)
         self.backend.store_result(job.id, result, state, request=request)
 
+    def code(self, job: Job) -> str | None:
+        """Why the job has failed, if it has."""
+        failure = self.look(job).record.failure
+        return failure.code if failure else None
+
     def celery_state(self, job: Job) -> str:
         return AsyncResult(job.id, app=self.celery).state
 
@@ -103,7 +110,7 @@ class Jobs:
         return meta
 
     def reconciler(self, name: str = "one") -> Reconciler:
-        return Reconciler(self.redis, self.leasing, self.endings, name)
+        return Reconciler(self.redis, self.leasing, self.endings, name, self.told.append)
 
     def reconcile(self) -> dict[str, str]:
         """Look at what is due, as the worker whose turn it is and after any grace."""
@@ -116,6 +123,10 @@ class Jobs:
     def pass_time(self, job: Job) -> None:
         """Let the job's lease, or its wait for the next look, be over."""
         self.redis.zadd(keys.ACTIVE, {job.id: 0}, xx=True)
+
+    def now_ms(self) -> int:
+        seconds, micros = self.redis.time()
+        return seconds * 1000 + micros // 1000
 
     def queued(self, job: Job) -> int:
         """Count the job's messages in the queue."""

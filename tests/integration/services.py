@@ -43,6 +43,8 @@ class Services:
     redis: Process
     site: Process
     api: Process
+    #: For those who run it.
+    flower: Process | None = None
 
     def client(self) -> httpx.Client:
         """Open a client of the API."""

@@ -389,7 +389,7 @@ class JobMachine(RuleBasedStateMachine):
         if gap:
             self.have_gap()
         endings = (Dying if dies else Endings)(self.redis, result_ttl=timedelta(days=1))
-        reconciler = Reconciler(self.redis, LEASING, endings, name)
+        reconciler = Reconciler(self.redis, LEASING, endings, name, tell=lambda _: None)
         if self.turn not in {"", name}:
             with self.unchanged():
                 assert reconciler.look() == {}

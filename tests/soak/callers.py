@@ -13,9 +13,11 @@ from demo.golden import expected_item
 
 ADDRESS = "/api/v1/tubehunt/scrape-channels"
 PER_PAGE = 10
-#: Of a hundred jobs, so many are cancelled; asked after so many seconds at most.
+#: Of a hundred jobs, so many are cancelled: asked within so many seconds after the start, or after
+#: a worker was first seen to have the job.
 _CANCELLED_PERCENT = 10
-_CANCEL_WITHIN_S = 15.0
+_CANCEL_WAITING_WITHIN_S = 15.0
+_CANCEL_RUNNING_WITHIN_S = 3.0
 #: How long an answer may take while Redis is away.
 _ANSWER_WITHIN_S = 5.0
 #: A busy machine takes its time for it.
@@ -34,7 +36,10 @@ class Asked:
     id: str
     first_page: int
     pages: int
-    cancel_at: float | None
+    #: How long after the start, or after the first attempt's, it shall be cancelled.
+    cancel_after_s: float | None
+    cancel_while_running: bool
+    began: float
     #: The last body.
     body: dict[str, Any] = field(default_factory=lambda: {"status": "pending", "progress": 0})
     #: When an attempt was first seen, by its number.
@@ -99,20 +104,26 @@ class Callers:
         pages = self._rng.randint(1, 4)
         first_page = self._rng.randint(1, COUNT // PER_PAGE - pages + 1)
         cancelled = self._rng.randrange(100) < _CANCELLED_PERCENT
-        cancel_after_s = self._rng.uniform(0, _CANCEL_WITHIN_S)
+        running = self._rng.random() < 1 / 2
+        within_s = _CANCEL_RUNNING_WITHIN_S if running else _CANCEL_WAITING_WITHIN_S
+        cancel_after_s = self._rng.uniform(0, within_s)
         params = {"pages": pages, "first_page": first_page, "per_page": PER_PAGE}
         answer = self._ask("POST", "start", json=params)
         if answer is not None:
             job_id = answer.json()["job_id"]
-            cancel_at = time.monotonic() + cancel_after_s if cancelled else None
-            self.asked[job_id] = Asked(job_id, first_page, pages, cancel_at)
+            after_s = cancel_after_s if cancelled else None
+            began = time.monotonic()
+            self.asked[job_id] = Asked(job_id, first_page, pages, after_s, running, began)
 
     def _cancel_if_due(self, job: Asked) -> None:
-        if not job.cancel_at or time.monotonic() < job.cancel_at:
+        if job.cancel_after_s is None:
+            return
+        since = job.attempts.get(1) if job.cancel_while_running else job.began
+        if since is None or time.monotonic() < since + job.cancel_after_s:
             return
         # 409: it has ended meanwhile.
         if self._ask("POST", f"cancel/{job.id}", also=409) is not None:
-            job.cancel_at = None
+            job.cancel_after_s = None
 
     def _poll(self, job: Asked) -> bool:
         answer = self._ask("GET", f"result/{job.id}")

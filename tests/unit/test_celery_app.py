@@ -11,7 +11,7 @@ REDIS = "redis://127.0.0.1:1/0"
 class TestMakeCelery:
     def test_gives_no_message_back_while_its_job_may_run(self) -> None:
         recipes = load_recipes()
-        scraping = Scraping(recipes, {}, BrowserSettings(None, None, None))
+        scraping = Scraping(recipes, {}, BrowserSettings(), margin_s=60)
 
         app = make_celery(REDIS, result_ttl=timedelta(hours=24), longest_job_s=scraping.longest_s)
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 from api.settings import ApiSettings
 from garimpo.settings import Settings
 from scraper.settings import ChromeSettings, RecipeSettings
+from worker.settings import WorkerSettings
 
 _EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
 _WRITTEN = dict(re.findall(r"^#([A-Z_]+)=(.*)$", _EXAMPLE, re.MULTILINE))
@@ -24,7 +25,7 @@ def _list_settings(*classes: type[BaseSettings]) -> dict[str, object]:
     }
 
 
-_KNOWN = _list_settings(Settings, ApiSettings, ChromeSettings, RecipeSettings)
+_KNOWN = _list_settings(Settings, ApiSettings, ChromeSettings, RecipeSettings, WorkerSettings)
 
 
 class TestEnvExample:

@@ -105,9 +105,11 @@ class TestChromeSettings:
         monkeypatch.setenv("CHROMEDRIVER", "/d")
         monkeypatch.setenv("SELENIUM_REMOTE_URL", "http://grid:4444")
         monkeypatch.setenv("CHROME_ARGUMENTS", "--no-sandbox '--user-agent=a b'")
+        monkeypatch.setenv("BROWSER_TIMEOUT_S", "7")
+        monkeypatch.setenv("BROWSER_MEMORY_MB", "800")
 
         assert ChromeSettings().browser == BrowserSettings(
-            "/c", "/d", "http://grid:4444", ("--no-sandbox", "--user-agent=a b")
+            "/c", "/d", "http://grid:4444", ("--no-sandbox", "--user-agent=a b"), 7, 800
         )
 
     def test_never_show_the_account_of_a_grid(self, monkeypatch: pytest.MonkeyPatch) -> None:

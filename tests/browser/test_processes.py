@@ -1,0 +1,104 @@
+"""What local browsers take, and how one is found that nobody looks after."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.processes import browsers_below, find_orphans, memory_mb
+from tests.browser_processes import browsers_of, wait_for_no_browser
+from worker.browsers import Browsers
+
+ROOT = Path(__file__).parents[2]
+OWNER = """
+import sys
+from scraper.browser.chrome import BrowserSettings, open_tab
+with open_tab(BrowserSettings()):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give browsers, and whoever looks for them, a folder of the test's own."""
+    with tempfile.TemporaryDirectory(prefix="g-") as folder:  # tmp_path's name is too long
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def orphan(scratch: Path) -> Iterator[int]:
+    """Leave a Chrome behind that hung while its guard was killed; return its process."""
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"open\n"
+        guard = psutil.Process(owner.pid).children()[0]
+        (chrome,) = (
+            process
+            for process in guard.children(recursive=True)
+            if any("--user-data-dir=" in word for word in process.cmdline())
+            and not any("--type=" in word or "crashpad" in word for word in process.cmdline())
+        )
+        assert find_orphans() == [], "its guard looks after it"
+        os.kill(chrome.pid, signal.SIGSTOP)
+        guard.kill()
+        owner.kill()
+    try:
+        yield chrome.pid
+    finally:
+        for left in browsers_of(scratch):
+            os.kill(left, signal.SIGKILL)
+
+
+class TestMemory:
+    def test_is_that_of_the_browsers_below_a_process(self) -> None:
+        with open_tab(BrowserSettings()):
+            browsers = browsers_below(os.getpid())
+            assert memory_mb(browsers) > 20
+        assert browsers_below(os.getpid()) == []
+        assert memory_mb(browsers) == 0
+
+    @pytest.mark.parametrize(("limit", "outgrown"), [(0, False), (1, True), (100_000, False)])
+    def test_has_a_bound(self, limit: int, *, outgrown: bool) -> None:
+        with open_tab(BrowserSettings(memory_limit_mb=limit)) as tab:
+            assert tab.is_outgrown() is outgrown
+
+
+class TestSweep:
+    def test_ends_a_browser_that_it_meets_twice(self, scratch: Path, orphan: int) -> None:
+        browsers = Browsers()
+
+        browsers.sweep()
+        assert orphan in [process.pid for process in find_orphans()]
+        assert browsers.orphans == 0
+        browsers.sweep()
+
+        # Chrome's own children end with it, or are ended just so.
+        assert (ended := browsers.orphans) >= 1
+        wait_for_no_browser(scratch)
+        browsers.sweep()
+        assert browsers.orphans == ended
+
+    def test_lets_a_browser_be_that_has_its_guard(self, scratch: Path) -> None:
+        browsers = Browsers()
+        with open_tab(BrowserSettings()):
+            browsers.sweep()
+            browsers.sweep()
+            assert browsers_of(scratch)
+
+        assert browsers.orphans == 0
