@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors, health
+from api import errors, health, metrics
 from api.job_routes import make_router
 from api.settings import ApiSettings
 from jobs.front import JobFront, connect
@@ -41,6 +41,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     )
     errors.install(app)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     for recipe in load_recipes(settings.recipes_dir).values():
         for name in recipe.jobs:
             app.include_router(make_router(recipe, name))

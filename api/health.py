@@ -28,6 +28,14 @@ class Services(BaseModel):
     workers: Literal["ok", "none", "unknown"]
 
 
+class Queue(BaseModel):
+    """What waits, and what runs."""
+
+    waiting: int
+    running: int
+    oldest_waiting_seconds: float = Field(description="How long ago the next job was accepted.")
+
+
 class Health(BaseModel):
     """Whether jobs can be accepted."""
 
@@ -39,6 +47,7 @@ class Health(BaseModel):
     services: Services
     workers_alive: int
     workers_busy: int
+    queue: Queue | None = Field(description="Null while Redis does not answer.")
     uptime_seconds: float
     message: str
 
@@ -53,13 +62,19 @@ class Live(BaseModel):
 async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
     """Answer 503 if jobs cannot be accepted."""
     try:
-        doing = await jobs.workers()
-        alive, busy = len(doing), sum(bool(one.jobs) for one in doing.values())
+        figures = await jobs.figures()
+        alive = len(figures.workers)
+        busy = sum(bool(doing.jobs) for doing in figures.workers.values())
+        queue = Queue(
+            waiting=figures.waiting,
+            running=figures.running,
+            oldest_waiting_seconds=figures.oldest_waiting_s,
+        )
         redis: Literal["ok", "unavailable"] = "ok"
         workers: Literal["ok", "none", "unknown"] = "ok" if alive else "none"
         status: Literal["ok", "degraded", "error"] = "ok" if alive else "degraded"
     except JobsUnavailableError:
-        alive, busy = 0, 0
+        alive, busy, queue = 0, 0, None
         redis, workers, status = "unavailable", "unknown", "error"
         response.status_code = 503
     return Health(
@@ -69,6 +84,7 @@ async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
         services=Services(redis=redis, workers=workers),
         workers_alive=alive,
         workers_busy=busy,
+        queue=queue,
         uptime_seconds=round(time.monotonic() - _STARTED, 3),
         message=render(language, f"health.{status}", {}),
     )

@@ -100,6 +100,7 @@ def finish_call(
         keys.tombstone(job_id),
         keys.GIVEN_UP,
         keys.UNTOLD,
+        keys.COUNTERS,
     ]
     arguments: list[str | int] = [
         authority,
@@ -111,6 +112,7 @@ def finish_call(
         ms(result_ttl + TOMBSTONE),
         task,
         int(given_up),
+        ending.failure.code if ending.failure else ending.state,
     ]
     return script_keys, arguments
 

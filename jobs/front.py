@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from jobs import keys, message, script
 from jobs.ending import NOBODY, Ending, finish_call
 from jobs.failure import FailureCode, JobFailedError
+from jobs.figures import Counters, Figures
 from jobs.job import Job
 from jobs.leasing import Leasing, ms
 from jobs.presence import Doing
@@ -97,7 +98,7 @@ class JobFront:
         sent = message.encode(job, keys.QUEUE)
         async with self._answering():
             _, created_at = await self._submit(
-                keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE],
+                keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE, keys.COUNTERS],
                 args=[job.id, sent, ms(self._leasing.lease), *fields],
             )
         return moment(created_at)
@@ -140,8 +141,8 @@ class JobFront:
         async with self._answering():
             return cast("str | None", await self._redis.get(keys.result(job_id)))
 
-    async def workers(self) -> dict[str, Doing]:
-        """Tell what the workers do that are alive, by their names.
+    async def figures(self) -> Figures:
+        """Tell what has happened and what goes on.
 
         Raises:
             JobsUnavailableError: Also if Redis answers, and takes no writes.
@@ -151,7 +152,26 @@ class JobFront:
             now_ms = int(seconds) * 1000 + int(micros) // 1000
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.set(keys.HEALTH, now_ms, px=1000)
+            pipeline.hgetall(keys.COUNTERS)
             pipeline.zrangebyscore(keys.WORKERS, now_ms, "+inf")
             pipeline.hgetall(keys.DOING)
-            _, workers, doing = await pipeline.execute()
-        return {name: Doing.decode(doing[name]) for name in workers if name in doing}
+            pipeline.llen(keys.QUEUE)
+            pipeline.lindex(keys.QUEUE, -1)
+            pipeline.zcard(keys.ACTIVE)
+            pipeline.zcard(keys.GIVEN_UP)
+            _, counters, alive, doing, waiting, oldest, active, lost = await pipeline.execute()
+            since_ms = await self._accepted_ms(oldest) if oldest else None
+        return Figures(
+            counters=Counters.decode(counters),
+            workers={name: Doing.decode(doing.get(name, "{}")) for name in alive},
+            waiting=waiting,
+            oldest_waiting_s=max(0, now_ms - since_ms) / 1000 if since_ms else 0.0,
+            unfinished=active,
+            given_up=lost,
+        )
+
+    async def _accepted_ms(self, sent: str) -> int | None:
+        """Return when the job of a message in the queue was accepted; None if it has gone."""
+        job_id = message.job_id(sent)
+        accepted = await self._redis.hget(keys.record(job_id), "created_at")
+        return int(accepted) if accepted else None

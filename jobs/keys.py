@@ -21,6 +21,9 @@ WORKERS = "garimpo:workers"
 #: What each of them does, by its name.
 DOING = "garimpo:workers:doing"
 
+#: What has happened since ever, for metrics (`scripts/counters.lua`).
+COUNTERS = "garimpo:counters"
+
 #: Written to find out whether Redis takes writes.
 HEALTH = "garimpo:health"
 

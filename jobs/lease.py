@@ -15,6 +15,15 @@ from jobs.job import Job
 from jobs.leasing import Leasing, ms
 from jobs.record import Message, Record
 
+#: What is counted when a job's message says that it begins.
+_COUNTED = {
+    "starting_browser": "browsers",
+    "logging_in": "logins",
+    "logging_in_again": "logins",
+    "retrying": "retries",
+    "retrying_login": "retries",
+}
+
 
 class LeaseLostError(Ignore):
     """The job is no longer this worker's: whatever it still wants to write is not wanted.
@@ -91,7 +100,7 @@ class Leases:
         reply = cast(
             "str | list[str]",
             self._claim(
-                keys=[keys.record(job_id), keys.result(job_id), keys.ACTIVE],
+                keys=[keys.record(job_id), keys.result(job_id), keys.ACTIVE, keys.COUNTERS],
                 args=[token, worker, first.encode(), meta, job_id, lease_ms, crashes],
             ),
         )
@@ -124,8 +133,8 @@ class Leases:
         """
         meta = result_meta(job_id, "PROGRESS", progress_meta(percent, said))
         held = self._progress(
-            keys=[keys.record(job_id), keys.result(job_id)],
-            args=[token, percent, said.encode(), meta],
+            keys=[keys.record(job_id), keys.result(job_id), keys.COUNTERS],
+            args=[token, percent, said.encode(), meta, _COUNTED.get(said.key, "")],
         )
         if not held:
             raise LeaseLostError
@@ -142,7 +151,12 @@ class Leases:
             LeaseLostError: The token no longer holds the job.
         """
         held = self._append(
-            keys=[keys.record(job_id), keys.items(job_id), keys.pages(job_id)],
+            keys=[
+                keys.record(job_id),
+                keys.items(job_id),
+                keys.pages(job_id),
+                keys.COUNTERS,
+            ],
             args=[
                 token,
                 page.number,
@@ -178,7 +192,7 @@ class Leases:
         sent = message.encode(job, keys.QUEUE)
         return bool(
             self._release(
-                keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE],
+                keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE, keys.COUNTERS],
                 args=[token, job.id, sent, ms(self._leasing.lease)],
             )
         )

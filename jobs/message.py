@@ -66,3 +66,8 @@ def encode(job: Job, queue: str) -> str:
             "properties": properties,
         }
     )
+
+
+def job_id(sent: str) -> str:
+    """Return the id of the job whose message this is."""
+    return str(json.loads(sent)["headers"]["id"])

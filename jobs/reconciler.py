@@ -138,7 +138,7 @@ class Reconciler:
         leasing = self._leasing
         what = str(
             self._reconcile(
-                keys=[keys.record(job_id), keys.ACTIVE, keys.QUEUE],
+                keys=[keys.record(job_id), keys.ACTIVE, keys.QUEUE, keys.COUNTERS],
                 args=[
                     job_id,
                     sent,

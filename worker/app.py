@@ -25,5 +25,6 @@ app = make_celery(
     leasing=_jobs.leasing,
     longest_job_s=_scraping.longest_s,
 )
+app.conf.garimpo_alive_file = _worker.alive_file
 app.steps["consumer"].add(Upkeep)
 register(app, _scraping, _jobs.leasing)

@@ -1,5 +1,7 @@
 """What only workers have to be told."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -12,3 +14,5 @@ class WorkerSettings(BaseSettings):
 
     #: What a job may take beyond its recipe's limit until Celery kills the process that runs it.
     time_limit_margin_s: int = Field(default=60, ge=1)
+    #: Touched every few seconds while the worker is alive and has its Redis; none by default.
+    alive_file: Path | None = None

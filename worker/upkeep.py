@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
@@ -45,6 +46,7 @@ class Upkeep(bootsteps.StartStopStep):
         self._reconciler = Reconciler(redis, leasing, endings, name, partial(self._tell, parent))
         self._reconcile_every_s = leasing.reconcile.total_seconds()
         self._browsers = Browsers()
+        self._alive_file: Path | None = parent.app.conf.garimpo_alive_file
         self._repeating: list[Any] = []
 
     def start(self, parent: Any) -> None:
@@ -67,6 +69,8 @@ class Upkeep(bootsteps.StartStopStep):
         self._present(parent.hostname, timedelta(0))
 
     def _present(self, name: str, believed: timedelta) -> None:
+        if self._alive_file:
+            self._alive_file.touch()
         try:
             self._list.present(name, self._doing(), believed)
         except RedisError:

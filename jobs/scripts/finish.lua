@@ -2,13 +2,15 @@
 --
 -- KEYS  1 record (hash)   2 Celery's result (string)   3 items (list)   4 pages (hash)
 --       5 active (zset)   6 tombstone (string)   7 given up (zset)   8 untold (zset)
+--       9 counters (hash)
 -- ARGV  1 token; '' for a job that no worker holds; 'worker:NAME' for what that worker holds
 --       2 job id   3 'completed' or 'failed'   4 failure (JSON, or '')   5 Celery's result (JSON)
 --       6 results expire after (ms)   7 the tombstone is kept for (ms)   8 the tombstone's text
---       9 '1' to note the job among those that were given up
+--       9 '1' to note the job among those that were given up   10 its outcome, for the counters
 -- Returns 1 if the job has ended by this call, or by an earlier one with this token; else 0, and
 -- nothing was written.
-local state, holder, worker = unpack(redis.call('HMGET', KEYS[1], 'state', 'token', 'worker'))
+local state, holder, worker, started =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'token', 'worker', 'started_at'))
 if not state then
   return 0
 end
@@ -19,7 +21,12 @@ if state == 'completed' or state == 'failed' then
   return holder and 1 or 0
 end
 local time = redis.call('TIME')
-local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = string.format('%d', now_ms)
+count(KEYS[9], KEYS[1], 'ended', 1, ARGV[10])
+if started then
+  observe(KEYS[9], KEYS[1], 'ran', now_ms - started)
+end
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'ended_at', now)
 redis.call('HDEL', KEYS[1], 'envelope', 'looks', 'cancel')
 if ARGV[3] == 'completed' then
@@ -37,5 +44,7 @@ redis.call('ZADD', KEYS[8], now, ARGV[2])
 redis.call('SET', KEYS[6], ARGV[8], 'PX', ARGV[7])
 if ARGV[9] == '1' then
   redis.call('ZADD', KEYS[7], now, ARGV[2])
+  -- No longer than anybody can be told of the job.
+  redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', string.format('%d', now_ms - ARGV[7]))
 end
 return 1

@@ -1,6 +1,6 @@
 -- Looks at one job that is due: puts back what got lost, takes away what its worker has left.
 --
--- KEYS  1 record (hash)   2 active (zset)   3 queue (list)
+-- KEYS  1 record (hash)   2 active (zset)   3 queue (list)   4 counters (hash)
 -- ARGV  1 job id   2 a message to queue   3 look again after (ms)   4 the longest such pause (ms)
 --       5 crashes that are too many   6 longest wait in the queue (ms; 0 is for ever)
 --       7 '1' if leases may run out now
@@ -27,6 +27,7 @@ if holder then
   redis.call('HDEL', KEYS[1], 'token', 'worker')
   crashes = redis.call('HINCRBY', KEYS[1], 'crashes', 1)
   done = 'taken'
+  count(KEYS[4], KEYS[1], 'crashed', 1)
   looks = '0'
 end
 if cancel then

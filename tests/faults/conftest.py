@@ -7,9 +7,10 @@ import pytest
 from garimpo.stack.stack import Stack
 from tests.faults import invariants
 from tests.faults.recipes import LIMITS, write_recipes
-from tests.faults.scene import PAGE_MS, SETTINGS, Scene, wait_until
+from tests.faults.scene import PAGE_MS, SETTINGS, Scene
 from tests.faults.watch import Watch
 from tests.integration.services import Services
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

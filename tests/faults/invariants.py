@@ -4,9 +4,10 @@ from functools import partial
 from typing import Any
 
 from jobs import keys
-from tests.faults.scene import Asked, Scene, wait_until
+from tests.faults.scene import Asked, Scene
 from tests.faults.watch import Poll, Watch
 from tests.integration.services import Run
+from tests.waiting import wait_until
 
 #: Without Redis an answer comes within so many seconds.
 _AWAY_WITHIN_S = 5.0

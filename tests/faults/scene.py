@@ -3,12 +3,11 @@
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ from jobs import keys
 from tests.browser_processes import browsers_of
 from tests.faults.watch import ADDRESS, Watch
 from tests.integration.services import Services
+from tests.waiting import wait_until
 
 #: Of the whole suite: short, and yet long enough for a busy machine to keep a lease alive.
 LEASE_S = 5.0
@@ -39,18 +39,6 @@ SETTINGS = {
 PER_PAGE = 10
 #: How long a list page takes: the time to strike in the middle of a job.
 PAGE_MS = 250
-
-T = TypeVar("T")
-
-
-def wait_until(condition: Callable[[], T], *, within_s: float = 90) -> T:
-    """Return what the condition gives, once that is true."""
-    deadline = time.monotonic() + within_s
-    pause = threading.Event()
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {condition}"
-        pause.wait(0.05)
-    return found
 
 
 def let_pass(seconds: float) -> None:

@@ -9,7 +9,8 @@ import signal
 import pytest
 
 from jobs import keys
-from tests.faults.scene import LEASE_S, Scene, child_of, let_pass, wait_until
+from tests.faults.scene import LEASE_S, Scene, child_of, let_pass
+from tests.waiting import wait_until
 
 
 class TestKilledWorker:

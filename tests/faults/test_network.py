@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.faults.proxy import Proxy
-from tests.faults.scene import LEASE_S, Asked, Scene, let_pass, wait_until
+from tests.faults.scene import LEASE_S, Asked, Scene, let_pass
+from tests.waiting import wait_until
 
 
 @pytest.fixture

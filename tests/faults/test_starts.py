@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 
 from jobs import keys
-from tests.faults.scene import Scene, wait_until
+from tests.faults.scene import Scene
 from tests.faults.watch import ADDRESS
+from tests.waiting import wait_until
 
 _RESULT = ADDRESS.format(site="tubehunt") + "/result"
 

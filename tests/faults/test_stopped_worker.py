@@ -2,7 +2,8 @@
 
 import signal
 
-from tests.faults.scene import LEASE_S, Scene, wait_until
+from tests.faults.scene import LEASE_S, Scene
+from tests.waiting import wait_until
 
 
 class TestStop:

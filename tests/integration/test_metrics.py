@@ -1,0 +1,140 @@
+"""What ops see in numbers: metrics and health tell what has happened to jobs, whoever asks."""
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from garimpo.stack.process import Process
+from tests.integration.services import Services, run_job
+from tests.waiting import wait_until
+
+JOB = {"site": "tubehunt", "job": "scrape-channels"}
+
+
+def read(services: Services) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return every sample by its name and labels."""
+    with services.client() as api:
+        answer = api.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+class Change:
+    """How the metrics have changed since it was made."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._before = read(services)
+
+    def of(self, name: str, **labels: str) -> float:
+        key = (name, tuple(sorted({**JOB, **labels}.items())))
+        return read(self._services).get(key, 0) - self._before.get(key, 0)
+
+
+def start(services: Services) -> str:
+    with services.client() as api:
+        answer = api.post("/api/v1/tubehunt/scrape-channels/start", json={"per_page": 10})
+    job_id: str = answer.json()["job_id"]
+    return job_id
+
+
+class TestWithoutWorkers:
+    def test_the_queue_grows_and_its_first_job_gets_older(self, services: Services) -> None:
+        before = read(services)["garimpo_queue_jobs", ()]
+        ids = [start(services) for _ in range(3)]
+
+        samples = read(services)
+
+        assert samples["garimpo_queue_jobs", ()] - before == 3
+        assert samples["garimpo_queue_oldest_seconds", ()] > 0
+        assert samples["garimpo_jobs_unfinished", ()] >= 3
+        with services.client() as api:
+            health = api.get("/api/health").json()
+            assert health["queue"]["waiting"] - before == 3
+            assert health["queue"]["oldest_waiting_seconds"] > 0
+            for job_id in ids:
+                api.post(f"/api/v1/tubehunt/scrape-channels/cancel/{job_id}")
+
+    def test_redis_away_is_told_and_no_error(self, services: Services) -> None:
+        services.redis.stop()
+        try:
+            assert read(services) == {("garimpo_redis_up", ()): 0}
+            with services.client() as api:
+                health: httpx.Response = api.get("/api/health")
+            assert (health.status_code, health.json()["queue"]) == (503, None)
+        finally:
+            services.redis.start()
+            services.redis.wait_ready()
+
+
+@pytest.fixture(scope="module")
+def worker(services: Services) -> Process:
+    return services.stack.worker()
+
+
+class TestAliveFile:
+    def test_is_touched_again_and_again(self, services: Services) -> None:
+        file = services.stack.folder / "alive"
+        worker = services.stack.worker("touching", {"ALIVE_FILE": str(file)})
+        first = wait_until(lambda: file.exists() and file.stat().st_mtime_ns)
+        try:
+            assert wait_until(lambda: file.stat().st_mtime_ns > first)
+        finally:
+            worker.stop()
+
+
+@pytest.mark.usefixtures("worker")
+class TestMetrics:
+    def test_count_what_a_completed_job_took(self, services: Services) -> None:
+        services.demo.have()
+        change = Change(services)
+
+        run = run_job(services, {"pages": 2, "per_page": 10})
+
+        assert run.end["status"] == "completed"
+        assert change.of("garimpo_jobs_accepted_total") == 1
+        assert change.of("garimpo_jobs_ended_total", outcome="completed") == 1
+        assert change.of("garimpo_pages_total") == 2
+        assert change.of("garimpo_items_total") == 20
+        assert change.of("garimpo_logins_total") == 1
+        assert change.of("garimpo_browser_starts_total") == 1
+        assert change.of("garimpo_job_waiting_seconds_count") == 1
+        assert change.of("garimpo_job_running_seconds_count") == 1
+        took_s = change.of("garimpo_job_running_seconds_sum")
+        assert took_s == pytest.approx(run.end["execution_time_seconds"], abs=0.01)
+        assert change.of("garimpo_job_running_seconds_bucket", le="3600.0") == 1
+        assert change.of("garimpo_job_running_seconds_bucket", le="+Inf") == 1
+
+    def test_tell_outcomes_apart(self, services: Services) -> None:
+        services.demo.have(wrong_password=True)
+        change = Change(services)
+
+        run_job(services)
+
+        assert change.of("garimpo_jobs_ended_total", outcome="login_failed") == 1
+        assert change.of("garimpo_jobs_ended_total", outcome="completed") == 0
+
+    def test_show_the_workers(self, services: Services) -> None:
+        samples = read(services)
+
+        assert samples["garimpo_redis_up", ()] == 1
+        assert samples["garimpo_workers_alive", ()] == 1
+        assert any(name == "garimpo_worker_browser_bytes" for name, _ in samples)
+        assert all(
+            value == 0
+            for (name, _), value in samples.items()
+            if name == "garimpo_worker_browser_orphans_total"
+        )
+
+    def test_come_in_openmetrics_too(self, services: Services) -> None:
+        with services.client() as api:
+            accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+            answer = api.get("/metrics", headers=accept)
+
+        assert answer.headers["content-type"].startswith("application/openmetrics-text")
+        assert answer.text.endswith("# EOF\n")
