@@ -19,7 +19,8 @@ from jobs.front import JobsUnavailableError
 
 router = APIRouter(tags=["health"])
 
-_JOB = ["site", "job"]
+# Prometheus has a label `job` of its own, for what it scrapes.
+_JOB = ["site", "job_name"]
 #: By the counter's name: the metric, what it is, and what it tells apart within a job.
 _COUNTERS = {
     "accepted": ("garimpo_jobs_accepted", "Starts that were answered with 202", ""),

@@ -8,7 +8,7 @@ from garimpo.stack.process import Process
 from tests.integration.services import Services, run_job
 from tests.waiting import wait_until
 
-JOB = {"site": "tubehunt", "job": "scrape-channels"}
+JOB = {"site": "tubehunt", "job_name": "scrape-channels"}
 
 
 def read(services: Services) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
