@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-import re
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +26,10 @@ _CHROME_NAMES: Final = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 GUARD: Final = Path(__file__).with_name("guard.py")
-_LISTENS: Final = re.compile(r"started successfully on port (\d+)")
+_LISTENS: Final = "started successfully on port"
+# What it says if somebody else listens there, and how many ports are tried.
+_TAKEN: Final = ("port not available", "already in use")
+_PORTS: Final = 3
 # What chromedriver says in any case.
 _BANNER: Final = ("Starting ChromeDriver", "Only local connections", "Please see https://")
 _START_TIMEOUT_S: Final = 20.0
@@ -85,23 +88,51 @@ def open_chromedriver(path: str) -> Iterator[Chromedriver]:
     Raises:
         BrowserUnavailable: it does not start.
     """
+    with contextlib.ExitStack() as stack:
+        yield _open_somewhere(stack, path)
+
+
+def _open_somewhere(stack: contextlib.ExitStack, path: str) -> Chromedriver:
+    for tries_left in reversed(range(_PORTS)):
+        try:
+            return stack.enter_context(_open_at(_find_port(), path))
+        except BrowserUnavailable as error:
+            # Somebody may have taken the port since it was found free.
+            if not tries_left or not any(words in str(error) for words in _TAKEN):
+                raise
+    raise AssertionError  # never: the last try returns or raises
+
+
+@contextlib.contextmanager
+def _open_at(port: int, path: str) -> Iterator[Chromedriver]:
     with tempfile.TemporaryFile() as output:
         scratch = _make_scratch()
         try:
-            guard = _start_guard(scratch, path, output)
+            guard = _start_guard(scratch, path, output, port)
             try:
-                address = f"http://127.0.0.1:{_await_port(guard, output)}"
-                yield Chromedriver(address, guard.pid)
+                _await_port(guard, output)
+                yield Chromedriver(f"http://127.0.0.1:{port}", guard.pid)
             finally:
                 _end(guard)
         finally:
             _remove(scratch)
 
 
-def _start_guard(scratch: str, path: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _find_port() -> int:
+    """Return a port that nobody listens on.
+
+    Not by `--port=0`: where there is no ::1, as in many containers, chromedriver then says that it
+    listens on port 0.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _start_guard(scratch: str, path: str, output: IO[bytes], port: int) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [sys.executable, "-I", "-S", "-E", str(GUARD), scratch, path, "--port=0"],
+            [sys.executable, "-I", "-S", "-E", str(GUARD), scratch, path, f"--port={port}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -130,16 +161,16 @@ def _scratch_place() -> str:
     return usual if len(usual) <= _PLACE_MAX else "/tmp"  # noqa: S108 - mkdtemp makes it safe
 
 
-def _await_port(guard: subprocess.Popen[bytes], output: IO[bytes]) -> int:
-    """Return the port that chromedriver says it listens on."""
+def _await_port(guard: subprocess.Popen[bytes], output: IO[bytes]) -> None:
+    """Return once chromedriver says that it listens."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     tick = threading.Event()
     while True:
         # Asked before reading: a program that has ended has written all that it will.
         ended = guard.poll() is not None
         text = os.pread(output.fileno(), 65536, 0).decode(errors="replace")
-        if found := _LISTENS.search(text):
-            return int(found.group(1))
+        if _LISTENS in text:
+            return
         if ended or time.monotonic() > deadline:
             raise BrowserUnavailable(_last_words(text))
         tick.wait(_LOOK_S)

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scraper.browser import chrome, remote
+from scraper.browser import chrome, driver, remote
 from scraper.browser.chrome import BrowserSettings, end_session, open_tab
 from scraper.browser.look import Look, Watch
 from scraper.browser.tab import Tab
@@ -78,6 +79,26 @@ class TestOpenTab:
 
         assert browsers_of(scratch) == []
         assert list(scratch.iterdir()) == []
+
+    def test_takes_another_port_if_somebody_was_quicker(
+        self, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as somebody:
+            ports = [somebody.getsockname()[1], driver._find_port()]
+            monkeypatch.setattr(driver, "_find_port", lambda: ports.pop(0))
+
+            with open_tab(BrowserSettings()):
+                assert browsers_of(scratch)
+
+        assert ports == []
+        assert browsers_of(scratch) == []
+
+    def test_gives_up_if_somebody_is_always_quicker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as somebody:
+            monkeypatch.setattr(driver, "_find_port", lambda: somebody.getsockname()[1])
+
+            with pytest.raises(BrowserUnavailable), open_tab(BrowserSettings()):
+                pass
 
     def test_does_not_load_images(self, serve: Serve) -> None:
         base = serve(index="<img src=/img onerror='document.title=1' onload='document.title=1'>")
