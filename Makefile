@@ -1,10 +1,10 @@
 # Every command sets up what it needs by itself; .ci/setup takes a moment when nothing has changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint bench soak lock
+.PHONY: help setup demo dev test e2e lint bench soak lock
 bin := .venv/bin
 
 help: ## Show these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what the other commands need: Redis, Chromium, .venv
 	@.ci/setup
@@ -17,6 +17,9 @@ dev: setup ## Keep the whole stack running on this machine until Ctrl-C
 
 test: setup ## Run every test that needs no containers
 	$(bin)/pytest
+
+e2e: setup ## Break the containers of docker-compose.yml (needs a Docker engine)
+	$(bin)/pytest tests/e2e
 
 lint: setup ## Check style, types, imports, spelling and recipes
 	$(bin)/ruff check
@@ -32,6 +35,11 @@ bench: setup ## Measure what the README claims
 soak: setup ## Run JOBS=200 jobs while workers, browsers and Redis are broken at random (SEED=N)
 	@$(bin)/python -m tests.soak $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
-lock: ## Make requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile -q --python-version 3.11 --universal --generate-hashes --all-extras \
-		--group dev --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+# The first is for development; each image has its own, with the same versions.
+compile := uv pip compile -q --python-version 3.11 --universal --generate-hashes \
+	--custom-compile-command "make lock"
+lock: ## Make the lock files anew from pyproject.toml (needs uv)
+	$(compile) --all-extras --group dev pyproject.toml -o requirements.lock
+	$(compile) --extra api -c requirements.lock pyproject.toml -o requirements-api.lock
+	$(compile) --extra worker -c requirements.lock pyproject.toml -o requirements-worker.lock
+	echo hatchling | $(compile) -c requirements.lock - -o requirements-build.lock
