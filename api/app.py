@@ -7,10 +7,11 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors, health, metrics
+from api import errors, health, logs, metrics
 from api.job_routes import make_router
 from api.settings import ApiSettings
 from jobs.front import JobFront, connect
+from jobs.logs import configure
 from scraper.recipes.loader import load_recipes
 
 
@@ -48,4 +49,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     return app
 
 
-app = create_app()
+_settings = ApiSettings()
+configure(_settings.log_format, _settings.log_level)
+logs.take_over()
+app = create_app(_settings)

@@ -2,12 +2,14 @@
 
 import sys
 
-from benchmarks import cold_job, start_latency, takeover
+from benchmarks import cold_job, redis_memory, start_latency, takeover, worker_size
 
 CLAIMS = {
     "cold_job": cold_job.run,
+    "redis_memory": redis_memory.run,
     "start_latency": start_latency.run,
     "takeover": takeover.run,
+    "worker_size": worker_size.run,
 }
 
 

@@ -1,4 +1,4 @@
-"""Claim: what a worker needs. Its memory and processor time while it reads ten pages of 50 channels."""
+"""Claim: what a worker needs, in memory and processor time, for ten pages of 50 channels."""
 
 import threading
 import time
@@ -25,7 +25,8 @@ def run() -> None:
         with httpx.Client(base_url=api.url) as client:
             start = "/api/v1/tubehunt/scrape-channels/start"
             job = client.post(start, json={"pages": PAGES, "per_page": 50}).json()
-            began, cpu_s = time.perf_counter(), {}
+            began = time.perf_counter()
+            cpu_s: dict[psutil.Process, float] = {}
             python_mb = browser_mb = processes = threads = 0
             pause = threading.Event()
             while not (body := client.get(job["result_url"]).json())["is_final"]:

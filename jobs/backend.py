@@ -47,15 +47,14 @@ class FencedRedisBackend(RedisBackend):
     """
 
     app: Celery
-    #: Redis' address, and a result's life in seconds: set by Celery's own class.
-    url: str
+    #: A result's life in seconds: set by Celery's own class.
     expires: int
     #: The name of the worker that this process is, or is a child of.
     worker = ""
 
     def _create_client(self, **_params: object) -> Redis:
         # Celery would build a client from settings of its own; one client, one behaviour.
-        return connect(self.url)
+        return connect(self.app.conf.garimpo_redis)
 
     @cached_property
     def leases(self) -> Leases:

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 from celery import Celery
 from kombu import Queue
+from kombu.utils.url import as_url
 
 from jobs import keys
+from jobs.address import Address
 from jobs.leasing import Leasing
 
-#: Longer than any outage that Redis has in an ordinary restart or failover.
-_BROKER_TIMEOUT_S = 30
+#: Longer than kombu's BRPOP (1 s), and than a busy machine may take for it.
+_SHORTEST_TIMEOUT_S = 5
 
 
 def make_celery(
@@ -22,16 +24,23 @@ def make_celery(
     """Build the app; nothing is connected yet.
 
     Args:
-        redis_url: The broker, and where results are kept.
+        redis_url: The broker, and where results are kept; as `Address.parse` reads it.
         result_ttl: How long a result can be read after its job's end.
         leasing: The times of leases; only workers need them.
         longest_job_s: The longest that a job can take; only workers need it.
+
+    Raises:
+        AddressError: `redis_url` is no address.
     """
+    redis, leasing = Address.parse(redis_url), leasing or Leasing()
     app = Celery("garimpo", set_as_current=False)
     app.conf.update(
-        broker_url=redis_url,
-        result_backend=f"jobs.backend.FencedRedisBackend+{redis_url}",
-        garimpo_leasing=leasing or Leasing(),
+        broker_url=_broker_url(redis),
+        # kombu's own default is to check no certificate; and Flower takes it from here.
+        broker_use_ssl=dict(redis.tls) or False,
+        result_backend="jobs.backend.FencedRedisBackend",
+        garimpo_redis=redis,
+        garimpo_leasing=leasing,
         # One scrape keeps a browser busy for minutes: no job waits behind another one.
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
@@ -74,11 +83,34 @@ def make_celery(
             "visibility_timeout": max(3600, 2 * longest_job_s),
             "socket_keepalive": True,
             "socket_connect_timeout": 5,
-            # Must be longer than kombu's BRPOP (1 s); without it a dead link is never noticed.
-            "socket_timeout": _BROKER_TIMEOUT_S,
+            # Without it a dead link is never noticed. After two leases all that the worker had is
+            # another's; an ordinary restart or failover of Redis takes less.
+            "socket_timeout": max(_SHORTEST_TIMEOUT_S, 2 * leasing.lease.total_seconds()),
             "health_check_interval": 25,
+            **_sentinel_options(redis),
         },
         enable_utc=True,
         timezone="UTC",
     )
     return app
+
+
+def _broker_url(redis: Address) -> str:
+    """Return the address as kombu reads it: each Sentinel with all that there is to know."""
+    return ";".join(
+        as_url(redis.scheme, host, port, redis.username, redis.password, path=str(redis.db))
+        for host, port in redis.hosts
+    )
+
+
+def _sentinel_options(redis: Address) -> dict[str, object]:
+    if not redis.master:
+        return {}
+    return {
+        "master_name": redis.master,
+        "sentinel_kwargs": redis.sentinel_options,
+        # A master that hangs has a successor within seconds; and each of kombu's connections waits
+        # for the old one by itself.
+        "socket_timeout": 5,
+        "health_check_interval": 10,
+    }

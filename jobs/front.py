@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from redis import exceptions
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from jobs import keys, message, script
+from jobs.address import Address
 from jobs.ending import NOBODY, Ending, finish_call
 from jobs.failure import FailureCode, JobFailedError
 from jobs.figures import Counters, Figures
@@ -42,26 +44,49 @@ class Seen:
     now: datetime
 
 
+class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Asks the Sentinels where Redis is; its callers wait their turn, as at the other pool."""
+
+    async def aclose(self) -> None:
+        """Close the connections to the Sentinels, too."""
+        await super().aclose()
+        for sentinel in self.sentinel_manager.sentinels:
+            await sentinel.aclose()
+
+
 def connect(url: str) -> Redis:
     """Open the API's connection pool; nothing is sent yet.
 
     Args:
         url: Redis' address. A connection that was cut while idle is opened anew once; what takes
             longer than 2 s is given up, so that a caller hears of it within 5 s.
+
+    Raises:
+        AddressError: It is no address.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
+    address = Address.parse(url)
+    options: dict[str, Any] = {
+        **address.options,
         # More callers than this wait their turn, within their deadline.
-        max_connections=64,
-        timeout=None,
-        decode_responses=True,
-        socket_connect_timeout=2,
-        socket_timeout=2,
-        retry=Retry(NoBackoff(), 1),
-        retry_on_error=[exceptions.ConnectionError],
-        health_check_interval=0,
-    )
-    client: Redis = Redis.from_pool(pool)
+        "max_connections": 64,
+        "timeout": None,
+        "connection_class": SSLConnection if address.tls else Connection,
+        "decode_responses": True,
+        "socket_connect_timeout": 2,
+        "socket_timeout": 2,
+        "retry": Retry(NoBackoff(), 1),
+        "retry_on_error": [exceptions.ConnectionError],
+        "health_check_interval": 0,
+    }
+    client: Redis
+    if address.master:
+        options["ssl"] = options.pop("connection_class") is SSLConnection
+        client = Sentinel(  # type: ignore[no-untyped-call] # redis-py gives it no types
+            address.hosts, sentinel_kwargs=address.sentinel_options
+        ).master_for(address.master, connection_pool_class=_SentinelPool, **options)
+    else:
+        [(host, port)] = address.hosts
+        client = Redis.from_pool(BlockingConnectionPool(host=host, port=port, **options))
     return client
 
 

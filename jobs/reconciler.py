@@ -11,6 +11,7 @@ from jobs.ending import NOBODY, Ending, Endings
 from jobs.failure import FailureCode, JobFailedError
 from jobs.job import Job
 from jobs.leasing import Leasing, ms
+from jobs.logs import failure_fields, job_fields
 from jobs.record import Record
 
 logger = logging.getLogger(__name__)
@@ -73,9 +74,6 @@ class Reconciler:
             return {}
         leases_run_out = self._can_judge()
         done = {job_id: self._one(job_id, leases_run_out) for job_id in self._due(keys.ACTIVE)}
-        for job_id, what in done.items():
-            if what not in _NOTHING_DONE:
-                logger.warning("job %s: %s", job_id, what)
         self._tell_ends()
         return done
 
@@ -152,7 +150,18 @@ class Reconciler:
         )
         if what in ENDS:
             end_unheld(self._endings, record.asked, ENDS[what], crashes=leasing.crashes)
+        if what not in _NOTHING_DONE:
+            self._log(record, what)
         return what
+
+    def _log(self, record: Record, what: str) -> None:
+        fields = job_fields(record.asked.task, record.id) | {"attempt": record.attempt}
+        if record.worker:
+            fields["from_worker"] = record.worker
+        if code := ENDS.get(what):
+            failed = JobFailedError(code, {"crashes": self._leasing.crashes})
+            fields |= failure_fields(failed)
+        logger.warning("job %s", fields.get("outcome", what), extra=fields)
 
 
 def end_unheld(endings: Endings, job: Job, code: FailureCode, **details: int) -> None:

@@ -1,19 +1,26 @@
 """Where the jobs live: the settings that every program with a queue shares."""
 
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.leasing import Leasing
+from jobs.logs import LogFormat, LogLevel
 
 
 class JobSettings(BaseSettings):
     """Read from the environment, then from `.env`; the environment wins."""
 
-    # A variable that is set to nothing, as compose files do it, counts as not set.
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        # A variable that is set to nothing, as compose files do it, counts as not set.
+        env_ignore_empty=True,
+        extra="ignore",
+        # What is wrong with one of them would be told with all of them, Redis' password too.
+        hide_input_in_errors=True,
+    )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     #: How long a result can be read after the job's end.
@@ -29,6 +36,11 @@ class JobSettings(BaseSettings):
     max_crashes: int = Field(default=3, ge=1)
     #: A job that has waited for so long ends as `queue_expired`; 0 is never.
     queue_ttl_s: float = Field(default=0, ge=0)
+
+    #: How log lines look.
+    log_format: LogFormat = "auto"
+    #: The least that is worth a line.
+    log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
 
     @model_validator(mode="after")
     def _check_leasing(self) -> Self:

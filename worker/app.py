@@ -1,6 +1,7 @@
 """The worker's Celery app: `celery -A worker.app worker`."""
 
 from jobs.celery_app import make_celery
+from jobs.logs import configure
 from jobs.settings import JobSettings
 from scraper.recipes.loader import load_recipes
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
@@ -10,6 +11,7 @@ from worker.tasks import register
 from worker.upkeep import Upkeep
 
 _jobs, _worker = JobSettings(), WorkerSettings()
+configure(_jobs.log_format, _jobs.log_level)
 _recipes = load_recipes(RecipeSettings().recipes_dir)
 
 _scraping = Scraping(

@@ -1,12 +1,17 @@
 """Says that a job still has its worker, and hears when the job shall end."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
 from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
 
 Verdict = Literal["cancelled", "lost", "time_limit"]
 
@@ -39,7 +44,9 @@ class Heart:
         self._every_s = every_s
         self._deadline = time.monotonic() + limit_s
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        # What it logs is about the job of whoever made it.
+        run = partial(copy_context().run, self._run)
+        self._thread = threading.Thread(target=run, name="heart", daemon=True)
 
     def __enter__(self) -> Self:
         """Start to beat."""
@@ -65,7 +72,8 @@ class Heart:
     def _look(self) -> Verdict | None:
         try:
             word = self._beat()
-        except RedisError:
+        except RedisError as error:
+            logger.warning("heartbeat not heard", extra={"error": str(error)})
             # The lease may run out meanwhile; whether it did, the next beat tells.
             word = "held"
         if word != "held":

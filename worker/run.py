@@ -1,5 +1,6 @@
 """One job, from its claim to its result: what a task does."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,12 +9,15 @@ from typing import Any
 from jobs.failure import FailureCode, JobFailedError
 from jobs.lease import Lease, LeaseLostError, Leases, Page
 from jobs.record import Message
+from jobs.text import Language, render
 from scraper.browser.chrome import end_session
 from scraper.errors import ScrapeError, Stopped
 from scraper.result import make_result
 from scraper.run import Target, scrape
 from worker.heart import Heart
 from worker.scraping import Scraping
+
+logger = logging.getLogger(__name__)
 
 #: Called with how far the job is, in percent, and what goes on.
 Tell = Callable[[int, Message], None]
@@ -35,6 +39,8 @@ class JobWatcher:
         """Tell how far the job is."""
         self._highest = max(self._highest, percent)
         self._tell(self._highest, Message(key, args))
+        if key.startswith("retrying"):
+            logger.info(render(Language.EN, key, args))
 
     def browser(self, session: str) -> None:
         """Note the browser, for whoever has to end it if this worker cannot."""
@@ -46,6 +52,7 @@ class JobWatcher:
         """Keep a finished page."""
         page = Page(number, items, warnings)
         self._leases.append(self._lease.record.id, self._lease.token, page)
+        logger.info("page read", extra={"page": number, "items": len(items)})
 
 
 def run_job(

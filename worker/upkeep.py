@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
-from celery.worker.state import active_requests
+from celery.worker.state import active_requests, reserved_requests
+from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError
 
 from jobs.backend import FencedRedisBackend
@@ -39,7 +40,7 @@ class Upkeep(bootsteps.StartStopStep):
         backend, name = parent.app.backend, parent.hostname
         assert isinstance(backend, FencedRedisBackend)  # noqa: S101 - make_celery gives no other
         backend.worker = name
-        redis = connect_impatient(parent.app.conf.broker_url)
+        redis = connect_impatient(parent.app.conf.garimpo_redis)
         leasing = parent.app.conf.garimpo_leasing
         endings = Endings(redis, result_ttl=timedelta(seconds=backend.expires))
         self._list = WorkerList(redis)
@@ -47,6 +48,7 @@ class Upkeep(bootsteps.StartStopStep):
         self._reconcile_every_s = leasing.reconcile.total_seconds()
         self._browsers = Browsers()
         self._alive_file: Path | None = parent.app.conf.garimpo_alive_file
+        self._was_blocked = False
         self._repeating: list[Any] = []
 
     def start(self, parent: Any) -> None:
@@ -58,6 +60,7 @@ class Upkeep(bootsteps.StartStopStep):
             parent.timer.call_repeatedly(
                 _PRESENT_EVERY_S, self._present, (parent.hostname, _BELIEVED)
             ),
+            parent.timer.call_repeatedly(_PRESENT_EVERY_S, self._unblock, (parent,)),
             parent.timer.call_repeatedly(self._reconcile_every_s, self._look),
             parent.timer.call_repeatedly(_SWEEP_EVERY_S, self._browsers.sweep),
         ]
@@ -76,6 +79,19 @@ class Upkeep(bootsteps.StartStopStep):
         except RedisError:
             # The broker is the same Redis: Celery says that it is away, and starts us again.
             return
+
+    def _unblock(self, parent: Any) -> None:
+        """Have Celery connect anew if it waits for the end of a job that has ended.
+
+        An acknowledgment that finds no Redis is only logged, and no other message is taken until it
+        is made (celery/celery#2415): as long as nothing else breaks the connection, for ever.
+        """
+        messages = parent.task_consumer
+        blocked = messages and not reserved_requests and not messages.channel.qos.can_consume()
+        if blocked and self._was_blocked:
+            message = "a message could not be acknowledged"
+            raise LostConnectionError(message)
+        self._was_blocked = blocked
 
     def _doing(self) -> Doing:
         jobs = [request.id for request in active_requests]

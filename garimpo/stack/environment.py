@@ -22,4 +22,5 @@ def make_environment(settings: Mapping[str, str], *, inherit_all: bool) -> dict[
         if inherit_all or any(fnmatch.fnmatchcase(name, pattern) for pattern in _MACHINE)
     }
     # Unbuffered: the last lines of a log are wanted most when the process has just died.
-    return {**ours, "PYTHONUNBUFFERED": "1", **settings}
+    # And its lines are read by a person, unless its reader wishes otherwise.
+    return {"LOG_FORMAT": "text", **ours, "PYTHONUNBUFFERED": "1", **settings}

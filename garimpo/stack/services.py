@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from redis import Redis, RedisError
+from redis import RedisError
 
 from demo.account import Account
 from garimpo.stack.ports import find_free_port
 from garimpo.stack.process import Process
+from jobs.address import Address
+from jobs.connection import connect_impatient
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def make_api(place: Place, port: int | None = None) -> Process:
 
 def make_worker(place: Place, name: str = "worker") -> Process:
     """Describe a worker; several in one stack need different names."""
-    flags = ["--concurrency", "1", "--loglevel", "INFO", "--hostname", f"{name}@%h"]
+    flags = ["--concurrency", "1", "--hostname", f"{name}@%h"]
     # Mingle and gossip: talk between workers that nothing here needs, a second at each start.
     quiet = ["--without-mingle", "--without-gossip"]
     return _make(
@@ -99,7 +101,7 @@ def site_settings(site: Process) -> dict[str, str]:
 def has_redis(url: str) -> bool:
     """Whether a Redis answers there."""
     try:
-        with Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as redis:
+        with connect_impatient(Address.parse(url)) as redis:
             return bool(redis.ping())
     except (RedisError, ValueError):  # ValueError: the address is none
         return False

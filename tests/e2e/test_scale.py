@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.compose import Compose
 from tests.e2e.scene import PatientWatch, Scene
@@ -28,6 +29,17 @@ def ask_flower(compose: Compose, jobs: list[Asked]) -> list[dict[str, Any]]:
     return wait_until(ended)
 
 
+def read_metrics(compose: Compose) -> dict[tuple[str, str], float]:
+    """Return the jobs' counters by name and outcome, and the gauges that have no labels."""
+    text = httpx.get(f"http://127.0.0.1:{compose.api_port}/metrics", trust_env=False).text
+    return {
+        (sample.name, sample.labels.get("outcome", "")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.labels.keys() <= {"site", "job_name", "outcome"}
+    }
+
+
 @dataclass(frozen=True)
 class Twelve:
     """Twelve jobs that were started at once, for three workers."""
@@ -36,6 +48,9 @@ class Twelve:
     jobs: list[Asked]
     #: Which worker has run each, as its record has it.
     workers: list[str]
+    #: What the metrics say more after them than before them.
+    counted: dict[str, float]
+    alive: float
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +60,21 @@ def twelve(compose: Compose) -> Twelve:
     with PatientWatch(f"http://127.0.0.1:{compose.api_port}") as watch:
         scene = Scene(compose, watch)
         scene.demo.have()
+        before = read_metrics(compose)
         jobs = [scene.start(pages=2) for _ in range(12)]
         ends = [scene.end(job) for job in jobs]
         assert [(end["status"], end["attempt"]) for end in ends] == [("completed", 1)] * 12
         scene.check()
-        return Twelve(compose, jobs, [scene.field(job, "worker") for job in jobs])
+        after = read_metrics(compose)
+        names = {
+            "ended": ("garimpo_jobs_ended_total", "completed"),
+            "accepted": ("garimpo_jobs_accepted_total", ""),
+            "pages": ("garimpo_pages_total", ""),
+            "ran": ("garimpo_job_running_seconds_count", ""),
+        }
+        counted = {name: after[key] - before.get(key, 0) for name, key in names.items()}
+        workers = [scene.field(job, "worker") for job in jobs]
+        return Twelve(compose, jobs, workers, counted, after["garimpo_workers_alive", ""])
 
 
 class TestOneJob:
@@ -69,6 +94,10 @@ class TestTwelveJobs:
         assert {task["name"] for task in tasks} == {"tubehunt.scrape-channels"}
         assert {task["state"] for task in tasks} == {"SUCCESS"}
         assert [task["worker"] for task in tasks] == twelve.workers
+
+    def test_are_the_same_in_the_metrics(self, twelve: Twelve) -> None:
+        assert twelve.counted == {"ended": 12, "accepted": 12, "pages": 24, "ran": 12}
+        assert twelve.alive == 3
 
     def test_run_one_at_a_time_in_each_worker(self, twelve: Twelve) -> None:
         tasks = ask_flower(twelve.compose, twelve.jobs)

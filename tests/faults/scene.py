@@ -24,10 +24,10 @@ from tests.integration.services import Services
 from tests.waiting import wait_until
 
 #: Of the whole suite: short, and yet long enough for a busy machine to keep a lease alive.
-LEASE_S = 5.0
+LEASE_S = 4.0
 SETTINGS = {
     "LEASE_S": str(LEASE_S),
-    "HEARTBEAT_S": "0.8",
+    "HEARTBEAT_S": "0.7",
     "RECONCILE_EVERY_S": "0.4",
     # Far more than a command takes on a busy machine.
     "BROWSER_TIMEOUT_S": "15",

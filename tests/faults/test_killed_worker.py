@@ -38,7 +38,7 @@ class TestKilledWorker:
             job = scene.start()
             scene.wait_for_page(job, 3)
             worker.kill()
-        let_pass(2 * LEASE_S)
+        let_pass(1.5 * LEASE_S)
         assert scene.watch.ask(job.id).body["status"] == "processing"
         worker.start()
 

@@ -12,3 +12,12 @@ class TestJobSettings:
         monkeypatch.setenv("REDIS_URL", "")
 
         assert JobSettings(_env_file=None).redis_url == "redis://127.0.0.1:6379/0"
+
+    def test_tell_no_password_with_what_is_wrong(self) -> None:
+        with pytest.raises(ValueError, match="HEARTBEAT_S") as wrong:
+            JobSettings(_env_file=None, redis_url="redis://:pw@redis/0", heartbeat_s=10)
+
+        assert "pw" not in str(wrong.value)
+
+    def test_take_a_level_in_small_letters(self) -> None:
+        assert JobSettings(_env_file=None, log_level="debug").log_level == "DEBUG"

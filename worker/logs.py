@@ -1,0 +1,99 @@
+"""What Celery says in a worker: in our form, once, and with the job that it is about.
+
+Importing this module is enough. Celery's own `--loglevel` has no effect: LOG_LEVEL counts.
+"""
+
+import logging
+import warnings
+from contextlib import AbstractContextManager
+from importlib.metadata import version
+from typing import Any
+
+from celery import Celery, signals
+from celery.apps import worker as program
+from celery.exceptions import CPendingDeprecationWarning
+from celery.utils.log import get_multiprocessing_logger
+from celery.worker.consumer import consumer
+from celery.worker.request import Request
+from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
+
+from jobs.failure import FailureCode, JobFailedError
+from jobs.logs import failure_fields, job_fields
+
+logger = logging.getLogger(__name__)
+
+
+@signals.setup_logging.connect
+def _keep(**_kwargs: object) -> None:
+    """Keep our configuration: Celery makes none of its own if this signal has a receiver."""
+    if pool := get_multiprocessing_logger():
+        pool.propagate = True
+        pool.setLevel(logging.ERROR)  # as Celery has it; below that it tells of its own workings
+
+
+@signals.celeryd_init.connect
+def _begin(sender: str, instance: Any, **_kwargs: object) -> None:
+    bind_contextvars(worker=sender)
+    # Its banner, and what it prints when it is stopped, are no log lines.
+    instance.quiet = True
+    program.safe_say = lambda said, *_: logger.info(said.strip())  # type: ignore[attr-defined] # not in its stubs
+
+
+@signals.celeryd_after_setup.connect
+def _introduce(instance: Any, **_kwargs: object) -> None:
+    app: Celery = instance.app
+    tasks = sorted(task for task in app.tasks if not task.startswith("celery."))
+    logger.info("worker starts", extra={"version": version("garimpo"), "tasks": tasks})
+    # At each lost connection it announces a change of a setting that we set.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
+
+
+@signals.task_postrun.connect
+def _forget(**_kwargs: object) -> None:
+    """End a job's lines when its end is stored: the process goes on to the next one."""
+    unbind_contextvars("job_id", "site", "job", "attempt")
+
+
+@signals.task_unknown.connect
+def _tell_unknown(name: str, id: str, **_kwargs: object) -> None:  # noqa: A002 - Celery's name
+    failed = JobFailedError(FailureCode.RECIPE_UNKNOWN)
+    logger.warning("job failed", extra=job_fields(name, id) | failure_fields(failed))
+
+
+def _shorten(record: logging.LogRecord) -> bool:
+    """Drop what is said twice, and tracebacks that tell of Celery's inside alone."""
+    # How a lost child was noticed.
+    if record.name == "celery.worker.request":
+        record.exc_info = None
+    # Celery's fields of a task.
+    if data := record.__dict__.pop("data", None):
+        record.__dict__.update(job_fields(data["name"], data["id"]))
+    return bool(record.msg != consumer.UNKNOWN_TASK_ERROR)  # type: ignore[attr-defined] # not in its stubs
+
+
+for _name in ("app.trace", "worker.request", "worker.strategy", "worker.consumer.consumer"):
+    logging.getLogger(f"celery.{_name}").addFilter(_shorten)
+# "succeeded", "raised expected" and "ignored": our own lines say that, and more.
+logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
+
+
+class JobRequest(Request):
+    """A job's task in the worker's main process: what is said meanwhile is about this job."""
+
+    def revoked(self) -> bool:
+        """Look whether it was revoked."""
+        with self._lines():
+            return bool(super().revoked())
+
+    def on_timeout(self, soft: Any, timeout: float) -> None:
+        """End a task whose process hangs."""
+        with self._lines():
+            super().on_timeout(soft, timeout)
+
+    def on_failure(self, *args: Any, **kwargs: Any) -> Any:
+        """Take note that the task's process was lost, among others."""
+        with self._lines():
+            return super().on_failure(*args, **kwargs)
+
+    def _lines(self) -> AbstractContextManager[None]:
+        return bound_contextvars(**job_fields(self.name, self.id))
