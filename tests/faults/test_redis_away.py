@@ -22,7 +22,9 @@ def check_refused(answer: httpx.Response) -> None:
 
 class TestRedisAway:
     @pytest.mark.parametrize(
-        ("how", "leases"), [("stopped", 0.6), ("killed", 3), ("hung", 3)], ids=lambda value: value
+        ("how", "leases"),
+        [("stopped", 0.6), ("killed", 1.5), ("hung", 1.5)],
+        ids=lambda value: value,
     )
     def test_costs_the_running_job_time_and_nothing_else(
         self, scene: Scene, how: str, leases: float
