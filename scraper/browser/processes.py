@@ -9,6 +9,8 @@ import psutil
 from scraper.browser.driver import GUARD, scratch_prefix
 
 _MB: Final = 1024 * 1024
+#: What a guard's path ends with, wherever its program is installed.
+_GUARD: Final = "/".join(GUARD.parts[-3:])
 #: What Debian, Google and Apple call it begins with one of these, chromedriver too.
 _NAMES: Final = ("chrom", "google chrom")
 
@@ -49,10 +51,15 @@ def find_orphans() -> list[psutil.Process]:
             if (
                 _is_browser(process)
                 and any(argument.startswith(ours) for argument in process.cmdline())
-                and not any(str(GUARD) in parent.cmdline() for parent in process.parents())
+                and not any(_is_guard(parent) for parent in process.parents())
             ):
                 orphans.append(process)
     return orphans
+
+
+def _is_guard(process: psutil.Process) -> bool:
+    """Whether it is a guard, also that of another worker: in a container, of another version."""
+    return any(argument.endswith(_GUARD) for argument in process.cmdline())
 
 
 def _is_browser(process: psutil.Process) -> bool:

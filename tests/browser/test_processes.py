@@ -1,6 +1,7 @@
 """What local browsers take, and how one is found that nobody looks after."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scraper.browser import driver
 from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.browser.processes import browsers_below, find_orphans, memory_mb
 from tests.browser_processes import browsers_of, wait_for_no_browser
@@ -102,3 +104,15 @@ class TestSweep:
             assert browsers_of(scratch)
 
         assert browsers.orphans == 0
+
+    def test_lets_a_browser_be_whose_guard_is_that_of_another_installation(
+        self, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = tmp_path / "scraper" / "browser" / "guard.py"
+        other.parent.mkdir(parents=True)
+        shutil.copy(driver.GUARD, other)
+        monkeypatch.setattr(driver, "GUARD", other)
+
+        with open_tab(BrowserSettings()):
+            assert browsers_of(scratch)
+            assert find_orphans() == []
