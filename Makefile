@@ -16,7 +16,7 @@ dev: setup ## Keep the whole stack running on this machine until Ctrl-C
 	@$(bin)/python -m garimpo dev
 
 test: setup ## Run every test that needs no containers
-	$(bin)/pytest
+	$(bin)/pytest -n 2 --dist loadfile
 
 e2e: setup ## Break the containers of docker-compose.yml (needs a Docker engine)
 	$(bin)/pytest tests/e2e

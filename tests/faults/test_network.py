@@ -1,10 +1,12 @@
 """A worker that is cut off from Redis does no harm: its job has one result, whoever has run it."""
 
+import signal
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.faults.browsers import strike
 from tests.faults.proxy import Proxy
 from tests.faults.scene import LEASE_S, Asked, Scene, let_pass
 from tests.waiting import wait_until
@@ -78,9 +80,11 @@ class TestNetwork:
             wait_until(lambda: not scene.browsers(old.name))
             assert scene.stored(job) == taken_over
             assert scene.field(job, "attempt") == "2"
+        # The page that was held will have no answer; a new browser asks again.
+        strike(scene, scene.holder(job).name, "browser", signal.SIGKILL)
 
         assert (scene.end(job)["status"], scene.end(job)["attempt"]) == ("completed", 2)
-        # The page that was held is asked for once more, by the new one alone.
+        # The page that was held is asked for by the old one once and by the new one twice.
         assert scene.pages(job) == [1, 2, 3, 3, 3, 4]
         for worker in scene.workers.values():
             if worker is not old:
