@@ -1,5 +1,7 @@
 """The thin front: HTTP in, jobs out. `uvicorn api.app:app`."""
 
+import asyncio
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -7,11 +9,14 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors, health, logs, metrics
-from api.job_routes import make_router
+from api import errors, health, listing, logs, metrics
+from api.routes.job import make_router
 from api.settings import ApiSettings
-from jobs.front import JobFront, connect
+from jobs.api_connection import connect
+from jobs.changes import Changes
+from jobs.front import JobFront
 from jobs.logs import configure
+from jobs.overview import Overview
 from scraper.recipes.loader import load_recipes
 
 
@@ -28,10 +33,15 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        _allow_many_clients()
         redis = connect(settings.redis_url)
         app.state.jobs = JobFront(redis, settings.leasing, result_ttl=settings.result_ttl)
+        app.state.overview = Overview(redis)
+        app.state.changes = Changes(redis)
         app.state.body_limit_bytes = settings.body_limit_bytes
+        listening = asyncio.create_task(app.state.changes.run())
         yield
+        listening.cancel()
         await redis.aclose()
 
     app = FastAPIOffline(
@@ -43,10 +53,17 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     errors.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(listing.router)
     for recipe in load_recipes(settings.recipes_dir).values():
         for name in recipe.jobs:
             app.include_router(make_router(recipe, name))
     return app
+
+
+def _allow_many_clients() -> None:
+    """Take as many open connections as the system lets us: by default Linux stops at 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 _settings = ApiSettings()

@@ -4,13 +4,15 @@ import logging
 from collections.abc import Mapping
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
+from api.faults import fault_of
 from api.language import language_of
-from jobs.front import JobsUnavailableError
+from jobs.answering import JobsUnavailableError
 from jobs.text import Language, render
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,13 @@ class JobFinalError(ApiError):
 
     status = 409
     code = "job_final"
+
+
+class IdempotencyConflict(ApiError):  # noqa: N818 - the other one is the jobs' own
+    """The Idempotency-Key was used for another request."""
+
+    status = 422
+    code = "idempotency_conflict"
 
 
 class TooLargeError(ApiError):
@@ -138,6 +147,12 @@ def install(app: FastAPI) -> None:
     async def gone(_request: Request, _error: ClientDisconnect) -> Response:
         # Nobody is there to read it; without an answer the server would log an error of ours.
         return Response(status_code=400)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        # Where it stands (query, header) is of no use to whoever sees its name.
+        faults = [fault_of({**fault, "loc": fault["loc"][1:]}) for fault in error.errors()]
+        return answer(request, InvalidParametersError(faults))
 
     @app.exception_handler(HTTPException)
     async def routing(request: Request, error: HTTPException) -> Response:

@@ -8,10 +8,10 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from api.job_routes import Jobs
 from api.language import Spoken
+from api.listing import Jobs, QueueFigures
+from jobs.answering import JobsUnavailableError
 from jobs.body import timestamp
-from jobs.front import JobsUnavailableError
 from jobs.text import render
 
 router = APIRouter(tags=["health"])
@@ -28,14 +28,6 @@ class Services(BaseModel):
     workers: Literal["ok", "none", "unknown"]
 
 
-class Queue(BaseModel):
-    """What waits, and what runs."""
-
-    waiting: int
-    running: int
-    oldest_waiting_seconds: float = Field(description="How long ago the next job was accepted.")
-
-
 class Health(BaseModel):
     """Whether jobs can be accepted."""
 
@@ -47,7 +39,7 @@ class Health(BaseModel):
     services: Services
     workers_alive: int
     workers_busy: int
-    queue: Queue | None = Field(description="Null while Redis does not answer.")
+    queue: QueueFigures | None = Field(description="Null while Redis does not answer.")
     uptime_seconds: float
     message: str
 
@@ -65,7 +57,7 @@ async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
         figures = await jobs.figures()
         alive = len(figures.workers)
         busy = sum(bool(doing.jobs) for doing in figures.workers.values())
-        queue = Queue(
+        queue = QueueFigures(
             waiting=figures.waiting,
             running=figures.running,
             oldest_waiting_seconds=figures.oldest_waiting_s,

@@ -13,9 +13,9 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from api.job_routes import Jobs
+from api.listing import Jobs
+from jobs.answering import JobsUnavailableError
 from jobs.figures import BOUNDS, HISTOGRAMS, Figures, Histogram
-from jobs.front import JobsUnavailableError
 
 router = APIRouter(tags=["health"])
 

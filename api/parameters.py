@@ -1,13 +1,10 @@
 """Reads a start's body: the job's parameters, at the top level, all of them optional."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from api.errors import InvalidParametersError, TooLargeError
-from jobs.text import Language, catalogue
+from api.faults import fault_of
 
 
 async def read(request: Request, model: type[BaseModel]) -> BaseModel:
@@ -24,7 +21,7 @@ async def read(request: Request, model: type[BaseModel]) -> BaseModel:
     try:
         return model.model_validate_json(body.strip() or b"{}")
     except ValidationError as error:
-        raise InvalidParametersError([_fault(fault) for fault in error.errors()]) from error
+        raise InvalidParametersError([fault_of(fault) for fault in error.errors()]) from error
 
 
 async def _bytes(request: Request, limit: int) -> bytes:
@@ -35,12 +32,3 @@ async def _bytes(request: Request, limit: int) -> bytes:
         if len(body) > limit:
             raise TooLargeError(limit=limit)
     return bytes(body)
-
-
-def _fault(fault: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
-    """Return the sentence's key and arguments for one of pydantic's errors."""
-    kind = fault["type"] if f"invalid.{fault['type']}" in catalogue(Language.PT) else "other"
-    details = dict(fault.get("ctx", {}))
-    if kind == "literal_error":
-        details["expected"] = details["expected"].replace(" or ", ", ")
-    return kind, {"field": ".".join(str(part) for part in fault["loc"]), **details}

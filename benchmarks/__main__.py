@@ -2,13 +2,23 @@
 
 import sys
 
-from benchmarks import cold_job, redis_memory, start_latency, takeover, worker_size
+from benchmarks import (
+    cold_job,
+    job_list,
+    redis_memory,
+    start_latency,
+    takeover,
+    waiting,
+    worker_size,
+)
 
 CLAIMS = {
     "cold_job": cold_job.run,
+    "job_list": job_list.run,
     "redis_memory": redis_memory.run,
     "start_latency": start_latency.run,
     "takeover": takeover.run,
+    "waiting": waiting.run,
     "worker_size": worker_size.run,
 }
 

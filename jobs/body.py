@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from jobs.front import Seen
-from jobs.record import Message, Record
+from jobs.front import Accepted, Seen
+from jobs.record import Record
 from jobs.state import State
 from jobs.text import Language, render
 
@@ -33,6 +33,7 @@ class JobStart(BaseModel):
     message: str
     created_at: str
     result_url: str = Field(description="Where to ask for the result.")
+    joined: bool = Field(description="Whether it is the job of an earlier, identical start.")
     is_final: Literal[False] = False
     retry_after_seconds: int = _RETRY
 
@@ -49,6 +50,11 @@ class JobStatus(BaseModel):
     attempt: int = Field(description="How often a worker has taken the job.")
     is_final: Literal[False] = False
     elapsed_seconds: float = Field(description="Since the job was accepted; changes at each poll.")
+    queue_position: int | None = Field(description="1 is the next; null once a worker has it.")
+    estimated_wait_seconds: int | None = Field(
+        description="Until a worker takes it, from what jobs have taken lately; null if nobody "
+        "can tell: without workers, before the first completed job."
+    )
     retry_after_seconds: int = _RETRY
 
 
@@ -83,28 +89,43 @@ class JobError(BaseModel):
     is_final: Literal[True] = True
 
 
-def started(job_id: str, created_at: datetime, result_url: str, language: Language) -> JobStart:
+def started(accepted: Accepted, result_url: str, language: Language) -> JobStart:
     """Answer a start."""
+    joined = accepted.how == "joined"
     return JobStart(
-        job_id=job_id,
-        message=render(language, "accepted", {}),
-        created_at=timestamp(created_at),
+        job_id=accepted.id,
+        message=render(language, "joined" if joined else "accepted", {}),
+        created_at=timestamp(accepted.created_at),
         result_url=result_url,
+        joined=joined,
         retry_after_seconds=1,
     )
+
+
+def sentence(record: Record, language: Language) -> str:
+    """Say what goes on with a job, or how it has ended."""
+    if record.failure:
+        return render(language, f"failure.{record.failure.code}", record.failure.details)
+    if record.state is State.COMPLETED:
+        return render(language, "completed", {})
+    if record.state is State.PENDING or record.message is None:
+        return render(language, "pending", {})
+    return render(language, record.message.key, record.message.args)
 
 
 def unfinished(seen: Seen, language: Language) -> JobStatus:
     """Answer for a job that waits or runs."""
     record = seen.record
     elapsed_s = max(0.0, (seen.now - record.created_at).total_seconds())
-    waits = record.state is State.PENDING
-    said = Message("pending", {}) if waits or record.message is None else record.message
+    waits, turn = record.state is State.PENDING, seen.turn
+    estimate = turn.seconds if turn else None
     return JobStatus(
         job_id=record.id,
         status=State.PENDING if waits else State.PROCESSING,
         progress=record.progress,
-        message=render(language, said.key, said.args),
+        message=sentence(record, language),
+        queue_position=turn.position if turn else None,
+        estimated_wait_seconds=None if estimate is None else round(estimate),
         attempt=record.attempt,
         created_at=timestamp(record.created_at),
         started_at=timestamp(record.started_at) if record.started_at else None,
@@ -157,6 +178,6 @@ def failed(record: Record, language: Language) -> JobError:
         **fields,
         progress=record.progress,
         failed_at=at,
-        error=render(language, f"failure.{record.failure.code}", record.failure.details),
+        error=sentence(record, language),
         error_code=record.failure.code,
     )

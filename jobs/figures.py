@@ -9,7 +9,7 @@ from jobs.presence import Doing
 
 #: The names of the counters that are histograms; the others count.
 HISTOGRAMS = ("waited", "ran")
-#: The upper bounds of their buckets, in seconds: those of `scripts/counters.lua`.
+#: The upper bounds of their buckets, in seconds: those of `scripts/prelude.lua`.
 BOUNDS = ("1", "2.5", "5", "10", "30", "60", "120", "300", "600", "1800", "3600", "+Inf")
 _SUM = "_sum_ms"
 
@@ -41,10 +41,12 @@ class Counters:
 
     @classmethod
     def decode(cls, fields: Mapping[str, str]) -> "Counters":
-        """Read the hash that `scripts/counters.lua` writes."""
+        """Read the hash that `scripts/prelude.lua` writes."""
         counts: Any = defaultdict(dict)
         histograms: Any = {name: defaultdict(Histogram) for name in HISTOGRAMS}
         for counter, value in fields.items():
+            if "|" not in counter:
+                continue  # of all jobs together
             name, site, job, more = (*counter.split("|"), "")[:4]
             owner = JobName(site, job)
             if name in HISTOGRAMS:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +31,17 @@ class Job:
     def task(self) -> str:
         """The Celery task that runs it."""
         return task_name(self.site, self.name)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tell this request from others: who asks for what."""
+        asked = [self.caller, self.task, dict(self.params)]
+        return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """The same, and with which recipe: jobs that share it give the same result."""
+        return sha256(f"{self.fingerprint} {self.recipe}".encode()).hexdigest()
 
     def as_fields(self) -> dict[str, str]:
         """Return what the record keeps of it, as Redis hash fields."""

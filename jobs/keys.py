@@ -21,11 +21,16 @@ WORKERS = "garimpo:workers"
 #: What each of them does, by its name.
 DOING = "garimpo:workers:doing"
 
-#: What has happened since ever, for metrics (`scripts/counters.lua`).
+#: What has happened since ever, for metrics (`scripts/prelude.lua`).
 COUNTERS = "garimpo:counters"
+#: Its field for what a completed job takes nowadays (ms).
+PACE = "pace_ms"
 
 #: Written to find out whether Redis takes writes.
 HEALTH = "garimpo:health"
+
+#: The channel on which `scripts/prelude.lua` tells which job has changed.
+CHANGES = "garimpo:changes"
 
 #: The queue of scrapes. kombu keeps a queue's messages in the list of the queue's name.
 QUEUE = "jobs"
@@ -54,3 +59,28 @@ def tombstone(job_id: str) -> str:
 def result(job_id: str) -> str:
     """Name the key in which Celery's Redis backend keeps a task's state and result."""
     return f"celery-task-meta-{job_id}"
+
+
+def listed(state: str, group: str = "") -> str:
+    """Name the zset of the jobs in a state: id, by when they were accepted (ms).
+
+    Args:
+        state: The state.
+        group: Only those of a site, or of a recipe's job as `site.job`.
+    """
+    return f"garimpo:jobs:{state}:{group}" if group else f"garimpo:jobs:{state}"
+
+
+def idempotency(digest: str) -> str:
+    """Name what an Idempotency-Key has led to; the digest is of who sent which key to what."""
+    return f"garimpo:idempotency:{digest}"
+
+
+def identical(digest: str) -> str:
+    """Name where the last job stands that was asked for just so."""
+    return f"garimpo:identical:{digest}"
+
+
+def outcomes(hour: int) -> str:
+    """Name the hash of how jobs have ended in an hour, counted from the epoch."""
+    return f"garimpo:outcomes:{hour}"

@@ -134,7 +134,7 @@ class Leases:
         meta = result_meta(job_id, "PROGRESS", progress_meta(percent, said))
         held = self._progress(
             keys=[keys.record(job_id), keys.result(job_id), keys.COUNTERS],
-            args=[token, percent, said.encode(), meta, _COUNTED.get(said.key, "")],
+            args=[token, percent, said.encode(), meta, _COUNTED.get(said.key, ""), job_id],
         )
         if not held:
             raise LeaseLostError

@@ -77,6 +77,8 @@ class Record:
     browser: str = ""
     #: Who has the job, or had it when it ended; empty if nobody.
     worker: str = ""
+    #: Counts the changes that a caller can see.
+    revision: int = 0
 
     @property
     def asked(self) -> Job:
@@ -108,4 +110,5 @@ class Record:
             ended_at=moment(fields["ended_at"]) if "ended_at" in fields else None,
             browser=fields.get("browser", ""),
             worker=fields.get("worker", ""),
+            revision=int(fields.get("revision", 0)),
         )

@@ -6,12 +6,12 @@ from importlib.resources import files
 
 @cache
 def source(name: str) -> str:
-    """Return the text of `jobs/scripts/<name>.lua`, with the counters' functions before it.
+    """Return the text of `jobs/scripts/<name>.lua`, with what all scripts may call before it.
 
     Every change of a job is one of these scripts, on Redis' own clock: no two programs need to
     agree on the time or on an order of commands.
     """
-    return _read("counters") + _read(name)
+    return _read("prelude") + _read(name)
 
 
 def _read(name: str) -> str:

@@ -32,8 +32,10 @@ if redis.call('HINCRBY', KEYS[1], 'attempt', 1) == 1 then
   redis.call('HSET', KEYS[1], 'started_at', string.format('%d', now), 'message', ARGV[3])
   redis.call('SET', KEYS[2], ARGV[4])
   observe(KEYS[4], KEYS[1], 'waited', now - created)
+  list(KEYS[1], ARGV[5], 'pending', 'processing')
 else
   count(KEYS[4], KEYS[1], 'taken_over', 1)
 end
 redis.call('ZADD', KEYS[3], string.format('%d', now + ARGV[6]), ARGV[5])
+tell(KEYS[1], ARGV[5])
 return redis.call('HGETALL', KEYS[1])

@@ -12,7 +12,7 @@ from celery.app.task import Context
 from celery.result import AsyncResult
 from redis import Redis
 
-from jobs import front, keys
+from jobs import api_connection, keys
 from jobs.backend import FencedRedisBackend
 from jobs.celery_app import make_celery
 from jobs.front import JobFront, Seen
@@ -45,7 +45,7 @@ class Jobs:
         #: Of what ends the reconciler has told.
         self.told: list[Record] = []
         self._loop = asyncio.Runner()
-        self._front_redis = front.connect(url)
+        self._front_redis = api_connection.connect(url)
         self._front = JobFront(self._front_redis, self.leasing, result_ttl=DAY)
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ every job, in the record, in Celery's result and in what the API reads.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from garimpo.stack.stack import Stack
 from jobs import keys
 from jobs.ending import Endings
 from jobs.failure import JobFailedError
+from jobs.figures import Counters
 from jobs.job import Job
 from jobs.lease import LeaseLostError, NothingToRunError, Page, progress_meta
 from jobs.leasing import Leasing
@@ -446,6 +448,22 @@ class JobMachine(RuleBasedStateMachine):
             if this.state.is_final:
                 this.frozen = this.frozen or (record, result)
                 assert (record, result) == this.frozen
+
+    @invariant()
+    def lists_and_counters_tell_the_same(self) -> None:
+        for group in ("", "tubehunt", "tubehunt.scrape-channels"):
+            listed = {
+                job_id: state
+                for state in State
+                for job_id in self.redis.zrange(keys.listed(state, group), 0, -1)
+            }
+            assert listed == {this.job.id: this.state for this in self.expected.values()}
+        counted = cast("dict[str, str]", self.redis.hgetall(keys.COUNTERS))
+        ended = Counters.decode(counted).counts.get("ended", {})
+        outcomes = Counter(
+            this.code or "completed" for this in self.expected.values() if this.state.is_final
+        )
+        assert {outcome: number for (_, outcome), number in ended.items()} == outcomes
 
     @staticmethod
     def check_record(this: Expected, fields: dict[str, str], items: list[str]) -> None:

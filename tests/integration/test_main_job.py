@@ -13,6 +13,7 @@ from demo.channels import COUNT
 from garimpo.stack.process import Process
 from jobs import keys, message
 from jobs.job import Job
+from scraper.recipes.items import item_model
 from scraper.recipes.loader import load_recipes
 from tests.browser_processes import browsers_of, wait_for_no_browser
 from tests.integration.services import Services, follow, run_job
@@ -57,7 +58,8 @@ class TestCompleted:
         )
 
     def test_is_what_openapi_promises(self, services: Services) -> None:
-        model = result_model(load_recipes()["tubehunt"].jobs["scrape-channels"], "Promised")
+        job = load_recipes()["tubehunt"].jobs["scrape-channels"]
+        model = result_model(job, item_model(job, "PromisedItem"), "Promised")
 
         model.model_validate(run_job(services).end)
 

@@ -20,7 +20,7 @@ from redis.exceptions import NoPermissionError
 from garimpo.stack.ports import find_free_port
 from garimpo.stack.process import Process
 from garimpo.stack.stack import Stack
-from jobs import front
+from jobs import api_connection
 from jobs.address import Address
 from jobs.celery_app import make_celery
 from jobs.connection import connect, connect_impatient
@@ -102,7 +102,7 @@ def ping(url: str, how: str) -> None:
     elif how == "api":
 
         async def asked() -> None:
-            async with front.connect(url) as redis:
+            async with api_connection.connect(url) as redis:
                 # More than it has connections: they wait their turn.
                 await asyncio.gather(*(redis.ping() for _ in range(100)))
 

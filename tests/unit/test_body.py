@@ -4,7 +4,7 @@ from typing import Any
 
 from jobs import body
 from jobs.failure import FailureCode
-from jobs.front import Seen
+from jobs.front import Accepted, Seen
 from jobs.record import Failure, Message, Record
 from jobs.state import State
 from jobs.text import Language
@@ -47,7 +47,9 @@ RUNNING = record(
 
 class TestStarted:
     def test_is_the_contracts_jobstart(self) -> None:
-        answer = body.started("an-id", CREATED, "/api/v1/a/b/result/an-id", Language.PT)
+        answer = body.started(
+            Accepted("an-id", CREATED, "accepted"), "/api/v1/a/b/result/an-id", Language.PT
+        )
 
         contract = {
             "job_id": "an-id",

@@ -1,0 +1,127 @@
+"""A job's items as a file: which one the caller wants, and the answer that holds it."""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query, Response
+from starlette.responses import StreamingResponse
+
+from api.errors import InvalidParametersError
+from api.formats.choice import choose
+from api.formats.error import UnknownValueError
+from api.formats.format import Format
+from api.formats.table import Table
+from jobs.front import JobFront
+from scraper.recipes.models import Recipe
+
+#: So many items are in memory at a time.
+_CHUNK = 200
+
+#: What OpenAPI says of answers that may be files.
+FILE_RESPONSES: dict[str, Any] = {
+    "description": "JSON; or a file, as `format` or `Accept` says.",
+    "content": {
+        "text/csv": {"schema": {"type": "string"}, "example": "channel_name,channel_link\r\n…"},
+        "application/x-ndjson": {
+            "schema": {"type": "string"},
+            "example": '{"channel_name": "…"}\n',
+        },
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
+            "schema": {"type": "string", "format": "binary"}
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the caller wants; JSON if there is no format."""
+
+    format: Format | None
+    separator: str
+
+
+async def _wanted(
+    format: Annotated[  # noqa: A002 - the parameter's name
+        str | None,
+        Query(description="`json` (the default), `csv`, `ndjson` or `xlsx`.", examples=["csv"]),
+    ] = None,
+    separator: Annotated[
+        str,
+        Query(
+            description="Of CSV: `comma`, `semicolon` (for Excel in Brazil and most of Europe) or "
+            "`tab`.",
+            examples=["semicolon"],
+        ),
+    ] = "comma",
+    accept: Annotated[
+        str, Header(description="A format's media type does the same as `format`.")
+    ] = "",
+) -> Wanted:
+    try:
+        return Wanted(choose(format, accept), separator)
+    except UnknownValueError as error:
+        raise InvalidParametersError([error.fault]) from error
+
+
+AsFile = Annotated[Wanted, Depends(_wanted)]
+
+
+class Files:
+    """Writes the items of a recipe's job."""
+
+    def __init__(self, recipe: Recipe, name: str) -> None:
+        self._recipe = recipe
+        self._name = name
+
+    async def response(
+        self, wanted: Wanted, jobs: JobFront, job_id: str, start: int = 0, count: int | None = None
+    ) -> Response:
+        """Answer with a file.
+
+        Args:
+            wanted: The format.
+            jobs: Where the items are.
+            job_id: Whose items.
+            start: How many are passed over.
+            count: How many at most; None is all.
+
+        Raises:
+            InvalidParametersError: There is no such separator.
+            JobsUnavailableError: Redis does not answer. Later it breaks the answer off.
+        """
+        assert wanted.format is not None  # noqa: S101 - else the answer is JSON
+        try:
+            job = self._recipe.jobs[self._name]
+            table = Table.of(self._recipe.base_url, job, wanted.separator)
+        except UnknownValueError as error:
+            raise InvalidParametersError([error.fault]) from error
+        most = _CHUNK if count is None else min(count, _CHUNK)
+        first, total = await jobs.items(job_id, start, most)
+        end = total if count is None else min(total, start + count)
+        chunks = _chunks(jobs, job_id, first, start, end)
+        name = f"{self._recipe.site}-{self._name}-{job_id}{wanted.format.suffix}"
+        return StreamingResponse(
+            wanted.format.write(table, chunks),
+            media_type=wanted.format.media_type,
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}"',
+                # Caches shall know that the same address has other forms.
+                "Vary": "Accept",
+            },
+        )
+
+
+async def _chunks(
+    jobs: JobFront, job_id: str, first: Sequence[str], start: int, end: int
+) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+    """Read what is left up to the end, some at a time: no more than there was at the beginning."""
+    chunk, place = first, start
+    while chunk:
+        yield [json.loads(item) for item in chunk]
+        place += len(chunk)
+        chunk = []
+        if place < end:
+            chunk, _ = await jobs.items(job_id, place, min(_CHUNK, end - place))

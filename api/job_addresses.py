@@ -1,0 +1,113 @@
+"""What all addresses of jobs have in common: the connections, the look-up, the JSON."""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel
+
+from api.errors import ErrorBody, ForbiddenError, JobExpiredError, JobNotFoundError
+from jobs import body
+from jobs.changes import Changes
+from jobs.front import Expired, JobFront, Seen
+from jobs.job import task_name
+from jobs.state import State
+from jobs.text import Language
+
+
+async def _front_of(request: Request) -> JobFront:
+    front: JobFront = request.app.state.jobs
+    return front
+
+
+async def _changes_of(request: Request) -> Changes:
+    changes: Changes = request.app.state.changes
+    return changes
+
+
+Jobs = Annotated[JobFront, Depends(_front_of)]
+Heard = Annotated[Changes, Depends(_changes_of)]
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    503: {"model": ErrorBody, "description": "Redis does not answer; see `Retry-After`."},
+    # Without it FastAPI would promise a validation error in a shape that is not ours.
+    "default": {"model": ErrorBody, "description": "Every other error has this shape, too."},
+}
+LOOK_UP_ERRORS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorBody, "description": "There never was such a job."},
+    410: {"model": ErrorBody, "description": "Its result has expired."},
+    **ERRORS,
+}
+
+
+async def refuse_other_sites(request: Request) -> None:
+    """Keep pages of other sites from starting jobs with their visitor's browser.
+
+    Browsers tell where a request comes from (Fetch Metadata, `Sec-Fetch-Site`); programs do not.
+
+    Raises:
+        ForbiddenError: It comes from another site's page.
+    """
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise ForbiddenError
+
+
+def json_response(
+    answer: BaseModel, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Write a body of the contract; umlauts and emoji stay readable."""
+    text = json.dumps(answer.model_dump(), ensure_ascii=False)
+    return Response(text, status, headers, media_type="application/json")
+
+
+def final_body(
+    seen: Seen, stored: str | None, language: Language
+) -> body.JobResult | body.JobError:
+    """Return the body of a job that has ended.
+
+    Args:
+        seen: The job.
+        stored: What Celery's backend keeps of a completed one.
+        language: The caller's.
+
+    Raises:
+        JobExpiredError: It expired in the moment since the record was read.
+    """
+    if seen.record.state is State.FAILED:
+        return body.failed(seen.record, language)
+    if stored is None:
+        raise JobExpiredError
+    return body.completed(seen.record, stored, language)
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Looks a job up, as one of a recipe's."""
+
+    jobs: JobFront
+    #: The recipe's job, as `site.job`.
+    task: str
+
+    async def find(self, job_id: str) -> Seen:
+        """Return what is known of a job.
+
+        Raises:
+            JobNotFoundError: The id is none, or unknown, or another recipe's.
+            JobExpiredError: Its result is gone.
+            JobsUnavailableError: Redis does not answer.
+        """
+        try:
+            # Ids are written one way only; everything else would be a key of the caller's making.
+            known = str(UUID(job_id)) == job_id
+        except ValueError:
+            known = False
+        seen = await self.jobs.look(job_id) if known else None
+        if isinstance(seen, Expired):
+            if seen.task == self.task:
+                raise JobExpiredError
+            raise JobNotFoundError
+        if seen is None or task_name(seen.record.site, seen.record.job) != self.task:
+            raise JobNotFoundError
+        return seen

@@ -1,0 +1,172 @@
+"""`GET /api/v1/jobs`: all jobs, the newest first."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+
+from api.errors import InvalidParametersError
+from api.job_addresses import ERRORS
+from api.language import Spoken
+from jobs import body
+from jobs.job import task_name
+from jobs.overview import Overview, Place
+from jobs.record import Record
+from jobs.state import State
+from jobs.text import Language
+
+router = APIRouter(prefix="/api/v1", tags=["jobs"])
+
+_LONGEST = 200
+
+
+async def _overview_of(request: Request) -> Overview:
+    overview: Overview = request.app.state.overview
+    return overview
+
+
+Jobs = Annotated[Overview, Depends(_overview_of)]
+
+
+class ListedJob(BaseModel):
+    """A job in the list."""
+
+    job_id: str
+    site: str
+    job: str
+    status: State
+    progress: int
+    message: str = Field(description="What goes on, or how it ended, in the caller's language.")
+    error_code: str | None = Field(description="Of a failed job.")
+    params: dict[str, Any]
+    attempt: int
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    is_final: bool
+    result_url: str
+
+
+class JobList(BaseModel):
+    """Some jobs, the newest first."""
+
+    jobs: list[ListedJob]
+    next_cursor: str | None = Field(description="Where to go on; null after the last job.")
+
+
+def listed(record: Record, language: Language) -> ListedJob:
+    """Show a job in a list."""
+    site, job = record.site, record.job
+    return ListedJob(
+        job_id=record.id,
+        site=site,
+        job=job,
+        status=record.state,
+        progress=record.progress,
+        message=body.sentence(record, language),
+        error_code=record.failure.code if record.failure else None,
+        params=dict(record.params),
+        attempt=record.attempt,
+        created_at=body.timestamp(record.created_at),
+        started_at=body.timestamp(record.started_at) if record.started_at else None,
+        ended_at=body.timestamp(record.ended_at) if record.ended_at else None,
+        is_final=record.state.is_final,
+        result_url=f"/api/v1/{site}/{job}/result/{record.id}",
+    )
+
+
+@router.get("/jobs", responses=ERRORS, summary="List jobs")
+async def jobs(
+    *,
+    overview: Jobs,
+    language: Spoken,
+    site: Annotated[str, Query(description="Only this site's; then `job` may say which.")] = "",
+    job: Annotated[str, Query(description="Only this job of the site's.")] = "",
+    status: Annotated[State | None, Query(description="Only those in this state.")] = None,
+    limit: Annotated[int, Query(ge=1, le=_LONGEST)] = 50,
+    cursor: Annotated[str, Query(description="`next_cursor` of the answer before.")] = "",
+) -> JobList:
+    """List the jobs whose results have not expired, the newest first."""
+    states = [status] if status else list(State)
+    records, place = await overview.jobs(states, _group(site, job), limit, _place(cursor))
+    return JobList(
+        jobs=[listed(record, language) for record in records],
+        next_cursor=f"{place.accepted_ms}-{place.job_id}" if place else None,
+    )
+
+
+def _group(site: str, job: str) -> str:
+    if job and not site:
+        raise InvalidParametersError([("site_missing", {"field": "site"})])
+    return task_name(site, job) if job else site
+
+
+def _place(cursor: str) -> Place | None:
+    if not cursor:
+        return None
+    accepted_ms, _, job_id = cursor.partition("-")
+    if not accepted_ms.isdecimal() or not job_id:
+        raise InvalidParametersError([("cursor", {"field": "cursor"})])
+    return Place(int(accepted_ms), job_id)
+
+
+class WorkerFigures(BaseModel):
+    """A worker, and what it does."""
+
+    name: str
+    jobs: list[ListedJob]
+    browser_bytes: int = Field(description="What its browsers take.")
+
+
+class QueueFigures(BaseModel):
+    """What waits, and what runs."""
+
+    waiting: int
+    running: int
+    oldest_waiting_seconds: float = Field(description="How long ago the next job was accepted.")
+
+
+class OutcomeFigures(BaseModel):
+    """How often a job has ended in one way."""
+
+    site: str
+    job: str
+    outcome: str = Field(description="`completed`, or a failure's `error_code`.")
+    number: int
+
+
+class Figures(BaseModel):
+    """What goes on, and how the last day went."""
+
+    workers: list[WorkerFigures]
+    queue: QueueFigures
+    outcomes: list[OutcomeFigures] = Field(description="Of the last 24 hours.")
+
+
+@router.get("/figures", responses=ERRORS, summary="What goes on")
+async def figures(overview: Jobs, language: Spoken) -> Figures:
+    """Tell what each worker does, how long the queue is, and how the jobs of a day ended."""
+    now = await overview.figures()
+    running = [job_id for doing in now.workers.values() for job_id in doing.jobs]
+    records = {record.id: record for record in await overview.records(running)}
+    return Figures(
+        workers=[
+            WorkerFigures(
+                name=name,
+                jobs=[listed(records[one], language) for one in doing.jobs if one in records],
+                browser_bytes=doing.browser_mb * 1024 * 1024,
+            )
+            for name, doing in sorted(now.workers.items())
+        ],
+        queue=QueueFigures(
+            waiting=now.waiting,
+            running=now.running,
+            oldest_waiting_seconds=now.oldest_waiting_s,
+        ),
+        outcomes=[
+            OutcomeFigures(
+                site=one.job.site, job=one.job.job, outcome=one.outcome, number=one.number
+            )
+            for one in sorted(await overview.outcomes(), key=lambda one: -one.number)
+        ],
+    )

@@ -1,0 +1,111 @@
+"""`GET …/events/{job_id}`: a job's progress and its end as Server-Sent Events."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+
+from api.errors import ApiError
+from api.job_addresses import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body
+from api.language import Spoken
+from jobs import body
+from jobs.answering import JobsUnavailableError
+from jobs.changes import Changes
+from jobs.front import JobFront, Seen
+from jobs.text import Language
+
+#: Proxies end a connection on which nothing comes for a minute or less.
+_SIGN_OF_LIFE_S = 15.0
+#: When a client whose connection was lost comes back, in ms.
+_COME_BACK_MS = 2000
+
+
+def add(router: APIRouter, task: str) -> None:
+    """Add the address to the router of a recipe's job."""
+
+    @router.get(
+        "/events/{job_id}",
+        response_class=Response,
+        responses={
+            200: {
+                "description": "`event: progress` with the body of a job that waits or runs, at "
+                "each change; at last `event: end` with that of the result. `id` counts the "
+                "changes.",
+                "content": {
+                    "text/event-stream": {
+                        "schema": {"type": "string"},
+                        "example": "event: progress\nid: 3\nretry: 2000\n"
+                        'data: {"job_id": "…", "status": "processing", "progress": 10, …}\n\n',
+                    }
+                },
+            },
+            204: {"description": "The client has had the end: there is nothing more to tell."},
+            **LOOK_UP_ERRORS,
+        },
+        summary="Follow it live",
+    )
+    async def events(
+        job_id: str,
+        jobs: Jobs,
+        changes: Heard,
+        language: Spoken,
+        last_event_id: Annotated[
+            str, Header(description="The `id` of the last event that was received.")
+        ] = "",
+    ) -> Response:
+        """Stream the job's state at once, at each change and at its end.
+
+        A client that comes back with `Last-Event-ID` gets what it has missed: the state of now.
+        """
+        told = int(last_event_id) if last_event_id.isdecimal() else -1
+        finder = Finder(jobs, task)
+        seen = await finder.find(job_id)
+        if seen.record.state.is_final and seen.record.revision <= told:
+            return Response(status_code=204)
+        return StreamingResponse(
+            _stream(finder, changes, job_id, language, told),
+            media_type="text/event-stream",
+            # Proxies such as nginx shall not gather it.
+            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        )
+
+
+async def _stream(
+    finder: Finder, changes: Changes, job_id: str, language: Language, told: int
+) -> AsyncIterator[bytes]:
+    """Write the events; what the caller has been told is not told again."""
+    with changes.of(job_id) as listener:
+        while True:
+            try:
+                seen = await finder.find(job_id)
+            except JobsUnavailableError:
+                # It will be back, and whoever listens is woken then.
+                seen = None
+            except ApiError:
+                return  # it has expired
+            if seen and seen.record.revision > told:
+                told = seen.record.revision
+                yield await _event(finder.jobs, seen, language)
+            if seen and seen.record.state.is_final:
+                return
+            while not await listener.wait(_SIGN_OF_LIFE_S):
+                yield KEEPALIVE_COMMENT
+
+
+async def _event(jobs: JobFront, seen: Seen, language: Language) -> bytes:
+    answer: BaseModel
+    if seen.record.state.is_final:
+        stored = await jobs.result(seen.record.id) if seen.record.failure is None else None
+        answer, name = final_body(seen, stored, language), "end"
+    else:
+        answer, name = body.unfinished(seen, language), "progress"
+    return format_sse_event(
+        data_str=json.dumps(answer.model_dump(), ensure_ascii=False),
+        event=name,
+        id=str(seen.record.revision),
+        retry=_COME_BACK_MS,
+    )

@@ -1,0 +1,99 @@
+"""`GET …/items/{job_id}`: what has been scraped so far, page by page."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field, create_model
+
+from api.files import FILE_RESPONSES, AsFile, Files
+from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs
+from api.language import Spoken
+from jobs import body
+from jobs.state import State
+
+_LONGEST = 1000
+
+
+class ItemsPage(BaseModel):
+    """Some of a job's items, in their order."""
+
+    job_id: str
+    status: State
+    is_final: bool = Field(description="Whether the job has ended: no item comes any more.")
+    items: list[Any]
+    total: int = Field(description="How many there are so far.")
+    next_cursor: str | None = Field(
+        description="Where to go on; null once the job has ended and all items were read."
+    )
+    retry_after_seconds: int = Field(
+        description="When to ask again, in seconds from now; 0 if there is more already, or no "
+        "more will come."
+    )
+
+
+def items_model(item: type[BaseModel], name: str) -> type[ItemsPage]:
+    """Build the typed answer for a recipe's job; `name` is what the model's name begins with."""
+    some: Any = list[item]  # type: ignore[valid-type] # made from the recipe
+    return create_model(f"{name}Items", __base__=ItemsPage, items=(some, ...))
+
+
+def add(router: APIRouter, task: str, page: type[ItemsPage], files: Files) -> None:
+    """Add the address to the router of a recipe's job.
+
+    Args:
+        router: The job's.
+        task: The job, as `site.job`.
+        page: The type of its answer.
+        files: Writes its items as files.
+    """
+
+    @router.get(
+        "/items/{job_id}",
+        response_model=page,
+        responses={200: FILE_RESPONSES, **LOOK_UP_ERRORS},
+        summary="Read what has been scraped so far",
+    )
+    async def answer(
+        *,
+        job_id: str,
+        jobs: Jobs,
+        language: Spoken,
+        as_file: AsFile,
+        cursor: Annotated[
+            int, Query(ge=0, description="`next_cursor` of the answer before.", examples=[100])
+        ] = 0,
+        limit: Annotated[
+            int | None,
+            Query(
+                ge=1,
+                le=_LONGEST,
+                description="How many items at most: 100 if it is not said, and all in a file.",
+            ),
+        ] = None,
+    ) -> Response:
+        """Page through the items, also while the job runs: none comes twice, none is left out.
+
+        A job that was taken over goes on where it was; one that has failed keeps what it had.
+        """
+        seen = await Finder(jobs, task).find(job_id)
+        if as_file.format:
+            return await files.response(as_file, jobs, job_id, cursor, limit)
+        items, total = await jobs.items(job_id, cursor, limit or 100)
+        place = cursor + len(items)
+        is_final = seen.record.state.is_final
+        is_over = is_final and place >= total
+        retry_s = (
+            0 if is_over or place < total else body.unfinished(seen, language).retry_after_seconds
+        )
+        head = page.model_construct(
+            job_id=job_id,
+            status=seen.record.state,
+            is_final=is_final,
+            items=[],
+            total=total,
+            next_cursor=None if is_over else str(place),
+            retry_after_seconds=retry_s,
+        )
+        # The items stand in Redis as JSON: they are passed on as they are.
+        text = head.model_dump_json().replace('"items":[]', f'"items":[{",".join(items)}]', 1)
+        return Response(text, media_type="application/json")

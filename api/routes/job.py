@@ -1,0 +1,30 @@
+"""All addresses of one recipe job."""
+
+from fastapi import APIRouter
+
+from api.files import Files
+from api.models import result_model
+from api.routes import cancel, events, items, result, start
+from jobs.job import task_name
+from scraper.recipes.items import item_model
+from scraper.recipes.models import Recipe
+from scraper.recipes.params import params_model
+
+
+def make_router(recipe: Recipe, name: str) -> APIRouter:
+    """Make the addresses of one job.
+
+    Args:
+        recipe: The site's recipe.
+        name: The job's name in it.
+    """
+    title = "".join(part.title() for part in f"{recipe.site}-{name}".split("-"))
+    job, task = recipe.jobs[name], task_name(recipe.site, name)
+    item, files = item_model(job, f"{title}Item"), Files(recipe, name)
+    router = APIRouter(prefix=f"/api/v1/{recipe.site}/{name}", tags=[recipe.site])
+    start.add(router, recipe, name, params_model(job, f"{title}Params"))
+    result.add(router, task, result_model(job, item, title), files)
+    items.add(router, task, items.items_model(item, title), files)
+    events.add(router, task)
+    cancel.add(router, task)
+    return router

@@ -1,0 +1,56 @@
+"""`GET …/result/{job_id}`: the job's state, or its result, as JSON or as a file."""
+
+import asyncio
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+
+from api.files import FILE_RESPONSES, AsFile, Files
+from api.job_addresses import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body, json_response
+from api.language import Spoken
+from api.waiting import Wait, wait_for_end
+from jobs import body
+from jobs.state import State
+
+
+def add(router: APIRouter, task: str, result: type[body.JobResult], files: Files) -> None:
+    """Add the address to the router of a recipe's job.
+
+    Args:
+        router: The job's.
+        task: The job, as `site.job`.
+        result: The type of its result.
+        files: Writes its items as files.
+    """
+
+    @router.get(
+        "/result/{job_id}",
+        response_model=result | body.JobStatus | body.JobError,
+        responses={200: FILE_RESPONSES, **LOOK_UP_ERRORS},
+        summary="Ask for its state, or its result",
+    )
+    async def answer(
+        *,
+        request: Request,
+        job_id: str,
+        jobs: Jobs,
+        changes: Heard,
+        language: Spoken,
+        wait: Wait,
+        as_file: AsFile,
+    ) -> Response:
+        """Answer 200 in every state: `status` tells which, `is_final` whether it is the last.
+
+        A file comes once the job is completed; until then, and if it fails, the answer is JSON.
+        """
+        look = partial(Finder(jobs, task).find, job_id)
+        seen = await wait_for_end(request, changes, job_id, look, wait)
+        if not seen.record.state.is_final:
+            return json_response(body.unfinished(seen, language))
+        if seen.record.state is State.FAILED:
+            return json_response(body.failed(seen.record, language))
+        if as_file.format:
+            return await files.response(as_file, jobs, job_id)
+        stored = await jobs.result(job_id)
+        # Megabytes of rows must not hold up everybody else's requests.
+        return await asyncio.to_thread(lambda: json_response(final_body(seen, stored, language)))

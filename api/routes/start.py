@@ -1,0 +1,75 @@
+"""`POST …/start`: accepts a job."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import BaseModel
+
+from api import parameters
+from api.errors import ErrorBody, IdempotencyConflict
+from api.job_addresses import ERRORS, Jobs, json_response, refuse_other_sites
+from api.language import Spoken
+from jobs import body
+from jobs.front import IdempotencyConflictError
+from jobs.job import Job
+from scraper.recipes.models import Recipe
+
+
+def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -> None:
+    """Add the address to the router of a recipe's job; `params` are its parameters."""
+    schema = {"application/json": {"schema": params.model_json_schema()}}
+    digest = recipe.digest
+
+    @router.post(
+        "/start",
+        status_code=202,
+        dependencies=[Depends(refuse_other_sites)],
+        response_model=body.JobStart,
+        responses={
+            413: {"model": ErrorBody, "description": "The body is too large."},
+            422: {
+                "model": ErrorBody,
+                "description": "A parameter is unknown or does not fit (`invalid_parameters`), or "
+                "the Idempotency-Key was used for another request (`idempotency_conflict`).",
+            },
+            **ERRORS,
+        },
+        openapi_extra={"requestBody": {"required": False, "content": schema}},
+        summary=f"Start {name}",
+    )
+    async def start(
+        *,
+        request: Request,
+        jobs: Jobs,
+        language: Spoken,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                min_length=1,
+                max_length=255,
+                description="Your own name for this start: the same one within 24 hours leads to "
+                "the same job, however often the request comes.",
+                examples=["order-4711"],
+            ),
+        ] = None,
+        join: Annotated[
+            bool,
+            Query(
+                description="If an identical job waits or runs, answer with that one instead of "
+                "starting another."
+            ),
+        ] = False,
+    ) -> Response:
+        """Accept a job and answer at once; a worker runs it when one is free."""
+        asked = await parameters.read(request, params)
+        job = Job(recipe.site, name, digest, asked.model_dump())
+        try:
+            accepted = await jobs.submit(job, key=idempotency_key, join=join)
+        except IdempotencyConflictError as error:
+            raise IdempotencyConflict from error
+        location = f"{router.prefix}/result/{accepted.id}"
+        answer = body.started(accepted, location, language)
+        headers = {"Location": location, "Retry-After": "1"}
+        if accepted.how == "repeated":
+            headers["Idempotent-Replayed"] = "true"
+        return json_response(answer, 202, headers)

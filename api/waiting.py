@@ -1,0 +1,83 @@
+"""A request that waits for a job's end: `?wait=S`, or `Prefer: wait=S` (RFC 7240)."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+from starlette.requests import ClientDisconnect
+
+from jobs.answering import JobsUnavailableError
+from jobs.changes import Changes
+from jobs.front import Seen
+
+#: As long as a request may wait, in seconds: proxies give up after 100.
+LONGEST_S = 60
+_PREFERRED = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d+)', re.IGNORECASE)
+
+
+async def _wait(
+    wait: Annotated[
+        float | None,
+        Query(
+            ge=0,
+            le=LONGEST_S,
+            description="Wait so many seconds for the end of the job; then answer as it is.",
+            examples=[30],
+        ),
+    ] = None,
+    prefer: Annotated[
+        str, Header(description="`wait=S` does the same (RFC 7240).", examples=["wait=30"])
+    ] = "",
+) -> float:
+    if wait is not None:
+        return wait
+    preferred = _PREFERRED.search(prefer)
+    return min(LONGEST_S, int(preferred[1])) if preferred else 0.0
+
+
+Wait = Annotated[float, Depends(_wait)]
+
+
+async def wait_for_end(
+    request: Request,
+    changes: Changes,
+    job_id: str,
+    look: Callable[[], Awaitable[Seen]],
+    seconds: float,
+) -> Seen:
+    """Return what is known of a job at its end, or after so long.
+
+    While Redis is away the wait goes on: it may be back before the time is over.
+
+    Raises:
+        JobsUnavailableError: Redis is away at the end of the wait.
+        ClientDisconnect: Nobody waits any more.
+        ApiError: As `look` does.
+    """
+    now = asyncio.get_running_loop().time
+    deadline = now() + seconds
+    with changes.of(job_id, end_only=True) as listener:
+        gone = asyncio.create_task(_disconnect(request))
+        gone.add_done_callback(lambda _: listener.wake())
+        try:
+            while True:
+                try:
+                    seen = await look()
+                    if seen.record.state.is_final or now() >= deadline:
+                        return seen
+                except JobsUnavailableError:
+                    if now() >= deadline:
+                        raise
+                await listener.wait(max(0.0, deadline - now()))
+                if gone.done():
+                    raise ClientDisconnect
+        finally:
+            gone.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    """Return once the client has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,57 @@
+"""The API's connections to Redis: they give up soon, for somebody waits for the answer."""
+
+from typing import Any
+
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+
+from jobs.address import Address
+
+
+class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Asks the Sentinels where Redis is; its callers wait their turn, as at the other pool."""
+
+    async def aclose(self) -> None:
+        """Close the connections to the Sentinels, too."""
+        await super().aclose()
+        for sentinel in self.sentinel_manager.sentinels:
+            await sentinel.aclose()
+
+
+def connect(url: str) -> Redis:
+    """Open the API's connection pool; nothing is sent yet.
+
+    Args:
+        url: Redis' address. A connection that was cut while idle is opened anew once; what takes
+            longer than 2 s is given up, so that a caller hears of it within 5 s.
+
+    Raises:
+        AddressError: It is no address.
+    """
+    address = Address.parse(url)
+    options: dict[str, Any] = {
+        **address.options,
+        # More callers than this wait their turn, within their deadline.
+        "max_connections": 64,
+        "timeout": None,
+        "connection_class": SSLConnection if address.tls else Connection,
+        "decode_responses": True,
+        "socket_connect_timeout": 2,
+        "socket_timeout": 2,
+        "retry": Retry(NoBackoff(), 1),
+        "retry_on_error": [exceptions.ConnectionError],
+        "health_check_interval": 0,
+    }
+    client: Redis
+    if address.master:
+        options["ssl"] = options.pop("connection_class") is SSLConnection
+        client = Sentinel(  # type: ignore[no-untyped-call] # redis-py gives it no types
+            address.hosts, sentinel_kwargs=address.sentinel_options
+        ).master_for(address.master, connection_pool_class=_SentinelPool, **options)
+    else:
+        [(host, port)] = address.hosts
+        client = Redis.from_pool(BlockingConnectionPool(host=host, port=port, **options))
+    return client

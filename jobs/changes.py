@@ -1,0 +1,105 @@
+"""Hears of every change of every job, for all who wait, over one connection."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from jobs import keys
+
+logger = logging.getLogger(__name__)
+
+#: After so much silence the connection is tried; it is given up after as much again.
+_QUIET_S = 5.0
+#: From a lost connection to the next.
+_PAUSE_S = 0.5
+
+
+class Listener:
+    """One who waits for a job's changes."""
+
+    def __init__(self, *, end_only: bool) -> None:
+        self.end_only = end_only
+        self._heard = asyncio.Event()
+
+    def wake(self) -> None:
+        """Tell it that there may be something new."""
+        self._heard.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Return at the next change, or after so long; say whether there was one."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
+        except TimeoutError:
+            return False
+        self._heard.clear()
+        return True
+
+
+class Changes:
+    """The one who listens; `run` it as a task beside whoever waits."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+
+    @contextmanager
+    def of(self, job_id: str, *, end_only: bool = False) -> Iterator[Listener]:
+        """Listen to a job. Whoever looks at it after this misses no change.
+
+        Args:
+            job_id: The job's id.
+            end_only: Wake at its end alone.
+        """
+        listener = Listener(end_only=end_only)
+        self._listeners[job_id].add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners[job_id].discard(listener)
+            if not self._listeners[job_id]:
+                del self._listeners[job_id]
+
+    async def run(self) -> None:
+        """Listen for ever; what was missed while Redis was away, everybody looks for."""
+        while True:
+            try:
+                async with self._redis.pubsub() as channel:
+                    await channel.subscribe(keys.CHANGES)
+                    self._wake_all()
+                    await self._listen(channel)
+            except (RedisError, OSError) as error:
+                logger.info("listening for changes again: %r", error)
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _listen(self, channel: PubSub) -> None:
+        asked = False
+        while True:
+            message = await channel.get_message(timeout=_QUIET_S)
+            if message is None:
+                if asked:
+                    raise RedisConnectionError
+                await channel.ping()
+                asked = True
+                continue
+            asked = False
+            if message["type"] == "message":
+                self._wake(message["data"])
+
+    def _wake(self, change: str) -> None:
+        job_id, _, rest = change.partition(" ")
+        for listener in self._listeners.get(job_id, ()):
+            if rest.endswith(" end") or not listener.end_only:
+                listener.wake()
+
+    def _wake_all(self) -> None:
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.wake()

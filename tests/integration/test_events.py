@@ -1,0 +1,115 @@
+"""A job followed live: each change, the end, and what a client has missed."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from garimpo.stack.process import Process
+from tests.integration.services import Services, run_job
+from tests.integration.test_waiting import start
+from tests.waiting import wait_until
+
+PATH = "/api/v1/tubehunt/scrape-channels"
+
+
+@dataclass(frozen=True)
+class Event:
+    name: str
+    id: int
+    body: dict[str, Any]
+
+
+@contextmanager
+def follow(
+    services: Services, job_id: str, last_event_id: str = ""
+) -> Iterator[tuple[httpx.Response, Iterator[Event]]]:
+    """Open a job's stream as a browser does."""
+    headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    with (
+        httpx.Client(base_url=services.api.url, timeout=60, trust_env=False) as client,
+        client.stream("GET", f"{PATH}/events/{job_id}", headers=headers) as answer,
+    ):
+        yield answer, _read(answer)
+
+
+def _read(answer: httpx.Response) -> Iterator[Event]:
+    fields: dict[str, str] = {}
+    for line in answer.iter_lines():
+        name, _, value = line.partition(": ")
+        if name:
+            fields[name] = value
+        elif "data" in fields:
+            yield Event(fields["event"], int(fields["id"]), json.loads(fields["data"]))
+            fields = {}
+
+
+@pytest.fixture(scope="module")
+def worker(services: Services) -> Process:
+    return services.stack.worker()
+
+
+class TestEvents:
+    def test_tell_progress_and_the_end(
+        self, services: Services, api: httpx.Client, worker: Process
+    ) -> None:
+        assert worker.is_alive
+        job_id = start(api)
+        with follow(services, job_id) as (answer, events):
+            told = list(events)
+
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert [event.name for event in told[:-1]] == ["progress"] * (len(told) - 1)
+        assert told[-1].name == "end"
+        assert told[-1].body == api.get(f"{PATH}/result/{job_id}").json()
+        ids = [event.id for event in told]
+        assert ids == sorted(set(ids))
+        progress = [event.body["progress"] for event in told]
+        assert progress == sorted(progress)
+        assert len(told) > 2
+
+    def test_begin_with_the_state_of_now(self, services: Services, api: httpx.Client) -> None:
+        run = run_job(services, {"per_page": 10})
+
+        with follow(services, run.job_id) as (_, events):
+            [end] = list(events)
+
+        assert (end.name, end.body) == ("end", api.get(f"{PATH}/result/{run.job_id}").json())
+
+    def test_tell_what_was_missed_and_nothing_twice(
+        self, services: Services, api: httpx.Client
+    ) -> None:
+        job_id = start(api)
+        with follow(services, job_id) as (_, events):
+            first = next(events)
+        with follow(services, job_id, str(first.id)) as (_, events):
+            rest = list(events)
+
+        assert rest[0].id > first.id
+        assert rest[-1].name == "end"
+        with follow(services, job_id, str(rest[-1].id)) as (answer, _):
+            assert answer.status_code == 204, "a browser would come back for ever"
+
+    def test_go_on_after_an_outage(
+        self, services: Services, api: httpx.Client, worker: Process
+    ) -> None:
+        worker.stop()
+        job_id = start(api)
+        with follow(services, job_id) as (_, events):
+            assert next(events).body["status"] == "pending"
+            services.redis.stop()
+            services.redis.start()
+            services.redis.wait_ready()
+            wait_until(lambda: api.post(f"{PATH}/cancel/{job_id}").status_code == 202)
+            [end] = list(events)
+
+        assert (end.name, end.body["error_code"]) == ("end", "cancelled")
+
+    def test_are_no_more_than_404_for_an_unknown_job(self, api: httpx.Client) -> None:
+        unknown = "00000000-0000-4000-8000-000000000000"
+        answer = api.get(f"{PATH}/events/{unknown}")
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "job_not_found")

@@ -1,0 +1,71 @@
+"""What OpenAPI tells of the API: every address, each parameter, the forms of the answers."""
+
+from typing import Any
+
+import pytest
+
+from api.app import create_app
+
+_SPEC = create_app().openapi()
+_JOB = "/api/v1/tubehunt/scrape-channels"
+_ADDRESSES = {
+    f"{_JOB}/start": "post",
+    f"{_JOB}/cancel/{{job_id}}": "post",
+    f"{_JOB}/result/{{job_id}}": "get",
+    f"{_JOB}/items/{{job_id}}": "get",
+    f"{_JOB}/events/{{job_id}}": "get",
+    "/api/v1/jobs": "get",
+    "/api/v1/figures": "get",
+}
+
+
+def operation(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = _SPEC["paths"][path][_ADDRESSES[path]]
+    return found
+
+
+def parameters(path: str) -> dict[str, dict[str, Any]]:
+    return {one["name"].lower(): one for one in operation(path).get("parameters", [])}
+
+
+class TestOpenApi:
+    @pytest.mark.parametrize("path", _ADDRESSES)
+    def test_explains_each_address_and_its_errors(self, path: str) -> None:
+        told = operation(path)
+        assert told["summary"]
+        assert told["description"]
+        assert {"503", "default"} <= told["responses"].keys()
+
+    @pytest.mark.parametrize("path", _ADDRESSES)
+    def test_explains_each_parameter(self, path: str) -> None:
+        for name, told in parameters(path).items():
+            if name not in {"job_id", "limit"}:
+                assert told["description"], name
+
+    @pytest.mark.parametrize(
+        ("path", "names"),
+        [
+            (f"{_JOB}/start", {"idempotency-key", "join", "accept-language"}),
+            (f"{_JOB}/result/{{job_id}}", {"wait", "prefer", "format", "separator", "accept"}),
+            (f"{_JOB}/items/{{job_id}}", {"cursor", "limit", "format", "separator"}),
+            (f"{_JOB}/events/{{job_id}}", {"last-event-id"}),
+            ("/api/v1/jobs", {"site", "job", "status", "limit", "cursor"}),
+        ],
+    )
+    def test_has_what_can_be_asked_for(self, path: str, names: set[str]) -> None:
+        assert names <= parameters(path).keys()
+
+    @pytest.mark.parametrize("address", ["result", "items"])
+    def test_shows_each_form_with_an_example(self, address: str) -> None:
+        content = operation(f"{_JOB}/{address}/{{job_id}}")["responses"]["200"]["content"]
+        assert {"application/json", "text/csv", "application/x-ndjson"} <= content.keys()
+        assert content["text/csv"]["example"]
+
+    @pytest.mark.parametrize("name", ["wait", "prefer", "format", "separator"])
+    def test_shows_an_example_of_each_choice(self, name: str) -> None:
+        told = parameters(f"{_JOB}/result/{{job_id}}")[name]
+        assert told["schema"].get("examples") or told.get("examples")
+
+    def test_shows_an_event(self) -> None:
+        content = operation(f"{_JOB}/events/{{job_id}}")["responses"]["200"]["content"]
+        assert "event: progress" in content["text/event-stream"]["example"]

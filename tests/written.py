@@ -1,0 +1,40 @@
+"""Writes items in a format, for tests of the formats."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from api.formats.format import Format
+from api.formats.table import Table
+from scraper.recipes.job import Job
+
+Item = Mapping[str, Any]
+PAGE = "https://site.example"
+
+
+def job(collection: str = "things", **fields: Any) -> Job:
+    """A recipe's job with these fields."""
+    return Job.model_validate(
+        {
+            "open": "/list/all",
+            "items": ".item",
+            "collection": collection,
+            "label": {"pt": "coisas", "en": "things"},
+            "fields": fields,
+        }
+    )
+
+
+async def in_chunks(*chunks: Sequence[Item]) -> AsyncIterator[Sequence[Item]]:
+    """These chunks, as the formats take them."""
+    for chunk in chunks:
+        yield chunk
+
+
+def written(one: Format, table: Table, *chunks: Sequence[Item]) -> bytes:
+    """The whole file."""
+
+    async def collect() -> bytes:
+        return b"".join([piece async for piece in one.write(table, in_chunks(*chunks))])
+
+    return asyncio.run(collect())
