@@ -14,6 +14,7 @@ from api.routes.job import make_router
 from api.settings import ApiSettings
 from jobs.api_connection import connect
 from jobs.changes import Changes
+from jobs.delivery_front import DeliveryFront
 from jobs.front import JobFront
 from jobs.logs import configure
 from jobs.overview import Overview
@@ -38,6 +39,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         app.state.jobs = JobFront(redis, settings.leasing, result_ttl=settings.result_ttl)
         app.state.overview = Overview(redis)
         app.state.changes = Changes(redis)
+        app.state.deliveries = DeliveryFront(redis)
+        app.state.reach = settings.reach
         app.state.body_limit_bytes = settings.body_limit_bytes
         listening = asyncio.create_task(app.state.changes.run())
         yield

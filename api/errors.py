@@ -64,6 +64,13 @@ class JobExpiredError(ApiError):
     code = "job_expired"
 
 
+class DeliveryNotFoundError(ApiError):
+    """Nobody was told of the job's end, or it has not ended."""
+
+    status = 404
+    code = "delivery_not_found"
+
+
 class JobFinalError(ApiError):
     """The job has ended, so that nothing can be done to it."""
 

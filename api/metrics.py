@@ -33,6 +33,9 @@ _COUNTERS = {
     "logins": ("garimpo_logins", "Log-ins begun", ""),
     "browsers": ("garimpo_browser_starts", "Browsers started", ""),
     "retries": ("garimpo_page_retries", "Pages tried again", ""),
+    "callbacks_delivered": ("garimpo_callbacks_delivered", "Call backs that arrived", "event"),
+    "callbacks_given_up": ("garimpo_callbacks_given_up", "Call backs that never did", "event"),
+    "callback_tries": ("garimpo_callback_tries", "Tries, by what came of them", "answer"),
 }
 _HISTOGRAMS = {
     "waited": ("garimpo_job_waiting_seconds", "From the start to the first attempt"),
@@ -91,6 +94,14 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
         "garimpo_jobs_given_up": (
             "Jobs of this week that killed their workers",
             figures.given_up,
+        ),
+        "garimpo_callbacks_waiting": (
+            "Call backs that have not arrived yet",
+            figures.callbacks_waiting,
+        ),
+        "garimpo_callbacks_oldest_seconds": (
+            "How long ago the oldest of them was due",
+            figures.oldest_callback_s,
         ),
         "garimpo_workers_alive": ("Workers that are alive", len(figures.workers)),
     }

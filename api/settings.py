@@ -4,10 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from jobs.reach_settings import ReachSettings
 from jobs.settings import JobSettings
 
 
-class ApiSettings(JobSettings):
+class ApiSettings(JobSettings, ReachSettings):
     """Read from the environment, then from `.env`; the environment wins."""
 
     #: A folder of recipes besides the bundled ones; the workers need the same.

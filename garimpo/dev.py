@@ -13,6 +13,7 @@ from garimpo.stack.ports import require_free
 from garimpo.stack.services import has_redis
 from garimpo.stack.signals import open_ending
 from garimpo.stack.stack import Stack
+from jobs import keys
 
 #: Redis' data, so that jobs survive a restart, and the logs.
 _FOLDER = Path(".garimpo")
@@ -80,7 +81,8 @@ def _start(stack: Stack, settings: Settings, ports: Ports, *, stand_in: bool) ->
     if stand_in:
         stack.site(port=ports.site, wait=False)
     stack.api(port=ports.api, wait=False)
-    stack.worker(wait=False)
+    stack.worker(queues=keys.QUEUE, wait=False)
+    stack.callbacks(wait=False)
     stack.flower(port=ports.flower, wait=False)
 
 

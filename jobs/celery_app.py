@@ -51,7 +51,7 @@ def make_celery(
         # On a busy machine a child may take longer to start than the usual 4 s, and so would the
         # one that is started in its place.
         worker_proc_alive_timeout=30,
-        task_queues=[Queue(keys.QUEUE)],
+        task_queues=[Queue(keys.QUEUE), Queue(keys.CALLBACKS)],
         task_default_queue=keys.QUEUE,
         # The message is given up only when the job has ended, and comes back if the child dies.
         task_acks_late=True,

@@ -9,7 +9,7 @@ from typing import Any
 from celery import states
 from redis import Redis
 
-from jobs import keys, script
+from jobs import keys, message, script
 from jobs.failure import FailureCode, JobFailedError
 from jobs.leasing import ms
 from jobs.record import Failure
@@ -113,6 +113,7 @@ def finish_call(
         task,
         int(given_up),
         ending.failure.code if ending.failure else ending.state,
+        message.encode_callback(job_id, "end"),
     ]
     return script_keys, arguments
 

@@ -73,6 +73,10 @@ class Figures:
     unfinished: int
     #: How many of the last week were given up because their workers died.
     given_up: int
+    #: How many call backs wait for their first or their next try; and for how long the one that has
+    #: waited longest, in seconds.
+    callbacks_waiting: int
+    oldest_callback_s: float
 
     @property
     def running(self) -> int:

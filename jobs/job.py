@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+from jobs.webhook import Webhook
+
 
 def task_name(site: str, job: str) -> str:
     """Name the Celery task that runs a recipe's job; Flower shows it."""
@@ -25,6 +27,8 @@ class Job:
     params: Mapping[str, Any]
     #: Who asked; empty while there are no API keys.
     caller: str = ""
+    #: Who is told of it.
+    webhook: Webhook | None = None
     id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
@@ -34,8 +38,10 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """Tell this request from others: who asks for what."""
-        asked = [self.caller, self.task, dict(self.params)]
+        """Tell this request from others: who asks for what, and who is told."""
+        asked: list[object] = [self.caller, self.task, dict(self.params)]
+        if self.webhook:
+            asked.append(self.webhook.asked)
         return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -45,10 +51,12 @@ class Job:
 
     def as_fields(self) -> dict[str, str]:
         """Return what the record keeps of it, as Redis hash fields."""
+        webhook = {"webhook": self.webhook.encode()} if self.webhook else {}
         return {
             "site": self.site,
             "job": self.name,
             "recipe": self.recipe,
             "params": json.dumps(dict(self.params)),
             "caller": self.caller,
+            **webhook,
         }

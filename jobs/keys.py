@@ -35,6 +35,13 @@ CHANGES = "garimpo:changes"
 #: The queue of scrapes. kombu keeps a queue's messages in the list of the queue's name.
 QUEUE = "jobs"
 
+#: The queue of call backs.
+CALLBACKS = "callbacks"
+#: The call backs that are neither delivered nor given up, as JOB:SLOT: score is when each is due
+#: for a look (ms), its next try or the end of its sender's lease; and since when it waits (ms).
+DUE = "garimpo:deliveries:due"
+OPEN = "garimpo:deliveries:open"
+
 
 def record(job_id: str) -> str:
     """Name the hash that is the job's record."""
@@ -84,3 +91,28 @@ def identical(digest: str) -> str:
 def outcomes(hour: int) -> str:
     """Name the hash of how jobs have ended in an hour, counted from the epoch."""
     return f"garimpo:outcomes:{hour}"
+
+
+def delivery(job_id: str, slot: str) -> str:
+    """Name the hash of a call back.
+
+    Args:
+        job_id: The job's id.
+        slot: What of the job it tells: `started`, `progress` or `end`.
+    """
+    return f"garimpo:delivery:{job_id}:{slot}"
+
+
+def tries(job_id: str, slot: str) -> str:
+    """Name the list of its tries, the oldest first, each one JSON object."""
+    return f"{delivery(job_id, slot)}:tries"
+
+
+def told(job_id: str, slot: str) -> str:
+    """Name the copy of the job's record that it tells."""
+    return f"{delivery(job_id, slot)}:record"
+
+
+def told_result(job_id: str, slot: str) -> str:
+    """Name the copy of the job's result that it tells."""
+    return f"{delivery(job_id, slot)}:result"

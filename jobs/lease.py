@@ -101,7 +101,16 @@ class Leases:
             "str | list[str]",
             self._claim(
                 keys=[keys.record(job_id), keys.result(job_id), keys.ACTIVE, keys.COUNTERS],
-                args=[token, worker, first.encode(), meta, job_id, lease_ms, crashes],
+                args=[
+                    token,
+                    worker,
+                    first.encode(),
+                    meta,
+                    job_id,
+                    lease_ms,
+                    crashes,
+                    message.encode_callback(job_id, "started"),
+                ],
             ),
         )
         if isinstance(reply, str):
@@ -134,7 +143,15 @@ class Leases:
         meta = result_meta(job_id, "PROGRESS", progress_meta(percent, said))
         held = self._progress(
             keys=[keys.record(job_id), keys.result(job_id), keys.COUNTERS],
-            args=[token, percent, said.encode(), meta, _COUNTED.get(said.key, ""), job_id],
+            args=[
+                token,
+                percent,
+                said.encode(),
+                meta,
+                _COUNTED.get(said.key, ""),
+                job_id,
+                message.encode_callback(job_id, "progress"),
+            ],
         )
         if not held:
             raise LeaseLostError

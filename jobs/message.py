@@ -1,4 +1,4 @@
-"""The queue's message for a job, byte for byte as Celery and kombu would put it into Redis.
+"""The queues' messages, byte for byte as Celery and kombu would put it into Redis.
 
 Celery's own `send_task` publishes through kombu, in a step of its own after the record was
 written: a connection lost in between leaves a record that no message points to. Written as text,
@@ -15,7 +15,11 @@ import json
 from typing import Any
 from uuid import uuid4
 
+from jobs import keys
 from jobs.job import Job
+
+#: The Celery task that sends a call back.
+SEND = "callbacks.send"
 
 
 def encode(job: Job, queue: str) -> str:
@@ -25,12 +29,29 @@ def encode(job: Job, queue: str) -> str:
         job: The job; its id becomes the task's id and only argument.
         queue: The queue's name.
     """
+    return _encode(job.task, job.id, [job.id], queue)
+
+
+def encode_callback(job_id: str, slot: str) -> str:
+    """Return the message that makes a worker send a call back.
+
+    Args:
+        job_id: The job's id.
+        slot: What of the job it tells (`keys.delivery`).
+    """
+    arguments = [job_id, str(slot)]
+    return _encode(SEND, ":".join(arguments), arguments, keys.CALLBACKS, ignore_result=True)
+
+
+def _encode(
+    task: str, task_id: str, arguments: list[str], queue: str, *, ignore_result: bool = False
+) -> str:
     no_callbacks = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    body = json.dumps([[job.id], {}, no_callbacks])
+    body = json.dumps([arguments, {}, no_callbacks])
     headers: dict[str, Any] = {
         "lang": "py",
-        "task": job.task,
-        "id": job.id,
+        "task": task,
+        "id": task_id,
         "shadow": None,
         "eta": None,
         "expires": None,
@@ -38,18 +59,18 @@ def encode(job: Job, queue: str) -> str:
         "group_index": None,
         "retries": 0,
         "timelimit": [None, None],
-        "root_id": job.id,
+        "root_id": task_id,
         "parent_id": None,
-        "argsrepr": repr([job.id]),
+        "argsrepr": repr(arguments),
         "kwargsrepr": "{}",
         "origin": "garimpo",
-        "ignore_result": False,
+        "ignore_result": ignore_result,
         "replaced_task_nesting": 0,
         "stamped_headers": None,
         "stamps": {},
     }
     properties: dict[str, Any] = {
-        "correlation_id": job.id,
+        "correlation_id": task_id,
         "reply_to": "",
         "delivery_mode": 2,
         "delivery_info": {"exchange": "", "routing_key": queue},

@@ -112,7 +112,20 @@ class Overview:
             pipeline.lindex(keys.QUEUE, -1)
             pipeline.zcard(keys.ACTIVE)
             pipeline.zcard(keys.GIVEN_UP)
-            _, counters, alive, doing, waiting, oldest, active, lost = await pipeline.execute()
+            pipeline.zcard(keys.OPEN)
+            pipeline.zrange(keys.OPEN, 0, 0, withscores=True)
+            (
+                _,
+                counters,
+                alive,
+                doing,
+                waiting,
+                oldest,
+                active,
+                lost,
+                callbacks,
+                oldest_callback,
+            ) = await pipeline.execute()
             since_ms = await self._accepted_ms(oldest) if oldest else None
         return Figures(
             counters=Counters.decode(counters),
@@ -121,6 +134,10 @@ class Overview:
             oldest_waiting_s=max(0, now_ms - since_ms) / 1000 if since_ms else 0.0,
             unfinished=active,
             given_up=lost,
+            callbacks_waiting=callbacks,
+            oldest_callback_s=max(0.0, now_ms - oldest_callback[0][1]) / 1000
+            if oldest_callback
+            else 0.0,
         )
 
     async def outcomes(self) -> list[Outcome]:

@@ -1,4 +1,7 @@
-"""Puts back what got lost: jobs whose worker has died, and jobs whose message is nowhere."""
+"""Puts back what got lost: jobs whose worker has died, and jobs whose message is nowhere.
+
+So it does with call backs, whose next try is queued when it is due.
+"""
 
 import logging
 from collections.abc import Callable
@@ -7,6 +10,7 @@ from typing import cast
 from redis import Redis
 
 from jobs import keys, message, script
+from jobs.deliveries import Redeliveries
 from jobs.ending import NOBODY, Ending, Endings
 from jobs.failure import FailureCode, JobFailedError
 from jobs.job import Job
@@ -59,6 +63,7 @@ class Reconciler:
         self._endings = endings
         self._name = name
         self._tell = tell
+        self._redeliveries = Redeliveries(redis)
         self._reconcile = redis.register_script(script.source("reconcile"))
 
     def look(self) -> dict[str, str]:
@@ -75,6 +80,9 @@ class Reconciler:
         leases_run_out = self._can_judge()
         done = {job_id: self._one(job_id, leases_run_out) for job_id in self._due(keys.ACTIVE)}
         self._tell_ends()
+        for callback, what in self._redeliveries.look(self._now_ms()).items():
+            if what == "taken":
+                logger.warning("call back %s: its sender died", callback)
         return done
 
     def _tell_ends(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from jobs.failure import FailureCode
 from jobs.job import Job
 from jobs.state import State
+from jobs.webhook import Webhook
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,15 @@ class Record:
     worker: str = ""
     #: Counts the changes that a caller can see.
     revision: int = 0
+    #: Who is told of the job.
+    webhook: Webhook | None = None
 
     @property
     def asked(self) -> Job:
         """The job as it was asked for."""
-        return Job(self.site, self.job, self.recipe, self.params, self.caller, self.id)
+        return Job(
+            self.site, self.job, self.recipe, self.params, self.caller, self.webhook, self.id
+        )
 
     @classmethod
     def decode(cls, job_id: str, fields: Mapping[str, str]) -> "Record":
@@ -111,4 +116,5 @@ class Record:
             browser=fields.get("browser", ""),
             worker=fields.get("worker", ""),
             revision=int(fields.get("revision", 0)),
+            webhook=Webhook.decode(fields["webhook"]) if "webhook" in fields else None,
         )

@@ -5,6 +5,9 @@ from jobs.logs import configure
 from jobs.settings import JobSettings
 from scraper.recipes.loader import load_recipes
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
+from worker import callback_task
+from worker.callback_settings import CallbackSettings
+from worker.reconciling import Reconciling
 from worker.scraping import Scraping
 from worker.settings import WorkerSettings
 from worker.tasks import register
@@ -28,5 +31,7 @@ app = make_celery(
     longest_job_s=_scraping.longest_s,
 )
 app.conf.garimpo_alive_file = _worker.alive_file
+app.steps["consumer"].add(Reconciling)
 app.steps["consumer"].add(Upkeep)
 register(app, _scraping, _jobs.leasing)
+callback_task.register(app, CallbackSettings())

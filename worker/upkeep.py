@@ -1,23 +1,16 @@
-"""What a worker does beside its jobs: it says that it lives, and looks for what got lost."""
+"""What a worker that scrapes does besides: it says what it does, and ends lost browsers."""
 
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
-from celery.worker.state import active_requests, reserved_requests
-from redis.exceptions import ConnectionError as LostConnectionError
+from celery.worker.state import active_requests
 from redis.exceptions import RedisError
 
-from jobs.backend import FencedRedisBackend
 from jobs.connection import connect_impatient
-from jobs.ending import Endings
+from jobs.message import SEND
 from jobs.presence import Doing, WorkerList
-from jobs.reconciler import Reconciler
-from jobs.record import Record
 from worker.browsers import Browsers
-from worker.news import tell_end
 
 #: How often a worker says that it is alive, and for how long it is believed.
 _PRESENT_EVERY_S = 4.0
@@ -37,18 +30,8 @@ class Upkeep(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        backend, name = parent.app.backend, parent.hostname
-        assert isinstance(backend, FencedRedisBackend)  # noqa: S101 - make_celery gives no other
-        backend.worker = name
-        redis = connect_impatient(parent.app.conf.garimpo_redis)
-        leasing = parent.app.conf.garimpo_leasing
-        endings = Endings(redis, result_ttl=timedelta(seconds=backend.expires))
-        self._list = WorkerList(redis)
-        self._reconciler = Reconciler(redis, leasing, endings, name, partial(self._tell, parent))
-        self._reconcile_every_s = leasing.reconcile.total_seconds()
+        self._list = WorkerList(connect_impatient(parent.app.conf.garimpo_redis))
         self._browsers = Browsers()
-        self._alive_file: Path | None = parent.app.conf.garimpo_alive_file
-        self._was_blocked = False
         self._repeating: list[Any] = []
 
     def start(self, parent: Any) -> None:
@@ -60,8 +43,6 @@ class Upkeep(bootsteps.StartStopStep):
             parent.timer.call_repeatedly(
                 _PRESENT_EVERY_S, self._present, (parent.hostname, _BELIEVED)
             ),
-            parent.timer.call_repeatedly(_PRESENT_EVERY_S, self._unblock, (parent,)),
-            parent.timer.call_repeatedly(self._reconcile_every_s, self._look),
             parent.timer.call_repeatedly(_SWEEP_EVERY_S, self._browsers.sweep),
         ]
 
@@ -72,37 +53,12 @@ class Upkeep(bootsteps.StartStopStep):
         self._present(parent.hostname, timedelta(0))
 
     def _present(self, name: str, believed: timedelta) -> None:
-        if self._alive_file:
-            self._alive_file.touch()
         try:
             self._list.present(name, self._doing(), believed)
         except RedisError:
             # The broker is the same Redis: Celery says that it is away, and starts us again.
             return
 
-    def _unblock(self, parent: Any) -> None:
-        """Have Celery connect anew if it waits for the end of a job that has ended.
-
-        An acknowledgment that finds no Redis is only logged, and no other message is taken until it
-        is made (celery/celery#2415): as long as nothing else breaks the connection, for ever.
-        """
-        messages = parent.task_consumer
-        blocked = messages and not reserved_requests and not messages.channel.qos.can_consume()
-        if blocked and self._was_blocked:
-            message = "a message could not be acknowledged"
-            raise LostConnectionError(message)
-        self._was_blocked = blocked
-
     def _doing(self) -> Doing:
-        jobs = [request.id for request in active_requests]
+        jobs = [request.id for request in active_requests if request.name != SEND]
         return Doing(jobs, self._browsers.memory_mb(), self._browsers.orphans)
-
-    def _tell(self, parent: Any, record: Record) -> None:
-        if parent.event_dispatcher:
-            tell_end(parent.event_dispatcher, record)
-
-    def _look(self) -> None:
-        try:
-            self._reconciler.look()
-        except RedisError:
-            return

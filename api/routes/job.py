@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.files import Files
 from api.models import result_model
-from api.routes import cancel, events, items, result, start
+from api.routes import cancel, deliveries, events, items, result, start
 from jobs.job import task_name
 from scraper.recipes.items import item_model
 from scraper.recipes.models import Recipe
@@ -27,4 +27,5 @@ def make_router(recipe: Recipe, name: str) -> APIRouter:
     items.add(router, task, items.items_model(item, title), files)
     events.add(router, task)
     cancel.add(router, task)
+    deliveries.add(router, task)
     return router

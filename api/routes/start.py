@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 
-from api import parameters
+from api import start_body
 from api.errors import ErrorBody, IdempotencyConflict
 from api.job_addresses import ERRORS, Jobs, json_response, refuse_other_sites
 from api.language import Spoken
@@ -17,7 +17,8 @@ from scraper.recipes.models import Recipe
 
 def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -> None:
     """Add the address to the router of a recipe's job; `params` are its parameters."""
-    schema = {"application/json": {"schema": params.model_json_schema()}}
+    model = start_body.with_webhook(params)
+    schema = {"application/json": {"schema": model.model_json_schema()}}
     digest = recipe.digest
 
     @router.post(
@@ -61,8 +62,8 @@ def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -
         ] = False,
     ) -> Response:
         """Accept a job and answer at once; a worker runs it when one is free."""
-        asked = await parameters.read(request, params)
-        job = Job(recipe.site, name, digest, asked.model_dump())
+        asked, webhook = await start_body.read(request, model)
+        job = Job(recipe.site, name, digest, asked, webhook=webhook)
         try:
             accepted = await jobs.submit(job, key=idempotency_key, join=join)
         except IdempotencyConflictError as error:

@@ -65,15 +65,31 @@ def make_api(place: Place, port: int | None = None) -> Process:
     return _make(place, "api", argv, url=url, is_ready=lambda _: _answers(f"{url}/api/live"))
 
 
-def make_worker(place: Place, name: str = "worker") -> Process:
-    """Describe a worker; several in one stack need different names."""
-    flags = ["--concurrency", "1", "--hostname", f"{name}@%h"]
+def make_worker(place: Place, name: str = "worker", queues: str = "") -> Process:
+    """Describe a worker; several in one stack need different names.
+
+    Args:
+        place: Where it runs.
+        name: Its own.
+        queues: The only ones that it takes from, with commas between them; by default all.
+    """
+    only = ["--queues", queues] if queues else []
+    return _make_celery(place, name, "worker.app", "--concurrency", "1", *only)
+
+
+def make_callbacks(place: Place) -> Process:
+    """Describe the worker that only sends call backs."""
+    return _make_celery(place, "callbacks", "worker.callbacks")
+
+
+def _make_celery(place: Place, name: str, app: str, *flags: str) -> Process:
+    usual = ["--hostname", f"{name}@%h"]
     # Mingle and gossip: talk between workers that nothing here needs, a second at each start.
     quiet = ["--without-mingle", "--without-gossip"]
     return _make(
         place,
         name,
-        _python("celery", "-A", "worker.app", "worker", *flags, *quiet),
+        _python("celery", "-A", app, "worker", *flags, *usual, *quiet),
         # Celery reads it before any of our code: SIGTERM shall not wait for the running job.
         extra={"REMAP_SIGTERM": "SIGQUIT"},
         is_ready=lambda process: " ready." in process.written(),

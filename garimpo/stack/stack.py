@@ -99,10 +99,15 @@ class Stack:
         name: str = "worker",
         extra: Mapping[str, str] | None = None,
         *,
+        queues: str = "",
         wait: bool = True,
     ) -> Process:
-        """Start a worker; `extra` are settings for it alone."""
-        return self._start(services.make_worker(self._place(extra), name), wait=wait)
+        """Start a worker; `extra` are settings for it alone, `queues` all that it takes from."""
+        return self._start(services.make_worker(self._place(extra), name, queues), wait=wait)
+
+    def callbacks(self, extra: Mapping[str, str] | None = None, *, wait: bool = True) -> Process:
+        """Start the worker that only sends call backs; `extra` are settings for it alone."""
+        return self._start(services.make_callbacks(self._place(extra)), wait=wait)
 
     def flower(self, *, port: int | None = None, wait: bool = True) -> Process:
         """Start Flower."""

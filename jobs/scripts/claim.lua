@@ -2,7 +2,7 @@
 --
 -- KEYS  1 record (hash)   2 Celery's result (string)   3 active (zset)   4 counters (hash)
 -- ARGV  1 token   2 worker   3 message (JSON)   4 Celery's result while it runs (JSON)
---       5 job id   6 lease (ms)   7 crashes that are too many
+--       5 job id   6 lease (ms)   7 crashes that are too many   8 the message that tells its owner
 -- Returns 'absent', 'final', 'busy', 'cancelled' or 'poison' if there is nothing to run; a list of
 -- the record's fields and values if the job is the caller's. A repeat by the same token is answered
 -- alike: the reply to a first call may have been lost with its connection.
@@ -38,4 +38,7 @@ else
 end
 redis.call('ZADD', KEYS[3], string.format('%d', now + ARGV[6]), ARGV[5])
 tell(KEYS[1], ARGV[5])
+if redis.call('HGET', KEYS[1], 'attempt') == '1' then
+  notify(KEYS[1], KEYS[2], ARGV[5], 'started', ARGV[8])
+end
 return redis.call('HGETALL', KEYS[1])

@@ -7,6 +7,7 @@
 --       2 job id   3 'completed' or 'failed'   4 failure (JSON, or '')   5 Celery's result (JSON)
 --       6 results expire after (ms)   7 the tombstone is kept for (ms)   8 the tombstone's text
 --       9 '1' to note the job among those that were given up   10 its outcome, for the counters
+--       11 the message that tells its owner
 -- Returns 1 if the job has ended by this call, or by an earlier one with this token; else 0, and
 -- nothing was written.
 local state, holder, worker, started, identical =
@@ -59,4 +60,6 @@ end
 list(KEYS[1], ARGV[2], state, ARGV[3])
 forget_gone(KEYS[1], ARGV[3])
 tell(KEYS[1], ARGV[2], ' end')
+hush(KEYS[9], ARGV[2])
+notify(KEYS[1], KEYS[2], ARGV[2], 'end', ARGV[11])
 return 1

@@ -7,6 +7,20 @@
 --                                        (zsets) ids of jobs by when they were accepted (ms)
 --   garimpo:outcomes:HOUR (hash)         the same for what has ended in an hour since the epoch
 --   garimpo:changes (channel)            which job has changed
+--
+-- And it keeps whom to tell of a job (`webhook` of its record), in the same step as what is told:
+--
+--   garimpo:delivery:ID:SLOT (hash)      a call back; SLOT is started, progress or end
+--     state      waiting, sending, delivered or given_up
+--     revision   the job's, when what is told was true; at: when that was (ms)
+--     since      when its first try was due (ms); next_at: when the next one is (ms)
+--     tries      how many there were since then; absences: those answered with 404 or 409
+--     token      whose try it is, while it is sent; again: set if it was asked for anew meanwhile
+--     envelope   its message in the queue; looks: for how many looks it has been there
+--   garimpo:delivery:ID:SLOT:record, :result
+--                                        copies of what is told: each try tells the same
+--   garimpo:delivery:ID:SLOT:tries       the tries (list of JSON)
+--   garimpo:deliveries:due, :open        (zsets) ID:SLOT by when to look at it, by since when it waits
 local function name_counter(record, name, more)
   local site, job = unpack(redis.call('HMGET', record, 'site', 'job'))
   return table.concat({name, site or '', job or '', more}, '|')
@@ -67,3 +81,72 @@ local function forget_gone(record, state)
   end
 end
 
+local function clock()
+  local time = redis.call('TIME')
+  return string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+end
+
+-- Lets what is kept of a call back expire: a day after the last try of a round that begins now.
+local function expire_delivery(key)
+  for _, part in ipairs({'', ':record', ':result', ':tries'}) do
+    redis.call('PEXPIRE', key .. part, 48 * 3600 * 1000)
+  end
+end
+
+-- Makes a call back due at once.
+local function begin_delivery(key, member, message)
+  local now = clock()
+  redis.call('HDEL', key, 'token', 'again')
+  redis.call('HSET', key, 'state', 'waiting', 'since', now, 'next_at', now, 'tries', 0, 'absences', 0,
+    'envelope', message, 'looks', 0)
+  redis.call('ZADD', 'garimpo:deliveries:due', string.format('%d', now + 15000), member)
+  redis.call('ZADD', 'garimpo:deliveries:open', now, member)
+  redis.call('LPUSH', 'callbacks', message)
+end
+
+-- Ends a call back, as `delivered` or `given_up`.
+local function close_delivery(counters, key, member, slot, state)
+  redis.call('HDEL', key, 'token', 'again', 'envelope', 'looks', 'next_at')
+  redis.call('HSET', key, 'state', state)
+  redis.call('ZREM', 'garimpo:deliveries:due', member)
+  redis.call('ZREM', 'garimpo:deliveries:open', member)
+  count(counters, key .. ':record', 'callbacks_' .. state, 1, slot)
+end
+
+-- Has a job's owner told of what its record says now, if they asked for that. What has not been told
+-- is replaced; what is being sent right now is followed by this.
+local function notify(record, result, id, slot, message)
+  local webhook = redis.call('HGET', record, 'webhook')
+  if not webhook then
+    return
+  end
+  webhook = cjson.decode(webhook)
+  local wanted = slot == 'end'
+  for _, event in ipairs(webhook.events) do
+    wanted = wanted or event == 'job.' .. slot
+  end
+  if not wanted then
+    return
+  end
+  local key = 'garimpo:delivery:' .. id .. ':' .. slot
+  local state = redis.call('HGET', key, 'state')
+  redis.call('COPY', record, key .. ':record', 'REPLACE')
+  if slot == 'end' and webhook.payload == 'full' then
+    redis.call('COPY', result, key .. ':result', 'REPLACE')
+  end
+  redis.call('HSET', key, 'revision', redis.call('HGET', record, 'revision'), 'at', clock())
+  if state ~= 'waiting' and state ~= 'sending' then
+    begin_delivery(key, id .. ':' .. slot, message)
+  end
+  expire_delivery(key)
+end
+
+-- Gives up to tell how a job goes on: it has ended. A try that is under way ends by itself.
+local function hush(counters, id)
+  for _, slot in ipairs({'started', 'progress'}) do
+    local key = 'garimpo:delivery:' .. id .. ':' .. slot
+    if redis.call('HGET', key, 'state') == 'waiting' then
+      close_delivery(counters, key, id .. ':' .. slot, slot, 'given_up')
+    end
+  end
+end

@@ -14,7 +14,7 @@ from scraper.recipes.reason import reason
 from scraper.recipes.shape import item_shape
 
 #: Keys of a start's body that are the API's own.
-RESERVED_PARAMS: Final = frozenset({"webhook_url", "webhook_payload", "account"})
+RESERVED_PARAMS: Final = frozenset({"webhook_url", "webhook_payload", "webhook_events", "account"})
 #: Keys of a result that stand beside the items.
 RESERVED_COLLECTIONS: Final = frozenset(
     {"success", "timestamp", "error", "pages_requested", "pages_read", "warnings"}

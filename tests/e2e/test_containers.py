@@ -10,7 +10,7 @@ from tests.e2e.compose import Compose, run
 
 pytestmark = pytest.mark.timeout(900)
 
-_SERVICES = ("redis", "api", "worker", "flower", "site")
+_SERVICES = ("redis", "api", "worker", "callbacks", "flower", "site")
 _IMAGES = ("api", "worker")
 _SECRETS = {"REDIS_PASSWORD": "Zx9", "FLOWER_BASIC_AUTH": "ops:Zx9"}
 
@@ -91,7 +91,7 @@ class TestContainer:
 
         assert who_has("TUBEHUNT_PASSWORD") == {"worker"}
         assert who_has("FLOWER_BASIC_AUTH") == {"flower"}
-        assert who_has("REDIS_URL") == {"api", "worker", "flower"}
+        assert who_has("REDIS_URL") == {"api", "worker", "callbacks", "flower"}
 
     def test_of_flower_wants_a_login(self, compose: Compose) -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{compose.flower_port}") as flower:

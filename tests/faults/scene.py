@@ -32,6 +32,9 @@ SETTINGS = {
     # Far more than a command takes on a busy machine.
     "BROWSER_TIMEOUT_S": "15",
     "TIME_LIMIT_MARGIN_S": "5",
+    "WEBHOOK_ALLOW": "127.0.0.1",
+    "WEBHOOK_TIMEOUT_S": "2",
+    "WEBHOOK_RETRY_FIRST_S": "0.2",
     # Flower's own switch: its API answers without a login, on the loopback interface alone.
     "FLOWER_UNAUTHENTICATED_API": "true",
 }
@@ -117,11 +120,14 @@ class Scene:
         # Chrome's helpers write over their environment, but name their folder.
         return [*{*browsers_of(folder), *_processes_naming(folder)}]
 
-    def start(self, pages: int = 4, site: str = "tubehunt") -> Asked:
-        """Start a job, as a client does, and ask for its state from now on."""
+    def start(self, pages: int = 4, site: str = "tubehunt", **more: str) -> Asked:
+        """Start a job, as a client does, and ask for its state from now on.
+
+        `more` are keys of the body besides the job's parameters.
+        """
         # An order is a word of letters.
         tag = uuid4().hex.translate({ord(str(n)): "ghijklmnop"[n] for n in range(10)})
-        params = {"pages": pages, "per_page": PER_PAGE, "order_by": tag}
+        params = {"pages": pages, "per_page": PER_PAGE, "order_by": tag, **more}
         with self.services.client() as api:
             answer = api.post(f"{ADDRESS.format(site=site)}/start", json=params)
         assert answer.status_code == 202, answer.text

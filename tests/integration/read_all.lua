@@ -5,6 +5,7 @@ local read = {
   hash = {'HGETALL'},
   list = {'LRANGE', 0, -1},
   zset = {'ZRANGE', 0, -1, 'WITHSCORES'},
+  set = {'SMEMBERS'},
   string = {'GET'},
 }
 local all = {}

@@ -17,7 +17,7 @@ _SUFFIX = re.compile(r"_(total|bucket|sum|count)$")
 
 def _known() -> set[str]:
     registry = CollectorRegistry()
-    figures = Figures(Counters.decode({}), {"one": Doing()}, 0, 0.0, 0, 0)
+    figures = Figures(Counters.decode({}), {"one": Doing()}, 0, 0.0, 0, 0, 0, 0.0)
     registry.register(_Once(figures))
     names = re.findall(r"^# TYPE (\w+) ", generate_latest(registry).decode(), re.MULTILINE)
     return {_SUFFIX.sub("", name) for name in names}

@@ -135,7 +135,7 @@ class TestSettings:
     def test_that_are_secret_come_from_secrets(self) -> None:
         for variables in find(OBJECTS, "env"):
             for variable in variables:
-                is_secret = re.search(r"URL|AUTH|PASSWORD|USERNAME|KEY", variable["name"])
+                is_secret = re.search(r"URL|AUTH|PASSWORD|USERNAME|KEY|SECRET", variable["name"])
                 assert ("secretKeyRef" in variable.get("valueFrom", {})) == bool(is_secret)
 
     def test_of_the_sites_reach_workers_only(self) -> None:

@@ -64,11 +64,11 @@ class TestPods:
         service = _COMPOSE["services"][name]
 
         assert service["image"].partition(":${")[0] == CONTAINERS[name]["image"]
-        if name == "flower":
+        if name in {"worker", "callbacks", "flower"}:
             assert service["command"] == CONTAINERS[name]["args"]
 
 
-@pytest.mark.parametrize("name", ["api", "worker", "flower"])
+@pytest.mark.parametrize("name", ["api", "worker", "callbacks", "flower"])
 class TestImages:
     def test_have_the_pods_user(self, name: str) -> None:
         assert f"\nUSER {PODS[name]['securityContext']['runAsUser']}\n" in _dockerfile(name)
@@ -102,6 +102,13 @@ class TestWorker:
         assert CONTAINERS["worker"]["livenessProbe"]["exec"]["command"] == ["sh", "-c", check[1]]
 
 
+class TestCallbacks:
+    def test_is_alive_by_composes_own_check(self) -> None:
+        check = _COMPOSE["services"]["callbacks"]["healthcheck"]["test"].replace("$$", "$")
+
+        assert CONTAINERS["callbacks"]["livenessProbe"]["exec"]["command"] == ["sh", "-c", check]
+
+
 class TestNetwork:
     def test_is_closed_but_for_what_is_opened(self) -> None:
         (closed,) = (one for one in of_kind("NetworkPolicy") if not one["spec"]["podSelector"])
@@ -123,7 +130,7 @@ class TestNetwork:
             name for name, one in CONTAINERS.items() if "REDIS_URL" in find(one, "name")
         }
 
-        assert set(allowed["values"]) == with_address == {"api", "worker", "flower"}
+        assert set(allowed["values"]) == with_address == {"api", "worker", "callbacks", "flower"}
 
 
 class TestScaling:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 from api.settings import ApiSettings
 from garimpo.settings import Settings
 from scraper.settings import ChromeSettings, RecipeSettings
+from worker.callback_settings import CallbackSettings
 from worker.settings import WorkerSettings
 
 _EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
@@ -25,7 +26,9 @@ def _list_settings(*classes: type[BaseSettings]) -> dict[str, object]:
     }
 
 
-_KNOWN = _list_settings(Settings, ApiSettings, ChromeSettings, RecipeSettings, WorkerSettings)
+_KNOWN = _list_settings(
+    Settings, ApiSettings, ChromeSettings, RecipeSettings, WorkerSettings, CallbackSettings
+)
 
 
 class TestEnvExample:

@@ -14,7 +14,7 @@ def loaded_after(statement: str) -> set[str]:
 
 class TestImports:
     # import-linter does not see what a package itself draws in; a fresh interpreter does.
-    @pytest.mark.parametrize("module", ["api.app", "jobs.queue", "demo.site"])
+    @pytest.mark.parametrize("module", ["api.app", "jobs.queue", "demo.site", "worker.callbacks"])
     def test_bring_no_browser_into_the_apis_image(self, module: str) -> None:
         assert "selenium" not in loaded_after(f"import {module}")
 
@@ -25,3 +25,8 @@ class TestImports:
 
     def test_bring_the_worker_neither_the_api_nor_a_web_framework(self) -> None:
         assert loaded_after("import worker.app").isdisjoint({"api", "fastapi", "starlette"})
+
+    def test_bring_the_sender_of_call_backs_what_the_apis_image_has(self) -> None:
+        # psutil is not there; Celery takes it where it is.
+        loaded = loaded_after("import worker.callbacks")
+        assert loaded.isdisjoint({"scraper", "worker.browsers", "worker.upkeep"})

@@ -1,0 +1,83 @@
+"""A start's body: the job's parameters, and the API's own keys beside them."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Request
+from pydantic import BaseModel, create_model
+from pydantic import Field as Key
+
+from api import parameters
+from api.errors import InvalidParametersError
+from api.language import language_of
+from jobs.reach import LONGEST_URL, Reach, UnreachableError
+from jobs.webhook import Event, Payload, Webhook
+
+_URL = Annotated[
+    str | None,
+    Key(
+        max_length=LONGEST_URL,
+        description="Who is told when the job ends: the address of an HTTP server that takes a "
+        "POST. `docs/callbacks.md` says what it gets.",
+        examples=["https://example.com/hooks/garimpo"],
+    ),
+]
+# Not the enumerations: their schemas would be references, which lead nowhere in a request's body.
+_PAYLOAD = Annotated[
+    Literal["full", "thin"],
+    Key(
+        description="`full`: it gets the body that the result's address gives. `thin`: the job's "
+        "id and state, and where to get the rest.",
+    ),
+]
+_EVENTS = Annotated[
+    list[Literal["job.started", "job.progress"]],
+    Key(description="What it is told besides the end."),
+]
+
+
+def with_webhook(params: type[BaseModel]) -> type[BaseModel]:
+    """Return the model of a start's body for the model of the job's parameters."""
+    # The types of create_model know nothing of names that are no keywords.
+    own: dict[str, Any] = {
+        "webhook_url": (_URL, None),
+        "webhook_payload": (_PAYLOAD, Payload.FULL.value),
+        "webhook_events": (_EVENTS, Key(default_factory=list)),
+    }
+    return create_model(params.__name__, __base__=params, **own)
+
+
+async def read(request: Request, model: type[BaseModel]) -> tuple[dict[str, Any], Webhook | None]:
+    """Check a start's body.
+
+    Args:
+        request: The start.
+        model: What `with_webhook` made.
+
+    Returns:
+        The job's parameters, and who is told.
+
+    Raises:
+        InvalidParametersError: It names each field at fault.
+        TooLargeError: The body is larger than a start can be.
+    """
+    values = (await parameters.read(request, model)).model_dump()
+    url = values.pop("webhook_url")
+    payload = Payload(values.pop("webhook_payload"))
+    events = tuple(map(Event, dict.fromkeys(values.pop("webhook_events"))))
+    if url is None:
+        if events or payload is not Payload.FULL:
+            raise InvalidParametersError([("webhook_missing", {"field": "webhook_url"})])
+        return values, None
+    reach: Reach = request.app.state.reach
+    try:
+        reach.check_url(url)
+    except UnreachableError as error:
+        fault = f"webhook_{error.why}"
+        raise InvalidParametersError([(fault, {"field": "webhook_url"})]) from error
+    return values, Webhook(
+        url=url,
+        payload=payload,
+        events=events,
+        language=language_of(request),
+        api_url=str(request.base_url),
+    )

@@ -1,0 +1,29 @@
+"""A small worker that sends call backs and needs no browser: `celery -A worker.callbacks worker`.
+
+With it no call back waits behind a scrape; without it the other workers send them, too.
+"""
+
+from kombu import Queue
+
+from jobs import keys
+from jobs.celery_app import make_celery
+from jobs.logs import configure
+from jobs.settings import JobSettings
+from worker import logs  # noqa: F401 - Celery's lines in our form
+from worker.callback_settings import CallbackSettings
+from worker.callback_task import register
+from worker.reconciling import Reconciling
+from worker.settings import WorkerSettings
+
+_jobs = JobSettings()
+configure(_jobs.log_format, _jobs.log_level)
+
+app = make_celery(_jobs.redis_url, result_ttl=_jobs.result_ttl, leasing=_jobs.leasing)
+app.conf.update(
+    garimpo_alive_file=WorkerSettings().alive_file,
+    task_queues=[Queue(keys.CALLBACKS)],
+    # A sender mostly waits for somebody else's server.
+    worker_concurrency=4,
+)
+app.steps["consumer"].add(Reconciling)
+register(app, CallbackSettings())

@@ -1,0 +1,85 @@
+"""What every worker does besides: it shows that it is alive, and looks for what got lost."""
+
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from celery import bootsteps
+from celery.worker.state import reserved_requests
+from redis.exceptions import ConnectionError as LostConnectionError
+from redis.exceptions import RedisError
+
+from jobs.backend import FencedRedisBackend
+from jobs.connection import connect_impatient
+from jobs.ending import Endings
+from jobs.reconciler import Reconciler
+from jobs.record import Record
+from worker.news import tell_end
+
+_ALIVE_EVERY_S = 4.0
+
+
+class Reconciling(bootsteps.StartStopStep):
+    """Runs on the timer of Celery's event loop, so that a worker that hangs falls silent.
+
+    Celery starts a consumer's steps anew after each lost connection, and clears its timer.
+    """
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        backend, name = parent.app.backend, parent.hostname
+        assert isinstance(backend, FencedRedisBackend)  # noqa: S101 - make_celery gives no other
+        backend.worker = name
+        redis = connect_impatient(parent.app.conf.garimpo_redis)
+        leasing = parent.app.conf.garimpo_leasing
+        endings = Endings(redis, result_ttl=timedelta(seconds=backend.expires))
+        self._reconciler = Reconciler(redis, leasing, endings, name, partial(self._tell, parent))
+        self._every_s = leasing.reconcile.total_seconds()
+        self._alive_file: Path | None = parent.app.conf.garimpo_alive_file
+        self._was_blocked = False
+        self._repeating: list[Any] = []
+
+    def start(self, parent: Any) -> None:
+        """Begin when the worker has its connection to the broker."""
+        self._show()
+        self._repeating = [
+            parent.timer.call_repeatedly(_ALIVE_EVERY_S, self._show),
+            parent.timer.call_repeatedly(_ALIVE_EVERY_S, self._unblock, (parent,)),
+            parent.timer.call_repeatedly(self._every_s, self._look),
+        ]
+
+    def stop(self, _parent: Any) -> None:
+        """End with the connection or the worker."""
+        for entry in self._repeating:
+            entry.cancel()
+
+    def _show(self) -> None:
+        if self._alive_file:
+            self._alive_file.touch()
+
+    def _unblock(self, parent: Any) -> None:
+        """Have Celery connect anew if it waits for the end of a job that has ended.
+
+        An acknowledgment that finds no Redis is only logged, and no other message is taken until it
+        is made (celery/celery#2415): as long as nothing else breaks the connection, for ever.
+        """
+        messages = parent.task_consumer
+        blocked = messages and not reserved_requests and not messages.channel.qos.can_consume()
+        if blocked and self._was_blocked:
+            message = "a message could not be acknowledged"
+            raise LostConnectionError(message)
+        self._was_blocked = blocked
+
+    def _tell(self, parent: Any, record: Record) -> None:
+        if parent.event_dispatcher:
+            tell_end(parent.event_dispatcher, record)
+
+    def _look(self) -> None:
+        try:
+            self._reconciler.look()
+        except RedisError:
+            # The broker is the same Redis: Celery says that it is away, and starts us again.
+            return
