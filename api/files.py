@@ -17,7 +17,7 @@ from jobs.front import JobFront
 from scraper.recipes.models import Recipe
 
 #: So many items are in memory at a time.
-_CHUNK = 200
+_CHUNK = 50
 
 #: What OpenAPI says of answers that may be files.
 FILE_RESPONSES: dict[str, Any] = {

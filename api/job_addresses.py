@@ -12,7 +12,6 @@ from api.errors import ErrorBody, ForbiddenError, JobExpiredError, JobNotFoundEr
 from jobs import body
 from jobs.changes import Changes
 from jobs.front import Expired, JobFront, Seen
-from jobs.job import task_name
 from jobs.state import State
 from jobs.text import Language
 
@@ -82,32 +81,44 @@ def final_body(
     return body.completed(seen.record, stored, language)
 
 
+async def look_up(jobs: JobFront, job_id: str, task: str = "") -> Seen:
+    """Return what is known of a job.
+
+    Args:
+        jobs: Where it is.
+        job_id: What the caller says is its id.
+        task: The recipe's job that it must be of, as `site.job`; empty for any.
+
+    Raises:
+        JobNotFoundError: The id is none, or unknown, or another recipe's.
+        JobExpiredError: Its result is gone.
+        JobsUnavailableError: Redis does not answer.
+    """
+    try:
+        # Ids are written one way only; everything else would be a key of the caller's making.
+        known = str(UUID(job_id)) == job_id
+    except ValueError:
+        known = False
+    seen = await jobs.look(job_id) if known else None
+    if seen is None or task not in {"", _task_of(seen)}:
+        raise JobNotFoundError
+    if isinstance(seen, Expired):
+        raise JobExpiredError
+    return seen
+
+
+def _task_of(seen: Seen | Expired) -> str:
+    return seen.task if isinstance(seen, Expired) else seen.record.asked.task
+
+
 @dataclass(frozen=True)
 class Finder:
-    """Looks a job up, as one of a recipe's."""
+    """Looks a job up, as one of a recipe's; raises what `look_up` does."""
 
     jobs: JobFront
     #: The recipe's job, as `site.job`.
     task: str
 
     async def find(self, job_id: str) -> Seen:
-        """Return what is known of a job.
-
-        Raises:
-            JobNotFoundError: The id is none, or unknown, or another recipe's.
-            JobExpiredError: Its result is gone.
-            JobsUnavailableError: Redis does not answer.
-        """
-        try:
-            # Ids are written one way only; everything else would be a key of the caller's making.
-            known = str(UUID(job_id)) == job_id
-        except ValueError:
-            known = False
-        seen = await self.jobs.look(job_id) if known else None
-        if isinstance(seen, Expired):
-            if seen.task == self.task:
-                raise JobExpiredError
-            raise JobNotFoundError
-        if seen is None or task_name(seen.record.site, seen.record.job) != self.task:
-            raise JobNotFoundError
-        return seen
+        """Return what is known of a job."""
+        return await look_up(self.jobs, job_id, self.task)

@@ -1,4 +1,4 @@
-"""`GET /api/v1/jobs`: all jobs, the newest first."""
+"""`GET /api/v1/jobs`: all jobs, the newest first; and one of them by its id."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from api.errors import InvalidParametersError
-from api.job_addresses import ERRORS
+from api.job_addresses import ERRORS, LOOK_UP_ERRORS, look_up
+from api.job_addresses import Jobs as Front
 from api.language import Spoken
 from jobs import body
 from jobs.job import task_name
@@ -93,6 +94,12 @@ async def jobs(
         jobs=[listed(record, language) for record in records],
         next_cursor=f"{place.accepted_ms}-{place.job_id}" if place else None,
     )
+
+
+@router.get("/jobs/{job_id}", responses=LOOK_UP_ERRORS, summary="Look a job up by its id alone")
+async def one(job_id: str, jobs: Front, language: Spoken) -> ListedJob:
+    """Tell which site's it is, how it stands, and where its result is."""
+    return listed((await look_up(jobs, job_id)).record, language)
 
 
 def _group(site: str, job: str) -> str:

@@ -1,60 +1,31 @@
 """The command line: `garimpo`, also `python -m garimpo`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from garimpo.client import Client
+from garimpo.commands.cancel import cancel
+from garimpo.commands.check import check
+from garimpo.commands.jobs import jobs
+from garimpo.commands.result import result
+from garimpo.commands.run import run
+from garimpo.commands.watch import watch
 from garimpo.demo import DemoFailedError, run_demo
 from garimpo.dev import Ports, run_dev
 from garimpo.errors import ApiError
-from garimpo.params import ParamError, parse_params
-from garimpo.run import run_job, say
+from garimpo.options import EXIT_CODES
+from garimpo.output import say
 from garimpo.settings import Settings
 from garimpo.stack.errors import StackError
 
 app = typer.Typer(
     help="A site that needs a login and a real browser, as an asynchronous JSON API.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-@app.command()
-def run(
-    site: Annotated[str, typer.Argument(help="The site, such as tubehunt.")],
-    job: Annotated[str, typer.Argument(help="The job, such as scrape-channels.")],
-    param: Annotated[
-        list[str] | None, typer.Option(help="A parameter as name=value; may be repeated.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="The file for the result; without it: stdout.")
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(help="Where the API is. [GARIMPO_URL; http://127.0.0.1:8000]"),
-    ] = None,
-) -> None:
-    """Run a job on a running API and print its result as JSON.
-
-    Exit status: 0 with a result, 1 if the job has failed, 2 if it could not be asked for.
-    """
-    settings = Settings()
-    try:
-        params = parse_params(param or [])
-    except ParamError as error:
-        raise typer.BadParameter(str(error)) from error
-    if output is not None and (output.is_dir() or not output.parent.is_dir()):
-        message = f"--output {output}: no such folder, or it is one"
-        raise typer.BadParameter(message)
-    try:
-        with Client(url or settings.garimpo_url, language=settings.language) as client:
-            status = run_job(client, site, job, params, output)
-    except ApiError as error:
-        say(str(error))
-        raise typer.Exit(2) from error
-    raise typer.Exit(status)
+for command in (run, watch, result, jobs, cancel, check):
+    app.command(epilog=EXIT_CODES)(command)
 
 
 @app.command()

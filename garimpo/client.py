@@ -1,31 +1,26 @@
-"""A client of the API: start a job, ask for its result, follow it to its end."""
+"""A client of the API: start a job, find it again, follow it to its end, take its result."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 
-from garimpo.errors import (
-    ApiRefusedError,
-    ApiUnreachableError,
-    NotTheApiError,
-    UnknownJobError,
-)
+from garimpo.address import JobAddress, job_path
+from garimpo.connection import Body, Connection
+from garimpo.errors import ApiError, ApiRefusedError, ApiUnreachableError, UnknownJobError
+from garimpo.events import read_events
+from garimpo.following import Follower
 
-Body = dict[str, Any]
+__all__ = ["Body", "Client"]
 
-#: While the API is away: the first pause between two questions, and the longest.
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 10.0
-#: A pause that the API asks for is kept within these bounds.
-_SHORTEST_WAIT_S = 0.05
-_LONGEST_WAIT_S = 120.0
-#: Where a waiting body does not say when to ask again.
-_USUAL_WAIT_S = 2.0
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+#: A start whose answer was lost is sent again, so often; its key keeps it one job.
+_START_TRIES = 3
+_START_PAUSE_S = 1.0
+#: The API gives a sign of life on a stream every 15 s.
+_STREAM_SILENT_S = 40.0
 
 
 class Client:
@@ -52,19 +47,10 @@ class Client:
         Raises:
             ApiUnreachableError: the address is none.
         """
-        self.url = url.rstrip("/")
+        self._connection = Connection(url, language=language, timeout_s=timeout_s)
+        self.url = self._connection.url
         self._patience_s = patience_s
         self._pause = pause or threading.Event().wait
-        try:
-            host = httpx.URL(self.url).host
-        except httpx.InvalidURL as error:
-            raise ApiUnreachableError(self.url, str(error)) from error
-        self._http = httpx.Client(
-            timeout=timeout_s,
-            headers={"Accept-Language": language},
-            # A proxy of the environment has no business with our own loopback interface.
-            trust_env=host not in _LOOPBACK,
-        )
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -72,118 +58,124 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         """Close its connections."""
-        self._http.close()
+        self._connection.close()
 
     def health(self) -> Body:
-        """Return the health body, whatever it says; raises ApiUnreachableError."""
-        return self._read(self._send("GET", "/api/health"))
+        """Return the health body, whatever it says; raises ApiUnreachableError, NotTheApiError."""
+        with self._connection.open("GET", "/api/health", accept_errors=True) as response:
+            return self._connection.read(response)
 
-    def start(self, site: str, job: str, params: Mapping[str, Any] | None = None) -> Body:
-        """Start a job and return its JobStart.
+    def job_names(self) -> list[tuple[str, str]]:
+        """Return each site and job that the API's OpenAPI has; raises ApiError."""
+        paths = self._connection.ask("GET", "/openapi.json", must_have="paths")["paths"]
+        parts = [path.removeprefix("/api/v1/").split("/") for path in paths]
+        return [(part[0], part[1]) for part in parts if part[2:] == ["start"]]
+
+    def start(
+        self, site: str, job: str, params: Mapping[str, Any] | None = None, key: str | None = None
+    ) -> Body:
+        """Start a job and return its JobStart; it is one job, however often it must be sent.
+
+        Args:
+            site: the recipe's site.
+            job: the recipe's job.
+            params: the job's parameters.
+            key: the Idempotency-Key; the same one leads to the same job for a day.
 
         Raises:
             ApiUnreachableError: nothing answers, or it cannot take jobs now.
             UnknownJobError: there is no such job.
             ApiRefusedError: a parameter is wrong.
         """
-        try:
-            return self._ask("POST", f"{_job_path(site, job)}/start", dict(params or {}))
-        except ApiRefusedError as error:
-            if error.status == httpx.codes.NOT_FOUND:
-                raise UnknownJobError(self.url, site, job) from error
-            raise
+        path = f"{job_path(site, job)}/start"
+        headers, body = {"Idempotency-Key": key or str(uuid4())}, dict(params or {})
+        for further_tries in reversed(range(_START_TRIES)):
+            try:
+                return self._connection.ask("POST", path, json=body, headers=headers)
+            except ApiUnreachableError as error:
+                if not (further_tries and error.may_have_arrived):
+                    raise
+                self._pause(error.retry_after_s or _START_PAUSE_S)
+            except ApiRefusedError as error:
+                if error.status == httpx.codes.NOT_FOUND:
+                    raise UnknownJobError(self.url, site, job, self._known_names()) from error
+                raise
+        raise AssertionError  # the last try returns or raises
 
-    def result(self, site: str, job: str, job_id: str) -> Body:
+    def _known_names(self) -> list[tuple[str, str]]:
+        try:
+            return self.job_names()
+        except ApiError:  # they are advice only
+            return []
+
+    def result(self, address: JobAddress) -> Body:
         """Return the job's JobStatus, JobResult or JobError.
 
         Raises:
             ApiUnreachableError: nothing answers, or it cannot answer now.
             ApiRefusedError: there is no such result, or not any more.
         """
-        return self._ask("GET", self.result_path(site, job, job_id))
+        return self._connection.ask("GET", address.path("result"))
+
+    def find(self, job_id: str) -> JobAddress:
+        """Return which site's and which job's it is; raises as `result` does."""
+        path = f"/api/v1/jobs/{quote(job_id, safe='')}"
+        return JobAddress.of(self._connection.ask("GET", path))
+
+    def cancel(self, address: JobAddress) -> Body:
+        """End a job before its time; raises as `result` does, also if it had ended."""
+        return self._connection.ask("POST", address.path("cancel"))
+
+    def jobs(self, **filters: Any) -> Body:
+        """List jobs, the newest first: `jobs` and `next_cursor`; raises as `result` does."""
+        wanted = {name: value for name, value in filters.items() if value}
+        return self._connection.ask("GET", "/api/v1/jobs", params=wanted, must_have="jobs")
+
+    def file(self, address: JobAddress, **wanted: str) -> "Body | Iterator[bytes]":
+        """Return the result as a file, piece by piece; its status unless it is completed.
+
+        Args:
+            address: the job.
+            wanted: `format`, and `separator` for CSV.
+
+        Raises:
+            As `result` does; ApiUnreachableError also in the middle of the file.
+        """
+        pieces = self._file(address, wanted)
+        first = next(pieces)
+        return first if isinstance(first, dict) else pieces
+
+    def _file(self, address: JobAddress, wanted: Mapping[str, str]) -> Iterator[Any]:
+        """Yield a body, or an empty piece and then the file's."""
+        with self._connection.open("GET", address.path("result"), params=wanted) as response:
+            if response.headers.get("Content-Type", "").startswith("application/json"):
+                yield self._connection.read(response)
+                return
+            yield b""
+            yield from response.iter_bytes()
+
+    def events(self, address: JobAddress) -> Iterator[Body]:
+        """Yield the job's bodies as they change; the last one is final unless it breaks off."""
+        timeout = httpx.Timeout(10, read=_STREAM_SILENT_S)
+        with self._connection.open("GET", address.path("events"), timeout=timeout) as response:
+            yield from read_events(response.iter_lines())
 
     def follow(
         self,
-        site: str,
-        job: str,
-        job_id: str,
+        address: JobAddress,
         on_trouble: Callable[[str], None] = lambda _: None,
+        *,
+        live: bool = False,
+        every_s: float | None = None,
+        at_most_s: float | None = None,
     ) -> Iterator[Body]:
-        """Yield the job's bodies, each when the one before said to ask again, to the final one.
-
-        While the API is away or cannot serve it asks on with growing pauses (Retry-After is
-        honoured) and tells `on_trouble` why; ApiUnreachableError comes only after `patience_s`.
-        """
-        away_since: float | None = None
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            try:
-                body = self.result(site, job, job_id)
-            except ApiUnreachableError as error:
-                away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since > self._patience_s:
-                    raise
-                on_trouble(error.reason)
-                self._wait(max(error.retry_after_s or 0.0, pause_s))
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-                continue
-            away_since, pause_s = None, _FIRST_PAUSE_S
-            yield body
-            if body["status"] in {"completed", "failed"}:
-                return
-            self._wait(body.get("retry_after_seconds") or _USUAL_WAIT_S)
-
-    def result_path(self, site: str, job: str, job_id: str) -> str:
-        """Return the path of a job's result below the API's address."""
-        return f"{_job_path(site, job)}/result/{quote(job_id, safe='')}"
-
-    def _wait(self, seconds: float) -> None:
-        self._pause(min(max(seconds, _SHORTEST_WAIT_S), _LONGEST_WAIT_S))
-
-    def _ask(self, method: str, path: str, body: Body | None = None) -> Body:
-        response = self._send(method, path, body)
-        answer = self._read(response)
-        if response.is_success and "status" in answer:
-            return answer
-        if response.is_success or "detail" not in answer:
-            raise NotTheApiError(self.url, response.status_code)
-        raise ApiRefusedError(response.status_code, str(answer["detail"]), answer.get("error_code"))
-
-    def _send(self, method: str, path: str, body: Body | None = None) -> httpx.Response:
-        try:
-            response = self._http.request(method, self.url + path, json=body)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise ApiUnreachableError(self.url, str(error) or type(error).__name__) from error
-        passing = response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
-        if passing and path != "/api/health":
-            reason = _read_detail(response) or f"HTTP {response.status_code}"
-            raise ApiUnreachableError(self.url, reason, _read_retry_after(response))
-        return response
-
-    def _read(self, response: httpx.Response) -> Body:
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise NotTheApiError(self.url, response.status_code)
-        return answer
-
-
-def _job_path(site: str, job: str) -> str:
-    return f"/api/v1/{quote(site, safe='')}/{quote(job, safe='')}"
-
-
-def _read_detail(response: httpx.Response) -> str:
-    """Return the API's own sentence; empty if something else has answered."""
-    try:
-        return str(response.json()["detail"]).rstrip(".")
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _read_retry_after(response: httpx.Response) -> float | None:
-    try:
-        return float(response.headers["Retry-After"])
-    except (KeyError, ValueError):  # none, or a date: our own pauses serve
-        return None
+        """Yield the job's bodies to the final one; see `Follower`."""
+        follower = Follower(
+            lambda: self.result(address),
+            lambda: self.events(address),
+            pause=self._pause,
+            patience_s=self._patience_s,
+            every_s=every_s,
+            at_most_s=at_most_s,
+        )
+        return follower.follow(on_trouble, live=live)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from garimpo.address import JobAddress
 from garimpo.client import Body, Client
-from garimpo.run import describe_failure, follow_job, write_json
+from garimpo.output import describe_failure, write_json
 from garimpo.settings import Settings
 from garimpo.stack.process import Process
 from garimpo.stack.signals import open_ending
 from garimpo.stack.stack import Stack
 from garimpo.table import make_table
+from garimpo.watching import follow_job
 
 SITE, JOB, COLLECTION = "tubehunt", "scrape-channels", "channels"
 _OUTPUT = Path("output/demo-channels.json")
@@ -50,7 +52,9 @@ def run_demo(settings: Settings) -> Path:
         api, worker = _start(stack)
         with Client(api.url, language=settings.language, pause=_make_watch(stack)) as client:
             _wait_healthy(client, stack)
-            body = follow_job(client, SITE, JOB, client.start(SITE, JOB))
+            start = client.start(SITE, JOB)
+            # Not live: the pauses between two questions are when dead services are noticed.
+            body = follow_job(client, JobAddress(SITE, JOB, start["job_id"]), start, live=False)
         if body["status"] == "failed":
             log = "\n  ".join(worker.last_lines())
             message = f"The job has failed: {describe_failure(body)}\nThe worker's log:\n  {log}"

@@ -1,35 +1,58 @@
-"""A job's progress on stderr: a live bar in a terminal, plain lines elsewhere."""
+"""Jobs' progress on stderr: live bars in a terminal, plain lines elsewhere."""
 
+import time
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
-from garimpo.client import Body
+from garimpo.connection import Body
+from garimpo.estimate import describe_left
 from garimpo.terminal import make_printable
+
+_now = time.monotonic
+
+
+class _Left(ProgressColumn):
+    """What a task's body says of the time that is left, less what has passed since."""
+
+    def render(self, task: Task) -> Text:
+        body, age_s = task.fields["body"], _now() - task.fields["at"]
+        return Text(describe_left(body, age_s) if body else "", style="dim")
 
 
 class Display:
-    """Shows one job's bodies, as `with Display() as display: display.show(body)`."""
+    """Shows the bodies of jobs, as `with Display() as display: display.show(body)`."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Prepare it; without a console of its own it writes to stderr."""
         self._console = console or Console(stderr=True)
-        self._bar = Progress(
+        self._bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeElapsedColumn(),
+            _Left(),
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=100)
-        self._last_line = ""
+        self._tasks: dict[str, TaskID] = {}
+        self._last_lines: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Begin to show."""
-        self._bar.start()
+        self._bars.start()
         return self
 
     def __exit__(
@@ -39,22 +62,43 @@ class Display:
         traceback: TracebackType | None,
     ) -> None:
         """End; the last state stays on the screen."""
-        self._bar.stop()
+        self._bars.stop()
 
-    def show(self, body: Body) -> None:
-        """Show a JobStart, JobStatus, JobResult or JobError: its message and its progress."""
+    def show(self, body: Body, name: str = "") -> None:
+        """Show a JobStart, JobStatus, JobResult or JobError: its message and its progress.
+
+        Args:
+            body: the job's.
+            name: which job it is, where there are several.
+        """
+        task = self._task_of(name)
         if body["status"] == "completed":
-            self._bar.update(self._task, completed=100)
+            self._end(task, f"{name}Done", 100)
+        elif body["status"] == "failed":
+            self._end(task, name + make_printable(str(body["error"])), body.get("progress"))
         elif "message" in body:
-            self._tell(make_printable(str(body["message"])), body.get("progress") or 0)
+            percent = body.get("progress") or 0
+            text = name + make_printable(str(body["message"]))
+            self._bars.update(task, description=text, completed=percent, body=body, at=_now())
+            self._print(name, f"{percent:3d}% {text}")
 
-    def trouble(self, reason: str) -> None:
+    def trouble(self, reason: str, name: str = "") -> None:
         """Say that the API is away for now and that we ask on."""
-        self._tell(f"The API does not serve ({make_printable(reason)}); asking again ...", None)
+        text = f"{name}The API does not serve ({make_printable(reason)}); asking again ..."
+        self._bars.update(self._task_of(name), description=text, body=None)
+        self._print(name, f"     {text}")
 
-    def _tell(self, text: str, percent: int | None) -> None:
-        self._bar.update(self._task, description=text, completed=percent)
-        if not self._console.is_terminal and text != self._last_line:
-            self._last_line = text
-            share = "    " if percent is None else f"{percent:3d}%"
-            self._console.print(f"{share} {text}", markup=False, highlight=False, soft_wrap=True)
+    def _end(self, task: TaskID, text: str, share: int | None) -> None:
+        self._bars.update(task, description=text, completed=share, body=None)
+        self._bars.stop_task(task)
+
+    def _task_of(self, name: str) -> TaskID:
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task("", total=100, body=None, at=0.0)
+        return self._tasks[name]
+
+    def _print(self, name: str, line: str) -> None:
+        """Write a plain line, unless there are bars or it was the last one to be written."""
+        if not self._console.is_terminal and line != self._last_lines.get(name):
+            self._last_lines[name] = line
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)

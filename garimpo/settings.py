@@ -1,5 +1,7 @@
 """The command line's settings: from the environment, then from `.env` in the current folder."""
 
+from typing import Literal
+
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -9,8 +11,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
-    #: Where `garimpo run` finds the API.
+    #: Where the commands find the API.
     garimpo_url: str = "http://127.0.0.1:8000"
+    #: The language of the jobs' messages; by default the locale's.
+    garimpo_language: Literal["pt", "en"] | None = None
 
     # What `garimpo dev` looks at to decide what to start; the services read them by themselves.
     redis_url: str | None = None
@@ -31,6 +35,8 @@ class Settings(BaseSettings):
     @property
     def language(self) -> str:
         """The language to ask the API for: `pt` or `en`."""
+        if self.garimpo_language:
+            return self.garimpo_language
         locale = self.lc_all or self.lc_messages or self.lang or ""
         return "pt" if locale.lower().startswith("pt") else "en"
 

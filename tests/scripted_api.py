@@ -28,6 +28,7 @@ class ScriptedApi:
     requests: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     languages: list[str | None] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
     url: str = ""
 
     def next_answer(self) -> Answer:
@@ -47,6 +48,7 @@ def run_scripted_api(*answers: Answer) -> Iterator[ScriptedApi]:
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             script.bodies.append(json.loads(self.rfile.read(length)))
+            script.keys.append(self.headers.get("Idempotency-Key"))
             self._answer()
 
         def _answer(self) -> None:

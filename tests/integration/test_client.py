@@ -1,9 +1,11 @@
 """The client of the API, against a server that answers as each test has it."""
 
+import json
 from typing import Any
 
 import pytest
 
+from garimpo.address import JobAddress
 from garimpo.client import Client
 from garimpo.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError, UnknownJobError
 from garimpo.stack.ports import find_free_port
@@ -14,6 +16,7 @@ HALF = Answer({"job_id": "7", "status": "processing", "progress": 50, "retry_aft
 DONE = Answer({"job_id": "7", "status": "completed", "result": {"success": True}})
 FAILED = Answer({"job_id": "7", "status": "failed", "error": "Não deu", "error_code": "x"})
 CUT = Answer(cut=True)
+JOB_7 = JobAddress("tubehunt", "scrape-channels", "7")
 
 
 def _away(**headers: str) -> Answer:
@@ -24,15 +27,16 @@ def _away(**headers: str) -> Answer:
 class Follower:
     """Follows job 7 and keeps what it has seen; its pauses take no time."""
 
-    def __init__(self, patience_s: float = 300.0) -> None:
+    def __init__(self, patience_s: float = 300.0, *, live: bool = False) -> None:
         self.patience_s = patience_s
+        self.live = live
         self.pauses: list[float] = []
         self.troubles: list[str] = []
 
     def follow(self, api: ScriptedApi) -> list[dict[str, Any]]:
         client = Client(api.url, patience_s=self.patience_s, pause=self.pauses.append)
         with client:
-            return list(client.follow("tubehunt", "scrape-channels", "7", self.troubles.append))
+            return list(client.follow(JOB_7, self.troubles.append, live=self.live))
 
 
 class TestStart:
@@ -58,14 +62,37 @@ class TestStart:
         assert str(caught.value) == "pages: must be at most 100"
         assert (caught.value.status, caught.value.code) == (422, "invalid_parameters")
 
-    def test_is_not_sent_twice_when_the_api_cannot_serve(self) -> None:
+    @pytest.mark.parametrize("trouble", [_away(), CUT])
+    def test_is_sent_again_under_the_same_key(self, trouble: Answer) -> None:
+        pauses: list[float] = []
+        with (
+            run_scripted_api(trouble, trouble, Answer({"job_id": "7", "status": "pending"})) as api,
+            Client(api.url, pause=pauses.append) as client,
+        ):
+            assert client.start("tubehunt", "scrape-channels")["job_id"] == "7"
+        assert len(pauses) == 2
+        assert len(api.keys) == 3
+        assert len(set(api.keys)) == 1
+
+    def test_has_a_key_of_its_own_each_time_or_that_of_the_caller(self) -> None:
+        with (
+            run_scripted_api(Answer({"job_id": "7", "status": "pending"})) as api,
+            Client(api.url) as client,
+        ):
+            for key in (None, None, "order-4711"):
+                client.start("tubehunt", "scrape-channels", key=key)
+        assert None not in api.keys
+        assert len(set(api.keys)) == 3
+        assert api.keys[2] == "order-4711"
+
+    def test_is_given_up_when_the_api_cannot_serve(self) -> None:
         with (
             run_scripted_api(_away()) as api,
-            Client(api.url) as client,
+            Client(api.url, pause=lambda _: None) as client,
             pytest.raises(ApiUnreachableError, match="Redis does not answer"),
         ):
             client.start("tubehunt", "scrape-channels")
-        assert len(api.requests) == 1
+        assert len(api.requests) == 3
 
     def test_says_where_nothing_answers_and_what_to_do(self) -> None:
         url = f"http://127.0.0.1:{find_free_port()}"
@@ -104,7 +131,22 @@ class TestStart:
             pytest.raises(UnknownJobError, match=r"has no job \.\./x y\?z"),
         ):
             client.start("../x", "y?z")
-        assert api.requests == [("POST", "/api/v1/..%2Fx/y%3Fz/start")]
+        assert api.requests[0] == ("POST", "/api/v1/..%2Fx/y%3Fz/start")
+
+    def test_names_the_jobs_that_there_are(self) -> None:
+        paths: dict[str, Any] = {
+            "/api/health": {},
+            "/api/v1/s/one/start": {},
+            "/api/v1/s/one/result/{id}": {},
+        }
+        with (
+            run_scripted_api(
+                Answer({"detail": "no", "error_code": "not_found"}, 404), Answer({"paths": paths})
+            ) as api,
+            Client(api.url) as client,
+            pytest.raises(UnknownJobError, match=r"It has: s one\."),
+        ):
+            client.start("s", "two")
 
 
 class TestHealth:
@@ -176,7 +218,34 @@ class TestFollow:
             raise KeyboardInterrupt
 
         with run_scripted_api(WAITING) as api, Client(api.url, pause=refuse) as client:
-            bodies = client.follow("tubehunt", "scrape-channels", "7")
+            bodies = client.follow(JOB_7)
             assert next(bodies) == WAITING.body
             with pytest.raises(KeyboardInterrupt):
                 next(bodies)
+
+
+class TestFollowLive:
+    def test_yields_each_change_of_the_stream(self) -> None:
+        follower = Follower(live=True)
+        with run_scripted_api(_stream(WAITING, HALF, DONE)) as api:
+            assert follower.follow(api) == [WAITING.body, HALF.body, DONE.body]
+        assert api.requests == [("GET", "/api/v1/tubehunt/scrape-channels/events/7")]
+        assert follower.pauses == []
+
+    def test_goes_on_with_a_stream_that_has_broken_off(self) -> None:
+        follower = Follower(live=True)
+        with run_scripted_api(_stream(HALF), _stream(DONE)) as api:
+            assert follower.follow(api) == [HALF.body, DONE.body]
+        assert follower.pauses == [3], "no sooner than the body says"
+
+    @pytest.mark.parametrize("nothing", [Answer(": held back"), CUT, Answer("", 502)])
+    def test_asks_where_a_stream_gives_nothing(self, nothing: Answer) -> None:
+        follower = Follower(live=True)
+        with run_scripted_api(nothing, WAITING, DONE) as api:
+            assert follower.follow(api) == [WAITING.body, DONE.body]
+        assert [path.split("/")[-2] for _, path in api.requests] == ["events", "result", "result"]
+
+
+def _stream(*answers: Answer) -> Answer:
+    events = [f"event: x\nid: 1\ndata: {json.dumps(answer.body)}\n\n" for answer in answers]
+    return Answer(": a comment\n\n" + "".join(events))

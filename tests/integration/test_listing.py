@@ -84,6 +84,39 @@ class TestJobs:
         assert (answer.status_code, answer.json()["error_code"]) == (422, "invalid_parameters")
 
 
+class TestOneJob:
+    def test_is_found_by_its_id_alone(self, api: httpx.Client) -> None:
+        job_id = start(api)
+
+        answer = api.get(f"/api/v1/jobs/{job_id}")
+
+        assert answer.status_code == 200
+        assert answer.json() == read(api, limit=1)["jobs"][0]
+        assert answer.json()["job_id"] == job_id
+        api.post(f"{PATH}/cancel/{job_id}")
+
+    @pytest.mark.parametrize("job_id", ["00000000-0000-4000-8000-000000000000", "nonsense"])
+    def test_is_404_if_it_never_was(self, api: httpx.Client, job_id: str) -> None:
+        answer = api.get(f"/api/v1/jobs/{job_id}")
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "job_not_found")
+
+    def test_is_410_once_its_result_has_expired(
+        self, services: Services, api: httpx.Client
+    ) -> None:
+        job_id = start(api)
+        api.post(f"{PATH}/cancel/{job_id}")
+        with services.connect() as redis:
+            redis.delete(keys.record(job_id))
+
+        answer = api.get(f"/api/v1/jobs/{job_id}")
+
+        assert (answer.status_code, answer.json()["error_code"]) == (410, "job_expired")
+
+    def test_is_in_openapi(self, api: httpx.Client) -> None:
+        look_up = api.get("/openapi.json").json()["paths"]["/api/v1/jobs/{job_id}"]["get"]
+        assert {"200", "404", "410", "503"} <= look_up["responses"].keys()
+
+
 class TestTurn:
     def test_is_told_while_a_job_waits(self, services: Services, api: httpx.Client) -> None:
         with services.connect() as redis:

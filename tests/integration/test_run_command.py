@@ -1,17 +1,17 @@
 """`garimpo run` as a user starts it, against a server that answers as each test has it."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from garimpo.stack.ports import find_free_port
+from tests.integration.command_line import garimpo, run_garimpo
 from tests.scripted_api import Answer, run_scripted_api
 
+_RUN = ("run", "tubehunt", "scrape-channels")
 STARTED = Answer({"job_id": "7", "status": "pending", "message": "Job queued"}, 202)
 WAITING = Answer(
     {
@@ -34,21 +34,8 @@ FAILED = Answer(
 )
 
 
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "garimpo", "run", "tubehunt", "scrape-channels", *words]
-
-
 def _run(folder: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    ours = {name: value for name, value in os.environ.items() if name != "GARIMPO_URL"}
-    return subprocess.run(
-        _command(*words),
-        env=ours | {"PYTHONUTF8": "1", "COLUMNS": "200"} | environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_garimpo(folder, *_RUN, *words, **environment)
 
 
 class TestRun:
@@ -84,6 +71,27 @@ class TestRun:
         last = done.stderr.splitlines()[-1]
         assert last == "The login failed: wrong password [login_failed]"
 
+    @pytest.mark.parametrize(("end", "status"), [(DONE, 0), (FAILED, 1)])
+    def test_prints_the_whole_answer_as_json(
+        self, tmp_path: Path, end: Answer, status: int
+    ) -> None:
+        with run_scripted_api(STARTED, end) as api:
+            done = _run(tmp_path, "--url", api.url, "--json")
+        assert (done.returncode, json.loads(done.stdout)) == (status, end.body)
+
+    def test_tells_a_refusal_as_json_too(self, tmp_path: Path) -> None:
+        refusal = Answer({"detail": "pages: at most 100", "error_code": "invalid_parameters"}, 422)
+        with run_scripted_api(refusal) as api:
+            done = _run(tmp_path, "--url", api.url, "--json")
+        assert (done.returncode, json.loads(done.stdout)) == (2, refusal.body)
+
+    def test_sends_the_key_and_the_language_that_it_is_given(self, tmp_path: Path) -> None:
+        with run_scripted_api(STARTED, DONE) as api:
+            _run(tmp_path, "--url", api.url, "--key", "order-4711", "--language", "pt")
+            _run(tmp_path, "--url", api.url, GARIMPO_LANGUAGE="pt", LANG="C")
+        assert api.keys[0] == "order-4711"
+        assert set(api.languages) == {"pt"}
+
     def test_ends_with_2_and_the_sentence_of_a_refusal(self, tmp_path: Path) -> None:
         refusal = Answer({"detail": "pages: at most 100", "error_code": "invalid_parameters"}, 422)
         with run_scripted_api(refusal) as api:
@@ -102,6 +110,7 @@ class TestRun:
             (["--param", "pages"], "write it as name=value"),
             (["--output", "no/such/folder.json"], "no such folder"),
             (["--outptu", "x"], "No such option"),
+            (["--language", "fr"], "GARIMPO_LANGUAGE"),
         ],
     )
     def test_ends_with_2_without_a_request_after_bad_usage(
@@ -122,7 +131,7 @@ class TestRun:
     def test_says_where_the_result_will_be_after_ctrl_c(self, tmp_path: Path) -> None:
         with run_scripted_api(STARTED, WAITING) as api:
             process = subprocess.Popen(
-                _command("--url", api.url), stderr=subprocess.PIPE, cwd=tmp_path, text=True
+                garimpo(*_RUN, "--url", api.url), stderr=subprocess.PIPE, cwd=tmp_path, text=True
             )
             with process:
                 assert process.stderr is not None
@@ -131,5 +140,5 @@ class TestRun:
                 process.send_signal(signal.SIGINT)
                 _, said = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert f"{api.url}/api/v1/tubehunt/scrape-channels/result/7" in said
+        assert "garimpo watch 7" in said
         assert "Traceback" not in said

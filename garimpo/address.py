@@ -1,0 +1,28 @@
+"""Which job is meant, and where the API has it."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class JobAddress:
+    """One job of a site's."""
+
+    site: str
+    job: str
+    id: str
+
+    @classmethod
+    def of(cls, listed: dict[str, Any]) -> Self:
+        """Read it from a job as the API lists it."""
+        return cls(listed["site"], listed["job"], listed["job_id"])
+
+    def path(self, what: str) -> str:
+        """Return a path below the API's address; `what` is `result`, `events` or `cancel`."""
+        return f"{job_path(self.site, self.job)}/{what}/{quote(self.id, safe='')}"
+
+
+def job_path(site: str, job: str) -> str:
+    """Return where a site's job has its addresses."""
+    return f"/api/v1/{quote(site, safe='')}/{quote(job, safe='')}"

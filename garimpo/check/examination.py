@@ -1,0 +1,151 @@
+"""The acceptance test of a deployment: its checks, one after the other."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from uuid import uuid4
+
+from garimpo.address import JobAddress
+from garimpo.check import contract
+from garimpo.check.contract import NotMetError, require
+from garimpo.check.one_job import StartedJob, finish_job, follow_job, start_job
+from garimpo.check.plan import Plan
+from garimpo.check.report import Check, FinishedJob, Report
+from garimpo.client import Body, Client
+from garimpo.errors import ApiError, ApiRefusedError
+from garimpo.progress import Display
+
+#: A check's name, what it does, and whether the rest is senseless without it.
+_Examine = tuple[str, Callable[[Client, Report], str], bool]
+
+
+class StoppedError(Exception):
+    """The examination is broken off; its threads end with it."""
+
+
+class Examination:
+    """One run. Its client must pause with `pause`, so that threads can be told to stop."""
+
+    def __init__(self, plan: Plan, tell: Callable[[Check], None]) -> None:
+        """Prepare it; `tell` is called with each check as it ends."""
+        self._plan = plan
+        self._tell = tell
+        self._stop = threading.Event()
+        self._started: StartedJob | None = None
+        self._bodies: list[Body] = []
+        self._key = str(uuid4())
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raises StoppedError if the examination is broken off meanwhile."""
+        if self._stop.wait(seconds):
+            raise StoppedError
+
+    def run(self, client: Client) -> Report:
+        """Examine the API; a check that makes the rest senseless is the last one."""
+        report = Report(client.url, self._plan.quick)
+        begin = time.monotonic()
+        for name, examine, is_vital in self._checks():
+            check = self._examine(name, partial(examine, client, report))
+            report.checks.append(check)
+            self._tell(check)
+            if is_vital and not check.passed:
+                break
+        report.seconds = round(time.monotonic() - begin, 3)
+        return report
+
+    def _checks(self) -> list[_Examine]:
+        small: list[_Examine] = [
+            ("health", self._health, True),
+            ("start", self._start, True),
+            ("progress", self._progress, True),
+            ("result", self._result, False),
+            ("unknown job", self._unknown, False),
+        ]
+        large: list[_Examine] = [
+            ("start again", self._start_again, False),
+            (f"{self._plan.jobs} jobs at once", self._at_once, False),
+        ]
+        return small if self._plan.quick else small + large
+
+    def _examine(self, name: str, examine: Callable[[], str]) -> Check:
+        begin = time.monotonic()
+        try:
+            passed, detail = True, examine()
+        except (NotMetError, ApiError) as error:
+            passed, detail = False, str(error)
+        return Check(name, passed, detail, round(time.monotonic() - begin, 3))
+
+    def _health(self, client: Client, _report: Report) -> str:
+        return contract.check_health(client.health())
+
+    def _start(self, client: Client, _report: Report) -> str:
+        if not (self._plan.site and self._plan.job):
+            site, job = self._choose(client.job_names())
+            self._plan = replace(self._plan, site=site, job=job)
+        self._started = started = start_job(client, self._plan, self._key)
+        told = f"{started.start_ms:.0f} ms"
+        limit = self._plan.start_within_ms
+        require(started.start_ms <= limit, f"{told}; more than {limit:g} ms (--start-within-ms)")
+        return f"{told}, {self._plan.site} {self._plan.job} {started.address.id}"
+
+    def _choose(self, names: list[tuple[str, str]]) -> tuple[str, str]:
+        """Return the first job that there is, of the site that is asked for."""
+        wanted = [name for name in names if self._plan.site in {"", name[0]}]
+        require(wanted, f"there is no job of {self._plan.site or 'any site'}: {names}")
+        return wanted[0]
+
+    def _progress(self, client: Client, _report: Report) -> str:
+        assert self._started  # noqa: S101 - the check before is vital
+        with Display() as display:
+            self._bodies = follow_job(client, self._plan, self._started, display)
+        return contract.check_course(self._bodies)
+
+    def _result(self, _client: Client, report: Report) -> str:
+        assert self._started  # noqa: S101 - a check before is vital
+        job = finish_job(self._started, self._bodies)
+        report.jobs.append(job)
+        return f"{job.items} rows in {job.execution_time_seconds:.1f} s"
+
+    def _unknown(self, client: Client, _report: Report) -> str:
+        for job_id in (str(uuid4()), "no-id"):
+            try:
+                client.result(JobAddress(self._plan.site, self._plan.job, job_id))
+            except ApiRefusedError as error:
+                seen = (error.status, error.code)
+                require(seen == (404, "job_not_found"), f"the answer is {seen}, not 404")
+            else:
+                message = f"there is an answer for {job_id}"
+                raise NotMetError(message)
+        return "404 job_not_found"
+
+    def _start_again(self, client: Client, _report: Report) -> str:
+        assert self._started  # noqa: S101 - a check before is vital
+        again = start_job(client, self._plan, self._key).address.id
+        require(again == self._started.address.id, f"the same key has started another job: {again}")
+        return "the same Idempotency-Key leads to the same job"
+
+    def _at_once(self, client: Client, report: Report) -> str:
+        number = self._plan.jobs
+        begin = time.monotonic()
+        with Display() as display, ThreadPoolExecutor(number) as pool:
+            futures = [
+                pool.submit(self._whole_job, client, display, f"#{index + 1} ")
+                for index in range(number)
+            ]
+            try:
+                jobs = [future.result() for future in futures]
+            except BaseException:
+                self._stop.set()
+                raise
+        report.jobs += jobs
+        require(len({job.job_id for job in jobs}) == number, "two starts have the same id")
+        slowest = max(job.start_ms for job in jobs)
+        took_s = time.monotonic() - begin
+        return f"all completed after {took_s:.1f} s; the slowest start took {slowest:.0f} ms"
+
+    def _whole_job(self, client: Client, display: Display, name: str) -> FinishedJob:
+        started = start_job(client, self._plan)
+        return finish_job(started, follow_job(client, self._plan, started, display, name))

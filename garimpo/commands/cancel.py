@@ -1,0 +1,20 @@
+"""`garimpo cancel`: end a job before its time."""
+
+import sys
+
+from garimpo.options import AsJson, JobId, Language, Url, open_client
+from garimpo.output import describe_failure, say, write_json
+
+
+def cancel(
+    *, job_id: JobId, as_json: AsJson = False, url: Url = None, language: Language = None
+) -> None:
+    """End a job: at once if it waits, within seconds if it runs."""
+    with open_client(url, language, as_json=as_json) as client:
+        body = client.cancel(client.find(job_id))
+    if as_json:
+        sys.stdout.write(write_json(body))
+    elif body["status"] == "failed":
+        say(describe_failure(body))
+    else:
+        say(f"Its worker is told. `garimpo watch {job_id}` shows its end.")

@@ -1,0 +1,81 @@
+"""`garimpo check`: the acceptance test of a deployment, for people and for CI."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from garimpo.check.examination import Examination
+from garimpo.check.plan import Plan
+from garimpo.check.report import Check
+from garimpo.completion import complete_job, complete_site
+from garimpo.options import (
+    FAILED,
+    INTERRUPTED,
+    AsJson,
+    Language,
+    Params,
+    Url,
+    open_client,
+    read_params,
+)
+from garimpo.output import make_console, say, write_json
+from garimpo.terminal import make_printable
+
+
+def check(  # noqa: PLR0913 - each is an option
+    *,
+    site: Annotated[
+        str,
+        typer.Argument(help="By default the first that the API has.", autocompletion=complete_site),
+    ] = "",
+    job: Annotated[
+        str, typer.Argument(help="By default the first of the site.", autocompletion=complete_job)
+    ] = "",
+    param: Params = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One job, and nothing at once: the small test.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, max=200, help="How many at once.")] = 3,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            help="Ask every so many seconds; by default when the API says, after 5 s at most.",
+        ),
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that a job may take.")] = 600,
+    start_within_ms: Annotated[
+        float, typer.Option(help="What a start may take; a far network takes its own time.")
+    ] = 100,
+    as_json: AsJson = False,
+    url: Url = None,
+    language: Language = None,
+) -> None:
+    """Test a deployment: health, a start, its progress, its result, unknown ids, jobs at once.
+
+    It runs real jobs, so the site is asked. It starts nothing else and changes nothing.
+    """
+    plan = Plan(site, job, read_params(param), quick, jobs, every, start_within_ms, timeout)
+    console = make_console()
+    examination = Examination(plan, lambda one: None if as_json else console.print(_line(one)))
+    with open_client(url, language, as_json=as_json, pause=examination.pause) as client:
+        try:
+            report = examination.run(client)
+        except KeyboardInterrupt:
+            say("Broken off. Jobs that were started go on: `garimpo jobs`.")
+            raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        sys.stdout.write(write_json(report.as_json()))
+    else:
+        style = "bold green" if report.passed else "bold red"
+        for line in report.summary():
+            console.print(line, style=style, markup=False, soft_wrap=True)
+    if not report.passed:
+        raise typer.Exit(FAILED)
+
+
+def _line(one: Check) -> Text:
+    word, style = ("ok    ", "green") if one.passed else ("FAILED", "bold red")
+    return Text.assemble((word, style), f"  {one.name:<16}  {make_printable(one.detail)}")

@@ -1,0 +1,85 @@
+"""`garimpo jobs`: the jobs that there are, the newest first."""
+
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from garimpo.client import Client
+from garimpo.completion import complete_job, complete_site
+from garimpo.options import AsJson, Language, Url, open_client
+from garimpo.output import make_console, write_json
+from garimpo.terminal import make_printable
+
+#: As many as the API gives in one answer.
+_PAGE = 200
+
+
+class State(StrEnum):
+    """A job's four states."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+_STYLES = {"pending": "yellow", "processing": "cyan", "completed": "green", "failed": "red"}
+
+
+def jobs(  # noqa: PLR0913 - each is an option
+    *,
+    site: Annotated[str, typer.Option(help="Only this site's.", autocompletion=complete_site)] = "",
+    job: Annotated[
+        str, typer.Option(help="Only this job of the site's.", autocompletion=complete_job)
+    ] = "",
+    status: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    as_json: AsJson = False,
+    url: Url = None,
+    language: Language = None,
+) -> None:
+    """List jobs, the newest first, until their results expire."""
+    with open_client(url, language, as_json=as_json) as client:
+        found, cursor = _read(client, limit, {"site": site, "job": job, "status": status})
+    if as_json:
+        sys.stdout.write(write_json({"jobs": found, "next_cursor": cursor}))
+        return
+    console = make_console()
+    console.print(_draw(found, framed=console.is_terminal))
+
+
+def _read(
+    client: Client, limit: int, filters: dict[str, Any]
+) -> tuple[list[dict[str, Any]], str | None]:
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None and len(found) < limit:
+        page = client.jobs(limit=min(_PAGE, limit - len(found)), cursor=cursor, **filters)
+        found += page["jobs"]
+        cursor = page["next_cursor"]
+    return found, cursor
+
+
+def _draw(found: list[dict[str, Any]], *, framed: bool) -> Table:
+    """Draw the jobs; what stands in a narrow terminal in full is the id: it is what one copies."""
+    table = Table(header_style="bold", box=None, pad_edge=False, expand=framed)
+    table.add_column("id", no_wrap=True, min_width=36)
+    table.add_column("job", no_wrap=True, overflow="ellipsis", ratio=2 if framed else None)
+    table.add_column("asked (UTC)", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("%", justify="right", no_wrap=True)
+    table.add_column("message", no_wrap=True, overflow="ellipsis", ratio=3 if framed else None)
+    for one in found:
+        table.add_row(
+            one["job_id"],
+            f"{one['site']} {one['job']}",
+            one["created_at"][5:16].replace("T", " "),
+            Text(one["status"], style=_STYLES[one["status"]]),
+            str(one["progress"]),
+            Text(make_printable(one["message"])),
+        )
+    return table

@@ -1,0 +1,59 @@
+"""`garimpo run`: start a job, show its progress, hand out its result."""
+
+from typing import Annotated
+
+import typer
+
+from garimpo.address import JobAddress
+from garimpo.handing_out import hand_out
+from garimpo.options import (
+    AsJson,
+    Job,
+    Language,
+    Output,
+    Params,
+    Site,
+    Url,
+    check_output,
+    open_client,
+    read_params,
+)
+from garimpo.output import write_json
+from garimpo.watching import follow_job, tell_failure, tell_interrupted
+
+
+def run(  # noqa: PLR0913 - each is an option
+    *,
+    site: Site,
+    job: Job,
+    param: Params = None,
+    output: Output = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="Your own name for this scrape: given again within a day, it is shown "
+            "again instead of started."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    language: Language = None,
+) -> None:
+    """Run a job and print its result as JSON.
+
+    With --json it is the API's whole last answer, also that of a failed job.
+    """
+    params = read_params(param)
+    check_output(output)
+    with open_client(url, language, as_json=as_json) as client:
+        start = client.start(site, job, params, key)
+        address = JobAddress(site, job, start["job_id"])
+        try:
+            body = follow_job(client, address, start)
+        except KeyboardInterrupt:
+            raise typer.Exit(tell_interrupted(address)) from None
+    failed = body["status"] == "failed"
+    if as_json or not failed:
+        hand_out([write_json(body if as_json else body["result"]).encode()], output)
+    if failed:
+        raise typer.Exit(tell_failure(body))

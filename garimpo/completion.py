@@ -1,0 +1,54 @@
+"""What a shell completes: names of sites and jobs, and ids. Silent where no API answers."""
+
+from collections.abc import Iterable
+
+import typer
+
+from garimpo.client import Client
+from garimpo.errors import ApiError
+from garimpo.settings import Settings
+
+#: Whoever presses Tab does not wait longer.
+_TIMEOUT_S = 1.0
+_JOBS = 30
+
+
+def complete_site(ctx: typer.Context, incomplete: str) -> list[str]:
+    """List the sites that begin so."""
+    return _begin_with(incomplete, (site for site, _ in _names(ctx)))
+
+
+def complete_job(ctx: typer.Context, incomplete: str) -> list[str]:
+    """List the jobs of the site before it that begin so."""
+    wanted = ctx.params.get("site")
+    return _begin_with(incomplete, (job for site, job in _names(ctx) if wanted in {site, None}))
+
+
+def complete_job_id(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """List the latest jobs' ids that begin so, each with what it is."""
+    try:
+        with _open(ctx) as client:
+            jobs = client.jobs(limit=_JOBS)["jobs"]
+    except ApiError:
+        return []
+    return [
+        (job["job_id"], f"{job['site']} {job['job']} {job['status']}")
+        for job in jobs
+        if job["job_id"].startswith(incomplete)
+    ]
+
+
+def _names(ctx: typer.Context) -> list[tuple[str, str]]:
+    try:
+        with _open(ctx) as client:
+            return client.job_names()
+    except ApiError:
+        return []
+
+
+def _open(ctx: typer.Context) -> Client:
+    return Client(ctx.params.get("url") or Settings().garimpo_url, timeout_s=_TIMEOUT_S)
+
+
+def _begin_with(incomplete: str, words: Iterable[str]) -> list[str]:
+    return sorted({word for word in words if word.startswith(incomplete)})

@@ -1,0 +1,103 @@
+"""What all commands that ask the API have in common: options, exit codes, how errors are told."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from garimpo import completion
+from garimpo.client import Client
+from garimpo.errors import ApiError
+from garimpo.output import say, write_json
+from garimpo.params import ParamError, Value, parse_params
+from garimpo.settings import Settings
+
+FAILED, REFUSED, NOT_YET, INTERRUPTED = 1, 2, 3, 130
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 the job has failed, or a check has; 2 the API has refused, is not "
+    "there, or a word on the command line is wrong; 3 the job has no result yet; 130 Ctrl-C."
+)
+
+Url = Annotated[
+    str | None,
+    typer.Option(help="Where the API is. (GARIMPO_URL; http://127.0.0.1:8000)"),
+]
+Language = Annotated[
+    str | None,
+    typer.Option(help="Of the jobs' messages: pt or en. (GARIMPO_LANGUAGE; the locale's)"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+JobId = Annotated[
+    str, typer.Argument(help="The job's id.", autocompletion=completion.complete_job_id)
+]
+Site = Annotated[
+    str, typer.Argument(help="Such as tubehunt.", autocompletion=completion.complete_site)
+]
+Job = Annotated[
+    str, typer.Argument(help="Such as scrape-channels.", autocompletion=completion.complete_job)
+]
+Params = Annotated[list[str] | None, typer.Option("--param", help="name=value; may be repeated.")]
+Output = Annotated[Path | None, typer.Option(help="The file to write; without it: stdout.")]
+
+
+@contextmanager
+def open_client(
+    url: str | None,
+    language: str | None,
+    *,
+    as_json: bool = False,
+    pause: Callable[[float], object] | None = None,
+) -> Iterator[Client]:
+    """Open a client of the API that flags, the environment or `.env` name.
+
+    What goes wrong with the API is told, and ends the program.
+
+    Args:
+        url: what the flag says; None if it is not given.
+        language: the same.
+        as_json: whether errors are told on stdout too, in the API's own shape.
+        pause: the client's, between two questions.
+
+    Raises:
+        typer.BadParameter: a setting is wrong.
+        typer.Exit: the API has not done what was asked.
+    """
+    try:
+        given: dict[str, Any] = {"garimpo_language": language} if language else {}
+        settings = Settings(**given)
+    except ValidationError as error:
+        faults = [f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+        raise typer.BadParameter("; ".join(faults)) from error
+    try:
+        address = url or settings.garimpo_url
+        with Client(address, language=settings.language, pause=pause) as client:
+            yield client
+    except ApiError as error:
+        say(str(error))
+        if as_json:
+            sys.stdout.write(write_json({"detail": str(error), "error_code": error.code}))
+        raise typer.Exit(REFUSED) from error
+
+
+def read_params(pairs: list[str] | None) -> dict[str, Value]:
+    """Return what --param says; raises typer.BadParameter."""
+    try:
+        return parse_params(pairs or [])
+    except ParamError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def check_output(output: Path | None) -> None:
+    """Refuse a file that cannot be written, before anything is asked.
+
+    Raises:
+        typer.BadParameter: its folder is not there, or it is a folder.
+    """
+    if output is not None and (output.is_dir() or not output.parent.is_dir()):
+        message = f"--output {output}: no such folder, or it is one"
+        raise typer.BadParameter(message)

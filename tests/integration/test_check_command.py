@@ -1,0 +1,117 @@
+"""`garimpo check` against the real stack, and against APIs that are not as they must be."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from garimpo.stack.ports import find_free_port
+from garimpo.stack.process import Process
+from tests.integration.command_line import garimpo, run_garimpo
+from tests.integration.services import Services
+from tests.scripted_api import Answer, run_scripted_api
+
+#: A machine that runs tests is no place for promises about time.
+PATIENT = ("--start-within-ms", "10000")
+SMALL = (*PATIENT, "--param", "per_page=10", "--every", "0.1")
+HEALTHY = Answer({"status": "ok", "services": {"redis": "ok", "workers": "ok"}})
+
+
+@pytest.fixture(scope="module")
+def worker(services: Services) -> Process:
+    """Run one worker for this module's tests."""
+    return services.stack.worker()
+
+
+@pytest.fixture
+def check(services: Services, worker: Process, tmp_path: Path) -> Any:
+    """Run it against the stack, for programs."""
+    assert worker.is_alive
+
+    def _check(*words: str) -> tuple[int, dict[str, Any]]:
+        done = run_garimpo(tmp_path, "check", *words, "--json", GARIMPO_URL=services.api.url)
+        return done.returncode, json.loads(done.stdout)
+
+    return _check
+
+
+def _names(report: dict[str, Any]) -> list[str]:
+    return [one["name"] for one in report["checks"]]
+
+
+class TestCheck:
+    def test_passes_with_jobs_at_once(self, check: Any) -> None:
+        status, report = check(*SMALL, "--jobs", "2")
+        assert (status, report["passed"]) == (0, True), report
+        assert _names(report)[-2:] == ["start again", "2 jobs at once"]
+        assert len({job["job_id"] for job in report["jobs"]}) == 3
+        assert [job["items"] for job in report["jobs"]] == [10, 10, 10]
+
+    def test_runs_one_job_if_it_shall_be_quick(self, check: Any) -> None:
+        status, report = check(*SMALL, "--quick")
+        assert (status, report["passed"], report["quick"]) == (0, True, True), report
+        assert _names(report) == ["health", "start", "progress", "result", "unknown job"]
+        assert len(report["jobs"]) == 1
+
+    def test_reports_to_people(self, services: Services, worker: Process, tmp_path: Path) -> None:
+        assert worker.is_alive
+        done = run_garimpo(tmp_path, "check", *SMALL, "--quick", "--url", services.api.url)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("ok      health")
+        assert "All checks passed" in done.stdout
+        assert "Extr" in done.stderr, "the progress"
+        assert "\x1b" not in done.stdout
+
+    def test_fails_with_the_reason_of_a_failed_job(self, services: Services, check: Any) -> None:
+        services.demo.have(wrong_password=True)
+        try:
+            status, report = check(*SMALL, "--quick")
+        finally:
+            services.demo.have()
+        assert (status, report["passed"]) == (1, False)
+        failed = {one["name"]: one["detail"] for one in report["checks"] if not one["passed"]}
+        assert failed.keys() == {"result"}
+        assert "login_failed" in failed["result"]
+
+    def test_fails_if_a_start_takes_too_long(self, check: Any) -> None:
+        status, report = check("--start-within-ms", "0.001")
+        assert (status, _names(report)) == (1, ["health", "start"])
+
+    def test_fails_for_a_parameter_that_the_job_has_not(self, check: Any) -> None:
+        status, report = check("--param", "nonsense=1")
+        assert (status, _names(report)) == (1, ["health", "start"])
+        assert "nonsense" in report["checks"][-1]["detail"]
+
+    def test_fails_without_a_worker(self, tmp_path: Path) -> None:
+        idle = Answer({"status": "degraded", "services": {"redis": "ok", "workers": "none"}})
+        with run_scripted_api(idle) as api:
+            done = run_garimpo(tmp_path, "check", "--url", api.url)
+        assert done.returncode == 1
+        assert "FAILED  health            No worker is there" in done.stdout
+
+    def test_fails_where_no_api_is(self, tmp_path: Path) -> None:
+        url = f"http://127.0.0.1:{find_free_port()}"
+        done = run_garimpo(tmp_path, "check", "--url", url, "--json")
+        report = json.loads(done.stdout)
+        assert (done.returncode, report["passed"]) == (1, False)
+        assert "make dev" in report["checks"][0]["detail"]
+
+    def test_fails_if_the_id_is_none(self, tmp_path: Path) -> None:
+        started = Answer({"job_id": "7", "status": "pending", "message": "Job queued"}, 202)
+        with run_scripted_api(HEALTHY, started) as api:
+            done = run_garimpo(tmp_path, "check", "s", "j", *PATIENT, "--url", api.url)
+        assert done.returncode == 1
+        assert "job_id is no UUID: '7'" in done.stdout
+
+    def test_ends_at_ctrl_c(self, services: Services, tmp_path: Path) -> None:
+        command = garimpo("check", *PATIENT, "--url", services.api.url)
+        with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path, text=True) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "Traceback" not in said
