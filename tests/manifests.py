@@ -14,9 +14,19 @@ NAME = "app.kubernetes.io/name"
 Object = dict[str, Any]
 
 
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, as Compose and Kubernetes do."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        twice = {key for key in keys if keys.count(key) > 1}
+        assert not twice, f"twice in one mapping, {node.start_mark}: {twice}"
+        return super().construct_mapping(node, deep)
+
+
 def read(path: Path) -> list[Object]:
     """Return the objects of a file."""
-    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    return list(yaml.load_all(path.read_text(encoding="utf-8"), _Strict))
 
 
 def find(node: object, key: str) -> Iterator[Any]:

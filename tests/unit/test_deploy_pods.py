@@ -1,7 +1,6 @@
 """What runs in Kubernetes: with which rights, bounds, neighbours, and how many workers."""
 
 import re
-from typing import Any
 
 import pytest
 import yaml
@@ -21,7 +20,7 @@ from tests.manifests import (
     read,
 )
 
-_COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+[_COMPOSE] = read(ROOT / "docker-compose.yml")
 
 
 def _dockerfile(name: str) -> str:
