@@ -37,7 +37,7 @@ class ChannelList:
     def _answer(self, listing: Listing) -> Response:
         bad = self._day.bad
         if listing.page == bad.hang_page:
-            return NoAnswer()
+            return NoAnswer(self._day.given_up)
         if bad.maintenance_page is not None and listing.page >= bad.maintenance_page:
             notice = notice_page("Manutenção", "Voltamos em breve.", is_error=False)
             return HTMLResponse(notice)

@@ -44,9 +44,24 @@ def connection_of(request: Request) -> Connection:
 
 
 class NoAnswer(Response):
-    """Answers nothing, until the client goes."""
+    """Answers nothing, until the client goes; or the site gives up, and resets the connection."""
+
+    def __init__(self, given_up: asyncio.Event) -> None:
+        super().__init__()
+        self._given_up = given_up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the ASGI signature
-        """Wait for the client to go."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        """Wait for either."""
+        ends = [asyncio.create_task(_gone(receive)), asyncio.create_task(self._given_up.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+        if self._given_up.is_set():
+            connection_of(Request(scope)).reset()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

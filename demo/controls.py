@@ -36,8 +36,9 @@ def make_controls(day: Day, requests: deque[LoggedRequest]) -> Mount:
         requests.clear()
         return Response(status_code=204)
 
-    async def get_health(_request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+    async def give_up(_request: Request) -> Response:
+        day.give_up()
+        return Response(status_code=204)
 
     return Mount(
         CONTROLS.rstrip("/"),
@@ -46,6 +47,11 @@ def make_controls(day: Day, requests: deque[LoggedRequest]) -> Mount:
             Route("/bad-days", put_bad_days, methods=["POST"]),
             Route("/requests", get_requests, methods=["GET"]),
             Route("/requests", clear_requests, methods=["DELETE"]),
-            Route("/health", get_health, methods=["GET"]),
+            Route("/give-up", give_up, methods=["POST"]),
+            Route("/health", _health, methods=["GET"]),
         ],
     )
+
+
+async def _health(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})

@@ -1,5 +1,6 @@
 """The day that the site is having: its bad days, and how much of each is left."""
 
+import asyncio
 from typing import Literal
 
 from demo.bad_days import FOR_EVER, BadDays
@@ -11,7 +12,14 @@ class Day:
     """The bad days of now; `begin` starts the counts anew."""
 
     def __init__(self, bad: BadDays) -> None:
+        #: Set once those who wait for an answer that never comes shall wait no more.
+        self.given_up = asyncio.Event()
         self.begin(bad)
+
+    def give_up(self) -> None:
+        """Reset the connections of all who wait for an answer that never comes."""
+        self.given_up.set()
+        self.given_up = asyncio.Event()
 
     def begin(self, bad: BadDays) -> None:
         """Replace all bad days."""

@@ -27,7 +27,7 @@ def list_trouble(request: Request, day: Day) -> Response | None:
     """Return what strikes a list request before the site has looked at it, if anything does."""
     if day.take("reset"):
         connection_of(request).reset()
-        return NoAnswer()
+        return NoAnswer(day.given_up)
     if day.take("status_503"):
         return status_answer(503, day.bad.retry_after)
     if day.take("status_429"):

@@ -27,6 +27,10 @@ class DemoControls:
         answer = httpx.post(f"{self.url}/_demo/bad-days", json=bad_days)
         assert answer.status_code == 200, answer.text
 
+    def give_up(self) -> None:
+        """Reset the connections of all whose requests were left without an answer."""
+        httpx.post(f"{self.url}/_demo/give-up").raise_for_status()
+
     def requests(self, prefix: str = "/") -> list[dict[str, Any]]:
         """Return the logged requests whose path begins so."""
         logged: list[dict[str, Any]] = httpx.get(f"{self.url}/_demo/requests").json()
