@@ -45,7 +45,9 @@ def _run_once(stack: Stack) -> float:
             requests = demo.get("/_demo/requests").json()
             return sum(request["path"].startswith("/long/") for request in requests)
 
-        start = client.post("/api/v1/tubehunt/scrape-channels/start", json={"pages": PAGES}).json()
+        start = client.post(
+            "/api/v1/tubehunt/scrape-channels/start", json={"pages": PAGES, "per_page": 10}
+        ).json()
         _wait(lambda: asked() >= PAGES // 2)
         holder = str(connection.hget(keys.record(start["job_id"]), "worker"))
         workers[holder.partition("@")[0]].kill()
@@ -56,7 +58,7 @@ def _run_once(stack: Stack) -> float:
         _wait(lambda: client.get(start["result_url"]).json()["is_final"])
         end = client.get(start["result_url"]).json()
     if end["status"] != "completed" or end["result"]["pages_read"] != PAGES or end["attempt"] != 2:
-        raise RuntimeError(end)
+        raise RuntimeError(end["status"])
     return waited_s
 
 
