@@ -1,4 +1,4 @@
-"""Claim: what a worker needs, in memory and processor time, for ten pages of 50 channels."""
+"""Claim: what a worker needs, in memory and processor time, for 13 pages of 10 channels."""
 
 import threading
 import time
@@ -10,12 +10,12 @@ from garimpo.stack.stack import Stack
 from scraper.browser.processes import browsers_below, memory_mb
 
 LATENCY_MS = 50
-PAGES = 10
+PAGES = 13
 
 
 def run() -> None:
     """Run a job and sample its worker; print the highest that was seen."""
-    print(f"a worker, {PAGES} pages of 50 channels, {LATENCY_MS} ms a page:")
+    print(f"a worker, {PAGES} pages of 10 channels, {LATENCY_MS} ms a page:")
     with Stack() as stack:
         stack.redis()
         stack.site("--latency-ms", str(LATENCY_MS))
@@ -24,7 +24,7 @@ def run() -> None:
         idle_mb = _python_mb(worker)
         with httpx.Client(base_url=api.url) as client:
             start = "/api/v1/tubehunt/scrape-channels/start"
-            job = client.post(start, json={"pages": PAGES, "per_page": 50}).json()
+            job = client.post(start, json={"pages": PAGES, "per_page": 10}).json()
             began = time.perf_counter()
             cpu_s: dict[psutil.Process, float] = {}
             python_mb = browser_mb = processes = threads = 0
