@@ -56,6 +56,8 @@ async def wait_for_end(
         ClientDisconnect: Nobody waits any more.
         ApiError: As `look` does.
     """
+    if not seconds:
+        return await look()
     now = asyncio.get_running_loop().time
     deadline = now() + seconds
     with changes.of(job_id, end_only=True) as listener:

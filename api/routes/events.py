@@ -82,16 +82,17 @@ async def _stream(
         while True:
             try:
                 seen = await finder.find(job_id)
+                if seen.record.revision > told:
+                    event = await _event(finder.jobs, seen, language)
+                    told = seen.record.revision
+                    yield event
+                if seen.record.state.is_final:
+                    return
             except JobsUnavailableError:
                 # It will be back, and whoever listens is woken then.
-                seen = None
+                pass
             except ApiError:
                 return  # it has expired
-            if seen and seen.record.revision > told:
-                told = seen.record.revision
-                yield await _event(finder.jobs, seen, language)
-            if seen and seen.record.state.is_final:
-                return
             while not await listener.wait(_SIGN_OF_LIFE_S):
                 yield KEEPALIVE_COMMENT
 
