@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from scraper.browser import driver
 from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.browser.processes import browsers_below, find_orphans, memory_mb
 from tests.browser_processes import browsers_of, wait_for_no_browser
+from tests.waiting import wait_until
 from worker.browsers import Browsers
 
 ROOT = Path(__file__).parents[2]
@@ -29,26 +31,35 @@ with open_tab(BrowserSettings()):
 
 
 @pytest.fixture
-def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def scratch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """Give browsers, and whoever looks for them, a folder of the test's own."""
+    tmp_path_factory.getbasetemp()  # else the one of all tests could come to be in this folder
     with tempfile.TemporaryDirectory(prefix="g-") as folder:  # tmp_path's name is too long
         monkeypatch.setattr(tempfile, "tempdir", folder)
         yield Path(folder)
 
 
-@pytest.fixture
-def orphan(scratch: Path) -> Iterator[int]:
-    """Leave a Chrome behind that hung while its guard was killed; return its process."""
-    environment = {**os.environ, "TMPDIR": str(scratch)}
+@contextmanager
+def _owner(**environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that has a browser, and no other one, until its stdin is closed."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER],
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"open\n"
+        yield owner
+
+
+@pytest.fixture
+def orphan(scratch: Path) -> Iterator[int]:
+    """Leave a Chrome behind that hung while its guard was killed; return its process."""
+    with _owner(TMPDIR=str(scratch)) as owner:
         guard = psutil.Process(owner.pid).children()[0]
         (chrome,) = (
             process
@@ -61,6 +72,7 @@ def orphan(scratch: Path) -> Iterator[int]:
         guard.kill()
         owner.kill()
     try:
+        wait_until(lambda: chrome in find_orphans())
         yield chrome.pid
     finally:
         for left in browsers_of(scratch):
@@ -69,11 +81,10 @@ def orphan(scratch: Path) -> Iterator[int]:
 
 class TestMemory:
     def test_is_that_of_the_browsers_below_a_process(self) -> None:
-        with open_tab(BrowserSettings()):
-            browsers = browsers_below(os.getpid())
+        with _owner() as owner:
+            browsers = browsers_below(owner.pid)
             assert memory_mb(browsers) > 20
-        assert browsers_below(os.getpid()) == []
-        assert memory_mb(browsers) == 0
+        assert memory_mb(browsers) == 0, "they have ended with it"
 
     @pytest.mark.parametrize(("limit", "outgrown"), [(0, False), (1, True), (100_000, False)])
     def test_has_a_bound(self, limit: int, *, outgrown: bool) -> None:

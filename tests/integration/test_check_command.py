@@ -58,11 +58,15 @@ class TestCheck:
 
     def test_reports_to_people(self, services: Services, worker: Process, tmp_path: Path) -> None:
         assert worker.is_alive
-        done = run_garimpo(tmp_path, "check", *SMALL, "--quick", "--url", services.api.url)
+        services.demo.have(slow_ms=1000)  # long enough for a question while a page loads
+        try:
+            done = run_garimpo(tmp_path, "check", *SMALL, "--quick", "--url", services.api.url)
+        finally:
+            services.demo.have()
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("ok      health")
         assert "All checks passed" in done.stdout
-        assert "Extr" in done.stderr, "the progress"
+        assert "Opening page 1 of 1..." in done.stderr, "the progress"
         assert "\x1b" not in done.stdout
 
     def test_fails_with_the_reason_of_a_failed_job(self, services: Services, check: Any) -> None:
