@@ -21,6 +21,7 @@ from jobs.connection import connect
 from jobs.ending import NOBODY, Ending, Endings, held_by
 from jobs.failure import FailureCode, JobFailedError
 from jobs.lease import Leases
+from jobs.logs import failure_fields, job_fields
 from jobs.record import Message
 
 logger = logging.getLogger(__name__)
@@ -86,36 +87,38 @@ class FencedRedisBackend(RedisBackend):
             said = Message(result["key"], result["args"])
             self.leases.progress(task_id, token, result["progress"], said)
             return result
-        ending = self._ending(task_id, state, result, token)
-        if ending is None:
+        failed = self._failure(task_id, state, result, token)
+        if failed:
+            ending = Ending.failed(task_id, failed)
+        elif state == states.SUCCESS and token:
+            ending = Ending.completed(task_id, result)
+        else:
             logger.info("%s of %s is not stored: it has no lease", state, task_id)
-        elif not any(
-            self.endings.end(task_id, authority, task, ending)
-            for authority in self._authorities(state, result, token)
-        ):
+            return result
+        authorities = self._authorities(state, result, token)
+        attempts = (self.endings.end(task_id, authority, task, ending) for authority in authorities)
+        ended = next(filter(None, attempts), None)
+        if not ended:
             logger.warning("the end of %s is not stored: the job is no longer ours", task_id)
+        elif ended == "now" and failed and not token:
+            # Who has the lease tells of the end itself.
+            level = logging.INFO if failed.code is FailureCode.CANCELLED else logging.WARNING
+            fields = job_fields(task, task_id) | failure_fields(failed)
+            logger.log(level, "job failed", extra=fields)
         return result
 
-    def _ending(
-        self,
-        task_id: str,
-        state: str,
-        result: Any,
-        token: str | None,
-    ) -> Ending | None:
-        """Say how a job ends by this write of Celery's; None if it does not."""
-        if state == states.SUCCESS and token:
-            return Ending.completed(task_id, result)
+    def _failure(
+        self, task_id: str, state: str, result: Any, token: str | None
+    ) -> JobFailedError | None:
+        """Say why a job has failed by this write of Celery's; None if it has not."""
         if state == states.REVOKED:
-            return Ending.failed(task_id, JobFailedError(FailureCode.CANCELLED))
+            return JobFailedError(FailureCode.CANCELLED)
         if state != states.FAILURE:
             return None
         if isinstance(result, TimeLimitExceeded):
             read = {"items": len(self.leases.items(task_id))}
-            return Ending.failed(task_id, JobFailedError(FailureCode.TIME_LIMIT, read))
-        if token or isinstance(result, NotRegistered):
-            return Ending.failed(task_id, failure_of(result))
-        return None
+            return JobFailedError(FailureCode.TIME_LIMIT, read)
+        return failure_of(result) if token or isinstance(result, NotRegistered) else None
 
     def _authorities(self, state: str, result: object, token: str | None) -> list[str]:
         """Say by what right; each is tried."""

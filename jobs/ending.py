@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, cast
 
 from celery import states
 from redis import Redis
@@ -17,6 +17,9 @@ from jobs.state import State
 
 #: How long a tombstone outlives its job's record.
 TOMBSTONE = timedelta(days=7)
+
+#: Whether a job has ended just now, or before by the same authority.
+Ended = Literal["now", "before"] | None
 
 #: The authority to end a job that no worker holds.
 NOBODY = ""
@@ -125,7 +128,7 @@ class Endings:
         self._finish = redis.register_script(script.source("finish"))
         self._result_ttl = result_ttl
 
-    def end(self, job_id: str, authority: str, task: str, ending: Ending) -> bool:
-        """End a job; False if it was not, or no longer, the authority's to end."""
+    def end(self, job_id: str, authority: str, task: str, ending: Ending) -> Ended:
+        """End a job; None if it was not, or no longer, the authority's to end."""
         script_keys, arguments = finish_call(job_id, authority, task, ending, self._result_ttl)
-        return bool(self._finish(keys=script_keys, args=arguments))
+        return cast("Ended", self._finish(keys=script_keys, args=arguments))

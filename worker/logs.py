@@ -17,8 +17,7 @@ from celery.worker.consumer import consumer
 from celery.worker.request import Request
 from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
-from jobs.failure import FailureCode, JobFailedError
-from jobs.logs import failure_fields, job_fields
+from jobs.logs import job_fields
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +51,6 @@ def _introduce(instance: Any, **_kwargs: object) -> None:
 def _forget(**_kwargs: object) -> None:
     """End a job's lines when its end is stored: the process goes on to the next one."""
     unbind_contextvars("job_id", "site", "job", "attempt")
-
-
-@signals.task_unknown.connect
-def _tell_unknown(name: str, id: str, **_kwargs: object) -> None:  # noqa: A002 - Celery's name
-    failed = JobFailedError(FailureCode.RECIPE_UNKNOWN)
-    logger.warning("job failed", extra=job_fields(name, id) | failure_fields(failed))
 
 
 def _shorten(record: logging.LogRecord) -> bool:

@@ -8,18 +8,18 @@
 --       6 results expire after (ms)   7 the tombstone is kept for (ms)   8 the tombstone's text
 --       9 '1' to note the job among those that were given up   10 its outcome, for the counters
 --       11 the message that tells its owner
--- Returns 1 if the job has ended by this call, or by an earlier one with this token; else 0, and
--- nothing was written.
+-- Returns 'now' if the job has ended by this call, 'before' if by an earlier one of the same holder;
+-- else false, and nothing was written.
 local state, holder, worker, started, identical =
   unpack(redis.call('HMGET', KEYS[1], 'state', 'token', 'worker', 'started_at', 'identical'))
 if not state then
-  return 0
+  return false
 end
 if (holder or '') ~= ARGV[1] and not (holder and 'worker:' .. (worker or '') == ARGV[1]) then
-  return 0
+  return false
 end
 if state == 'completed' or state == 'failed' then
-  return holder and 1 or 0
+  return holder and 'before'
 end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -62,4 +62,4 @@ forget_gone(KEYS[1], ARGV[3])
 tell(KEYS[1], ARGV[2], ' end')
 hush(KEYS[9], ARGV[2])
 notify(KEYS[1], KEYS[2], ARGV[2], 'end', ARGV[11])
-return 1
+return 'now'

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn, cast
 
 from billiard.exceptions import TimeLimitExceeded
 from celery.exceptions import NotRegistered
@@ -150,7 +150,7 @@ class Expected:
 class Dying(Endings):
     """A worker that dies when it has to end a job."""
 
-    def end(self, *_: object) -> bool:
+    def end(self, *_: object) -> NoReturn:
         raise RedisError
 
 

@@ -278,6 +278,8 @@ class TestLinesOfAJob:
 
         about = {"job_id": story.jobs["hung"], "site": "brief", "job": "scrape-channels"}
         assert line.items() >= about.items()
+        end = only(story.of_job("hung"), "job failed")
+        assert end.items() >= {**about, "error_code": "time_limit", "level": "warning"}.items()
 
     def test_come_from_its_heart_too(self, story: Story) -> None:
         beats = [line for line in story.lines("two") if line["logger"] == "worker.heart"]
