@@ -82,7 +82,7 @@ class Reconciler:
         self._tell_ends()
         for callback, what in self._redeliveries.look(self._now_ms()).items():
             if what == "taken":
-                logger.warning("call back %s: its sender died", callback)
+                self._log_taken(callback)
         return done
 
     def _tell_ends(self) -> None:
@@ -170,6 +170,12 @@ class Reconciler:
             failed = JobFailedError(code, {"crashes": self._leasing.crashes})
             fields |= failure_fields(failed)
         logger.warning("job %s", fields.get("outcome", what), extra=fields)
+
+    def _log_taken(self, callback: str) -> None:
+        job_id, _, slot = callback.partition(":")
+        record = self._read(job_id)
+        fields = job_fields(record.asked.task, job_id) if record else {"job_id": job_id}
+        logger.warning("the sender of a call back died", extra=fields | {"event": slot})
 
 
 def end_unheld(endings: Endings, job: Job, code: FailureCode, **details: int) -> None:

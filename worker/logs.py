@@ -18,6 +18,7 @@ from celery.worker.request import Request
 from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
 from jobs.logs import job_fields
+from jobs.message import SEND
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,10 @@ def _shorten(record: logging.LogRecord) -> bool:
         record.exc_info = None
     # Celery's fields of a task.
     if data := record.__dict__.pop("data", None):
-        record.__dict__.update(job_fields(data["name"], data["id"]))
+        if data["name"] == SEND:  # whose id is JOB:SLOT
+            record.__dict__.update(job_id=data["id"].partition(":")[0])
+        else:
+            record.__dict__.update(job_fields(data["name"], data["id"]))
     return bool(record.msg != consumer.UNKNOWN_TASK_ERROR)  # type: ignore[attr-defined] # not in its stubs
 
 
@@ -68,6 +72,8 @@ for _name in ("app.trace", "worker.request", "worker.strategy", "worker.consumer
     logging.getLogger(f"celery.{_name}").addFilter(_shorten)
 # "succeeded", "raised expected" and "ignored": our own lines say that, and more.
 logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
+# Its lines show where call backs go; ours say how that went.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class JobRequest(Request):

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 from standardwebhooks import Webhook as Signer
 
 from jobs.callback import event_type, render
 from jobs.deliveries import Deliveries, Taken
 from jobs.delivery import Fate, Slot, Try
+from jobs.logs import job_fields
 from jobs.reach import Reach
 from worker.posting import post
 from worker.schedule import Answer, Schedule, Step
@@ -65,7 +67,7 @@ class Postman:
             self._settle(taken, Answer(error="sender_stopped"), Step(Fate.WAITING), began)
             raise
         except Exception:
-            logger.exception("the call back %s met an error of our own", taken.delivery.webhook_id)
+            logger.exception("the call back met an error of our own", extra=_about(taken))
             answer = Answer(error="internal_error")
         step = self.schedule.next(answer, taken.delivery, taken.age)
         self._settle(taken, answer, step, began)
@@ -102,5 +104,11 @@ class Postman:
             taken.record.id,
             tried.status or tried.error,
             became,
-            extra={"job_id": taken.record.id, "webhook_id": tried.webhook_id},
+            extra=_about(taken),
         )
+
+
+def _about(taken: Taken) -> dict[str, Any]:
+    """Say which job a line is about, for `extra`."""
+    fields = job_fields(taken.record.asked.task, taken.record.id)
+    return fields | {"attempt": taken.record.attempt, "webhook_id": taken.delivery.webhook_id}
