@@ -61,9 +61,13 @@ class _Once(Collector):
 
 
 def _counters(figures: Figures) -> Iterator[Metric]:
+    counts = figures.counters.counts
+    # From a job's first start on: a counter that comes to be at 1 has not risen, for Prometheus.
+    zeros = dict.fromkeys(counts.get("accepted", {}), 0)
     for name, (metric, what, label) in _COUNTERS.items():
         family = CounterMetricFamily(metric, what, labels=[*_JOB, *filter(None, [label])])
-        for (owner, more), value in figures.counters.counts.get(name, {}).items():
+        known = {**({} if label else zeros), **counts.get(name, {})}
+        for (owner, more), value in known.items():
             family.add_metric([owner.site, owner.job, *filter(None, [more])], value)
         yield family
     for name in HISTOGRAMS:

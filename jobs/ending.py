@@ -104,6 +104,7 @@ def finish_call(
         keys.GIVEN_UP,
         keys.UNTOLD,
         keys.COUNTERS,
+        keys.QUEUE,
     ]
     arguments: list[str | int] = [
         authority,

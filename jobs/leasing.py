@@ -10,7 +10,7 @@ class Leasing:
 
     #: A worker that has said nothing for so long has lost its job.
     lease: timedelta = timedelta(seconds=15)
-    #: How often a worker says that it still has its job: three words may get lost.
+    #: How often a worker says that it still has its job: two words may get lost.
     heartbeat: timedelta = timedelta(seconds=4)
     #: How often jobs that are due are looked at.
     reconcile: timedelta = timedelta(seconds=2)

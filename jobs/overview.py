@@ -9,7 +9,9 @@ from redis.asyncio import Redis
 
 from jobs import keys, message
 from jobs.answering import answering
+from jobs.ending import TOMBSTONE
 from jobs.figures import Counters, Figures, JobName
+from jobs.leasing import ms
 from jobs.presence import Doing
 from jobs.record import Record
 from jobs.state import State
@@ -111,7 +113,7 @@ class Overview:
             pipeline.llen(keys.QUEUE)
             pipeline.lindex(keys.QUEUE, -1)
             pipeline.zcard(keys.ACTIVE)
-            pipeline.zcard(keys.GIVEN_UP)
+            pipeline.zcount(keys.GIVEN_UP, now_ms - ms(TOMBSTONE), "+inf")
             pipeline.zcard(keys.OPEN)
             pipeline.zrange(keys.OPEN, 0, 0, withscores=True)
             (

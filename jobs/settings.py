@@ -28,7 +28,7 @@ class JobSettings(BaseSettings):
 
     #: How long a worker may be silent until its job goes to another.
     lease_s: float = Field(default=15, gt=0)
-    #: How often a worker says that it still has its job; a third of the lease or less.
+    #: How often a worker says that it still has its job; at most half of the lease.
     heartbeat_s: float = Field(default=4, gt=0)
     #: How often jobs that got lost are looked for.
     reconcile_every_s: float = Field(default=2, gt=0)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from demo.channels import all_channels
@@ -173,6 +174,17 @@ class Scene:
         with self.services.connect() as redis:
             value: str | None = redis.hget(keys.record(job.id), name)
         return value
+
+    def count(self, name: str) -> float:
+        """Return what the metrics say of this counter, for all jobs together."""
+        with self.services.client() as api:
+            families = text_string_to_metric_families(api.get("/metrics").text)
+            return sum(
+                sample.value
+                for family in families
+                for sample in family.samples
+                if sample.name == f"garimpo_{name}_total"
+            )
 
     def task(self, job: Asked) -> dict[str, Any]:
         """Return what Flower shows of a job; nothing if it has not heard of it."""

@@ -18,6 +18,7 @@ class TestKilledWorker:
     def test_loses_no_more_than_the_page_it_was_at(self, scene: Scene, who: str) -> None:
         scene.worker("one")
         scene.worker("two")
+        crashes, takeovers = scene.count("crashes"), scene.count("takeovers")
         with scene.held_at(3):
             struck, other = scene.start(), scene.start(pages=2)
             scene.wait_for_page(struck, 3)
@@ -28,6 +29,8 @@ class TestKilledWorker:
         assert (end["status"], end["attempt"]) == ("completed", 2)
         assert scene.pages(struck) == [1, 2, 3, 3, 4]
         assert scene.field(struck, "crashes") == "1"
+        assert scene.count("crashes") - crashes == 1
+        assert scene.count("takeovers") - takeovers == 1
         assert scene.end(other)["attempt"] == 1
 
     def test_leaves_its_job_waiting_for_the_next_worker_if_there_is_none(

@@ -10,6 +10,7 @@ class TestStop:
     def test_hands_the_job_over_at_its_last_page(self, scene: Scene) -> None:
         for worker in (scene.worker("one"), scene.worker("two")):
             worker.wait_ready()
+        releases, takeovers = scene.count("releases"), scene.count("takeovers")
         with scene.held_at(3):
             job = scene.start()
             scene.wait_for_page(job, 3)
@@ -22,6 +23,8 @@ class TestStop:
         end = scene.end(job)
         assert (end["status"], end["attempt"]) == ("completed", 2)
         assert scene.field(job, "crashes") == "0"
+        assert scene.count("releases") - releases == 1
+        assert scene.count("takeovers") - takeovers == 1
         assert scene.pages(job) == [1, 2, 3, 3, 4]
 
     def test_of_one_worker_after_the_other_loses_none_of_a_queue_of_jobs(

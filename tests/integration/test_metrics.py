@@ -1,11 +1,14 @@
 """What ops see in numbers: metrics and health tell what has happened to jobs, whoever asks."""
 
+import time
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from garimpo.stack.process import Process
-from tests.integration.services import Services, run_job
+from jobs import keys
+from tests.integration.services import Services, follow, run_job
 from tests.waiting import wait_until
 
 JOB = {"site": "tubehunt", "job_name": "scrape-channels"}
@@ -43,6 +46,11 @@ def start(services: Services) -> str:
     return job_id
 
 
+def cancel(services: Services, job_id: str) -> None:
+    with services.client() as api:
+        api.post(f"/api/v1/tubehunt/scrape-channels/cancel/{job_id}").raise_for_status()
+
+
 class TestWithoutWorkers:
     def test_the_queue_grows_and_its_first_job_gets_older(self, services: Services) -> None:
         before = read(services)["garimpo_queue_jobs", ()]
@@ -58,7 +66,28 @@ class TestWithoutWorkers:
             assert health["queue"]["waiting"] - before == 3
             assert health["queue"]["oldest_waiting_seconds"] > 0
             for job_id in ids:
-                api.post(f"/api/v1/tubehunt/scrape-channels/cancel/{job_id}")
+                cancel(services, job_id)
+            assert api.get("/api/health").json()["queue"]["waiting"] == before
+        assert read(services)["garimpo_queue_jobs", ()] == before, "none of them waits any more"
+
+    def test_what_has_not_happened_yet_is_there_as_0(self, services: Services) -> None:
+        # Prometheus takes a counter that comes to be at 1 for one that has not risen.
+        cancel(services, start(services))
+        samples = read(services)
+
+        labels = tuple(sorted(JOB.items()))
+        for name in ("crashes", "releases", "takeovers", "page_retries", "pages"):
+            assert samples[f"garimpo_{name}_total", labels] == 0
+
+    def test_jobs_that_were_given_up_are_told_for_as_long_as_they_are_remembered(
+        self, services: Services
+    ) -> None:
+        now_ms = time.time() * 1000
+        month_ms = 30 * 24 * 3600 * 1000
+        with services.connect() as redis:
+            redis.zadd(keys.GIVEN_UP, {"of now": now_ms, "of a month ago": now_ms - month_ms})
+
+        assert read(services)["garimpo_jobs_given_up", ()] == 1
 
     def test_redis_away_is_told_and_no_error(self, services: Services) -> None:
         services.redis.stop()
@@ -118,6 +147,31 @@ class TestMetrics:
 
         assert change.of("garimpo_jobs_ended_total", outcome="login_failed") == 1
         assert change.of("garimpo_jobs_ended_total", outcome="completed") == 0
+
+    def test_count_pages_that_were_tried_again(self, services: Services) -> None:
+        services.demo.have(status_503=1)
+        change = Change(services)
+
+        assert run_job(services).end["status"] == "completed"
+
+        assert change.of("garimpo_page_retries_total") == 1
+
+    def test_show_what_a_worker_does(self, services: Services) -> None:
+        def busy() -> tuple[int, float]:
+            with services.client() as api:
+                health = api.get("/api/health").json()
+            jobs = [n for (name, _), n in read(services).items() if name == "garimpo_worker_jobs"]
+            return health["workers_busy"], sum(jobs)
+
+        services.demo.have(hang_page=1)
+        try:
+            job_id = start(services)
+            wait_until(lambda: busy() == (1, 1))
+        finally:
+            services.demo.have()
+            services.demo.give_up()
+        assert follow(services, job_id).end["status"] == "completed"
+        wait_until(lambda: busy() == (0, 0))
 
     def test_show_the_workers(self, services: Services) -> None:
         samples = read(services)
