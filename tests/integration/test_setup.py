@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 _SETUP = Path(__file__).parents[2] / ".ci" / "setup"
-_ALWAYS = ("sh", "cat", "dirname", "grep", "id", "tail", "tr", "uname")
+_ALWAYS = ("sh", "cat", "curl", "dirname", "grep", "id", "tail", "tr", "uname")
 
 
 class Machine:
