@@ -43,6 +43,7 @@ class Compose:
     flower_port: int
     site_port: int
     tag: str
+    files: str = "docker-compose.yml"
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
         """Run `docker compose` with these arguments and return what it says."""
@@ -56,6 +57,7 @@ class Compose:
             "FLOWER_PORT": str(self.flower_port),
             "SITE_PORT": str(self.site_port),
             "TAG": self.tag,
+            "COMPOSE_FILE": self.files,
         }
 
     def scale(self, workers: int) -> None:

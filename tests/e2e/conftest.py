@@ -22,7 +22,7 @@ def compose() -> Iterator[Compose]:
     name = f"garimpo-e2e-{os.getpid()}"
     compose = Compose(name, find_free_port(), find_free_port(), find_free_port(), tag=name)
     try:
-        compose("build", "--quiet")
+        # As README has it: the images are built on the way.
         compose("up", "-d", "--wait")
         yield compose
     finally:

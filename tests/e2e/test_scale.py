@@ -99,6 +99,14 @@ class TestTwelveJobs:
         assert twelve.counted == {"ended": 12, "accepted": 12, "pages": 24, "ran": 12}
         assert twelve.alive == 3
 
+    def test_are_remembered_by_flower(self, twelve: Twelve) -> None:
+        before = ask_flower(twelve.compose, twelve.jobs)
+        twelve.compose("restart", "flower")
+        twelve.compose("up", "-d", "--wait", "--no-build", "--no-recreate", "flower")
+
+        after = ask_flower(twelve.compose, twelve.jobs)
+        assert [task["runtime"] for task in after] == [task["runtime"] for task in before]
+
     def test_run_one_at_a_time_in_each_worker(self, twelve: Twelve) -> None:
         tasks = ask_flower(twelve.compose, twelve.jobs)
 
