@@ -8,7 +8,7 @@ from typing import Any
 
 from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.credentials import Credentials, missing_variables
-from scraper.errors import BrowserCrashed, CredentialsMissing, LoginFailed, Stopped
+from scraper.errors import BrowserCrashed, CredentialsMissing, LoginFailed, ScrapeError, Stopped
 from scraper.pages import Page, Reader
 from scraper.progress import Progress, Watcher
 from scraper.recipes.models import Job, Recipe
@@ -99,12 +99,18 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
                     progress.logging_in()
                     visit.log_in()
                 has_ended = _read_pages(visit, target.job, left, sieve, watcher)
-        except BrowserCrashed:
-            # It costs a browser, not what was read with it.
+        except ScrapeError as error:
             crashes += 1
-            if crashes == _BROWSERS:
-                raise
+            _bear(error, crashes, stop)
     return Summary(len(pages), len(pages) - len(left), sieve.warnings)
+
+
+def _bear(error: ScrapeError, crashes: int, stop: threading.Event) -> None:
+    """Let a crash cost a browser, and not what was read with it; raise what is more than that."""
+    if stop.is_set():
+        raise Stopped from error  # its browser was taken away
+    if not isinstance(error, BrowserCrashed) or crashes == _BROWSERS:
+        raise error
 
 
 def _read_pages(visit: Visit, job: Job, left: deque[Page], sieve: Sieve, watcher: Watcher) -> bool:

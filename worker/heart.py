@@ -63,11 +63,15 @@ class Heart:
         self._over.set()
 
     def _run(self) -> None:
-        while not self._over.wait(min(self._every_s, max(0.0, self._left_s()))):
-            self.verdict = self._look()
+        pause_s = min(self._every_s, max(0.0, self._left_s()))
+        while not self._over.wait(pause_s) and self.verdict != "lost":
+            self.verdict = self._look() or self.verdict
+            pause_s = self._every_s
             if self.verdict:
+                # It beats on: until its browser is gone the job has its worker.
                 self.stop.set()
-                return
+            else:
+                pause_s = min(pause_s, max(0.0, self._left_s()))
 
     def _look(self) -> Verdict | None:
         try:

@@ -78,10 +78,10 @@ def run_job(
     target = _find_target(lease, scraping)
     watcher = JobWatcher(leases, lease, tell)
     seen = _seen(target, leases.items(record.id) if lease.pages else [])
-    if record.browser:
-        end_session(scraping.browser, record.browser)
     with make_heart(target.limit_s(record.params)) as heart:
         try:
+            if record.browser:
+                end_session(scraping.browser, record.browser)
             summary = scrape(
                 target,
                 record.params,

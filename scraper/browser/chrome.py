@@ -3,9 +3,11 @@
 import contextlib
 import logging
 import os
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,6 +27,9 @@ from scraper.browser.tab import SCRIPT_TIMEOUT_S, Tab
 from scraper.errors import BrowserUnavailable
 
 _START_TIMEOUT_S: Final = 30
+#: How often a stop is looked for while a browser is open, and how long it may take.
+_LOOK_S: Final = 0.5
+_STOPPED_WITHIN_S: Final = 3.0
 
 _ARGUMENTS: Final = (
     "--headless=new",
@@ -73,9 +78,11 @@ def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> 
     stop = stop or threading.Event()
     if settings.remote_url is not None:
         with _open_remote(settings, settings.remote_url) as driver:
-            yield Tab(driver, stop, session=str(driver.session_id))
+            session = str(driver.session_id)
+            with _end_if_it_hangs(stop, partial(end_session, settings, session)):
+                yield Tab(driver, stop, session=session)
         return
-    with _open_local(settings) as (driver, guard):
+    with _open_local(settings, stop) as (driver, guard):
 
         def is_outgrown() -> bool:
             limit = settings.memory_limit_mb
@@ -96,14 +103,36 @@ def end_session(settings: BrowserSettings, session: str) -> None:
 
 
 @contextlib.contextmanager
-def _open_local(settings: BrowserSettings) -> Iterator[tuple[WebDriver, int]]:
+def _open_local(
+    settings: BrowserSettings, stop: threading.Event
+) -> Iterator[tuple[WebDriver, int]]:
     """Give a driver, and the process below which its browser is."""
     options = make_options(settings, find_chrome(settings.chrome_binary))
     with open_chromedriver(find_chromedriver(settings.chromedriver)) as chromedriver:
         # Its end kills the browser: quicker than a farewell, and a hung one goes as well.
         direct = Proxy({"proxyType": ProxyType.DIRECT})
         config = ClientConfig(chromedriver.address, proxy=direct)
-        yield _start(config, options, settings.command_timeout_s), chromedriver.guard
+        with _end_if_it_hangs(stop, partial(os.kill, chromedriver.guard, signal.SIGTERM)):
+            yield _start(config, options, settings.command_timeout_s), chromedriver.guard
+
+
+@contextlib.contextmanager
+def _end_if_it_hangs(stop: threading.Event, end: Callable[[], None]) -> Iterator[None]:
+    """End a browser that is still at a command a while after the stop: it may be for long."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_S):
+            if stop.is_set() and not over.wait(_STOPPED_WITHIN_S):
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    end()
+                return
+
+    threading.Thread(target=watch, name="stop", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 @contextlib.contextmanager

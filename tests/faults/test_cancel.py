@@ -1,7 +1,12 @@
 """A cancelled job ends at once if it waits, within seconds if it runs; and never both ways."""
 
 import random
+import signal
 
+import pytest
+
+from tests.browser_processes import wait_for_no_browser
+from tests.faults.browsers import Part, strike
 from tests.faults.scene import Scene, let_pass
 
 
@@ -31,6 +36,23 @@ class TestCancel:
         # The worker is free for the next one.
         assert scene.end(next_one)["status"] == "completed"
         assert 13 not in scene.pages(job)
+
+    @pytest.mark.parametrize("part", ["driver", "browser"])
+    def test_ends_a_job_whose_browser_hangs(self, scene: Scene, part: Part) -> None:
+        # Nobody would notice before the cancel's time is over, but for the cancel.
+        scene.worker("one", {"BROWSER_TIMEOUT_S": "120"})
+        with scene.held_at(3):
+            job = scene.start()
+            scene.wait_for_page(job, 3)
+            scene.worker("two").wait_ready()
+            strike(scene, "one", part, signal.SIGSTOP)
+
+            scene.cancel(job)
+            end = scene.end(job, within_s=30)
+
+        assert (end["status"], end["error_code"], end["attempt"]) == ("failed", "cancelled", 1)
+        assert scene.field(job, "crashes") == "0"
+        wait_for_no_browser(scene.browsers_folder("one"))
 
     def test_ends_a_job_whose_worker_has_died(self, scene: Scene) -> None:
         worker = scene.worker("one")

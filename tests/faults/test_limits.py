@@ -10,6 +10,7 @@ import signal
 import pytest
 
 from jobs import keys
+from tests.browser_processes import wait_for_no_browser
 from tests.faults.browsers import strike
 from tests.faults.scene import Asked, Scene, child_of
 
@@ -50,6 +51,20 @@ class TestJobLimit:
             job = scene.start(pages=13, site="hurried")
 
             check_says_what_was_read(scene, job)
+
+    def test_holds_for_a_browser_that_hangs(self, scene: Scene) -> None:
+        # For longer than a lease: it must not be taken for a dead worker's.
+        scene.worker("one", {"BROWSER_TIMEOUT_S": "120"})
+        with scene.held_at(3):
+            job = scene.start(pages=13, site="hurried")
+            scene.wait_for_page(job, 3)
+            scene.worker("two").wait_ready()
+            strike(scene, "one", "driver", signal.SIGSTOP)
+
+            check_says_what_was_read(scene, job)
+
+        assert scene.field(job, "crashes") == "0"
+        wait_for_no_browser(scene.browsers_folder("one"))
 
 
 class TestHang:
