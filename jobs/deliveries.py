@@ -15,6 +15,8 @@ from jobs.record import Record, moment
 
 #: So many tries are kept of a call back: more than one round has.
 _KEPT = 50
+#: A call back whose senders die is given up after so long: the most WEBHOOK_RETRY_FOR_S may be.
+_LONGEST = timedelta(hours=24)
 #: How many call backs one look takes on; what is left is due at the next.
 _BATCH = 200
 
@@ -155,7 +157,16 @@ class Redeliveries:
                     keys.OPEN,
                     keys.CALLBACKS,
                     keys.tries(job_id, slot),
+                    keys.COUNTERS,
+                    keys.delivery(job_id, Slot.END),
                 ],
-                args=[member, message.encode_callback(job_id, slot), lost.encode()],
+                args=[
+                    member,
+                    message.encode_callback(job_id, slot),
+                    lost.encode(),
+                    slot,
+                    _KEPT,
+                    ms(_LONGEST),
+                ],
             )
         )

@@ -294,11 +294,69 @@ class TestRedeliver:
         told.pass_time(job)
 
         told.jobs.reconcile()
+        assert told.jobs.redis.hget(keys.delivery(job.id, Slot.END), "state") == Fate.WAITING
+        told.jobs.reconcile()
 
         assert told.queued() == [[job.id, "end"]]
         again = told.take(job)
         assert again.delivery.webhook_id == first.delivery.webhook_id
         assert [one.error for one in told.one(job).tries] == ["sender_lost"]
+
+    def lose(self, told: Told, job: Job, slot: Slot = Slot.END) -> None:
+        """Let a sender die with it."""
+        told.pass_time(job, slot)
+        told.take(job, slot)
+        told.pass_time(job, slot)
+        told.jobs.reconcile()
+
+    def test_sends_less_and_less_often_what_senders_die_of(self, told: Told, redis: Redis) -> None:
+        job = told.submit()
+        told.end(job)
+        pauses = []
+        for _ in range(60):
+            self.lose(told, job)
+            next_at = told.one(job).next_at
+            assert next_at
+            seconds, _ = redis.time()
+            pauses.append(round(next_at.timestamp() - seconds))
+
+        assert [pause > 1 for pause in pauses[:5]] == [False] * 3 + [True] * 2
+        assert pauses == pytest.approx(sorted(pauses), abs=1)
+        assert pauses[-1] == pytest.approx(4 * 3600, abs=2)
+        assert len(told.one(job).tries) == 50, "the last ones are kept"
+
+    def test_gives_up_what_senders_die_of_for_a_day(self, told: Told, redis: Redis) -> None:
+        job = told.submit()
+        told.end(job)
+        redis.hincrby(keys.delivery(job.id, Slot.END), "since", -25 * 3600 * 1000)
+
+        self.lose(told, job)
+
+        assert told.one(job).fate is Fate.GIVEN_UP
+        assert told.waiting() == (0, 0)
+
+    def test_begins_anew_what_was_asked_for_while_its_sender_died(self, told: Told) -> None:
+        job = told.submit()
+        told.end(job)
+        told.take(job)
+        told.replay(job)
+        told.pass_time(job)
+
+        told.jobs.reconcile()
+
+        assert told.take(job).delivery.number == 0
+
+    def test_tells_nothing_of_the_course_after_the_end(self, told: Told) -> None:
+        job = told.submit(events=ALL)
+        token = told.jobs.claim(job)
+        told.jobs.leases.progress(job.id, token, 10, Message("starting", {}))
+        told.take(job, Slot.PROGRESS)
+        told.end(job, token)
+        told.pass_time(job, Slot.PROGRESS)
+
+        told.jobs.reconcile()
+
+        assert told.one(job, Slot.PROGRESS).fate is Fate.GIVEN_UP
 
     def test_forgets_what_has_expired(self, told: Told, redis: Redis) -> None:
         job = told.submit()
@@ -381,7 +439,7 @@ class TestEvents:
 
     def test_tell_the_start_of_the_first_attempt_alone(self, told: Told) -> None:
         job = told.submit(events=ALL)
-        told.jobs.leases.release(job, told.jobs.claim(job))
+        told.jobs.leases.release(job.task, job.id, told.jobs.claim(job))
         told.settle(told.take(job, Slot.STARTED), Fate.DELIVERED)
         told.jobs.claim(job)
 
