@@ -18,6 +18,10 @@ _URL = re.compile(r"(?i:https?)://[!#-;=?-\[\]_a-z~]+")
 _PORTS = {"http": 80, "https": 443}
 #: IPv6 networks that lead to the IPv4 address in their last 32 bits (RFC 6052).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: Public by their numbers, and yet inside: the host's services for its machines at Azure (see
+#: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16), and those at
+#: Oracle, which not every version of `ipaddress` knows as private.
+_OF_CLOUDS = (ipaddress.IPv4Network("168.63.129.16/32"), ipaddress.IPv4Network("192.0.0.0/24"))
 
 
 class Why(StrEnum):
@@ -110,7 +114,10 @@ def is_public(address: Address) -> bool:
         if address.is_site_local:
             return False
     return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
+        address.is_multicast
+        or address.is_reserved
+        or address.is_unspecified
+        or any(address in network for network in _OF_CLOUDS)
     )
 
 

@@ -18,7 +18,16 @@ from worker.settings import WorkerSettings
 _jobs = JobSettings()
 configure(_jobs.log_format, _jobs.log_level)
 
-app = make_celery(_jobs.redis_url, result_ttl=_jobs.result_ttl, leasing=_jobs.leasing)
+#: It may give back messages of scrapes too, for kombu keeps all that are taken in one place; and it
+#: knows no recipe. Longer than any job.
+_LONGEST_JOB_S = 7 * 24 * 3600
+
+app = make_celery(
+    _jobs.redis_url,
+    result_ttl=_jobs.result_ttl,
+    leasing=_jobs.leasing,
+    longest_job_s=_LONGEST_JOB_S,
+)
 app.conf.update(
     garimpo_alive_file=WorkerSettings().alive_file,
     task_queues=[Queue(keys.CALLBACKS)],

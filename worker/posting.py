@@ -163,5 +163,5 @@ def _retry_after_s(value: str) -> float:
     try:
         at = parsedate_to_datetime(value)
         return max(0.0, (at - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0

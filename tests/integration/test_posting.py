@@ -1,9 +1,12 @@
 """One request to a real server that may be away, slow, hostile or somewhere inside."""
 
+import gzip
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +85,23 @@ class TestPost:
         assert answer.text.startswith("no: xxx")
         assert len(answer.text) <= 2048
 
+    def test_unpacks_nothing(self, receiver: Receiver) -> None:
+        packed = gzip.compress(b"x" * 10_000_000)
+
+        def bomb(handler: Handler) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Encoding", "gzip")
+            handler.send_header("Content-Length", str(len(packed)))
+            handler.end_headers()
+            handler.wfile.write(packed)
+
+        receiver.does(bomb)
+        answer = send(receiver.url)
+
+        assert receiver.received[0].headers["accept-encoding"] == "identity"
+        assert answer.status == 200
+        assert "xxxx" not in answer.text
+
     @pytest.mark.parametrize("number", [301, 302, 307, 308])
     def test_follows_no_redirect(self, receiver: Receiver, number: int) -> None:
         receiver.does(status(number, headers={"Location": f"{receiver.url}/other"}))
@@ -98,7 +118,13 @@ class TestPost:
         assert send(receiver.url).status == 204
 
     @pytest.mark.parametrize(
-        ("value", "seconds"), [("7", 7.0), ("soon", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)]
+        ("value", "seconds"),
+        [
+            ("7", 7.0),
+            ("soon", 0.0),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+            ("Wed, 21 Oct 2015 07:28:00 +99999999999999999", 0.0),
+        ],
     )
     def test_reads_retry_after(self, receiver: Receiver, value: str, seconds: float) -> None:
         receiver.does(status(503, headers={"Retry-After": value}))
@@ -145,6 +171,44 @@ class TestPost:
         answer = send(receiver.url)
 
         assert (answer.status, answer.text[:3]) == (200, "xxx")
+
+
+class TestPostByName:
+    """The answers of a name server are made up; what is done with them is real."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """What the name leads to, by turns: at each question one less."""
+        answers: list[str] = []
+
+        def getaddrinfo(_host: str, port: int, *_: object) -> list[tuple[Any, ...]]:
+            found = answers.pop(0).split()
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in found]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        return answers
+
+    def test_connects_to_the_address_that_was_checked(
+        self, receiver: Receiver, asked: list[str]
+    ) -> None:
+        asked += ["127.0.0.1", "127.0.0.2"]
+
+        assert send(f"http://hook.example:{receiver.port}").status == 204
+
+        assert asked == ["127.0.0.2"], "it was resolved once"
+        assert receiver.received[0].headers["host"] == f"hook.example:{receiver.port}"
+
+    def test_looks_at_every_address(self, receiver: Receiver, asked: list[str]) -> None:
+        asked += ["127.0.0.1 10.0.0.1"]
+
+        assert send(f"http://hook.example:{receiver.port}").error == "address"
+
+        assert receiver.received == []
+
+    def test_tries_the_next_address(self, receiver: Receiver, asked: list[str]) -> None:
+        asked += ["127.0.0.2 127.0.0.1"]
+
+        assert send(f"http://hook.example:{receiver.port}").status == 204
 
 
 class TestPostToPrivateAddresses:

@@ -142,7 +142,15 @@ class TestSign:
 
 class TestCallbackSettings:
     @pytest.mark.parametrize(
-        "secrets", ["a" * 32, "whsec_aaaa", "whsec_" + "a" * 31, "whsec_" + "a" * 90, f"{OLD},x"]
+        "secrets",
+        [
+            "a" * 32,
+            "whsec_aaaa",
+            "whsec_" + "a" * 31,
+            "whsec_" + "a" * 90,
+            f"{OLD},x",
+            "whsec_" + "a-_a" * 8,
+        ],
     )
     def test_refuse_what_is_no_secret_without_showing_it(self, secrets: str) -> None:
         with pytest.raises(ValueError, match="base64 of 24 to 64 bytes") as refused:
