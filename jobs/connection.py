@@ -13,6 +13,16 @@ from jobs.address import Address
 
 _T = TypeVar("_T")
 
+#: What is raised while Redis is away.
+AWAY = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    # Full, or a replica that is about to be promoted: as passing as an outage.
+    exceptions.OutOfMemoryError,
+    exceptions.ReadOnlyError,
+    exceptions.MasterDownError,
+)
+
 #: What a Redis says that takes no writes for the moment, in words that redis-py has no class for:
 #: it has too few replicas, or cannot write to its disk.
 _REFUSALS = ("NOREPLICAS", "MISCONF")
@@ -64,14 +74,7 @@ def connect(address: Address) -> Redis:
         socket_keepalive=True,
         health_check_interval=30,
         retry=_Patience(ExponentialBackoff(cap=2, base=0.05), 120),
-        retry_on_error=[
-            exceptions.ConnectionError,
-            exceptions.TimeoutError,
-            # Full, or a replica that is about to be promoted: as passing as an outage.
-            exceptions.OutOfMemoryError,
-            exceptions.ReadOnlyError,
-            exceptions.MasterDownError,
-        ],
+        retry_on_error=list(AWAY),
     )
 
 

@@ -87,7 +87,7 @@ class JobFront:
             IdempotencyConflictError: The key stands for another request.
         """
         fields = [text for pair in job.as_fields().items() for text in pair]
-        sent = message.encode(job, keys.QUEUE)
+        sent = message.encode(job.task, job.id)
         kept_ms = ms(_KEY_KEPT) if key is not None else 0
         scope = sha256("\0".join((job.caller, job.task, key or "")).encode()).hexdigest()
         async with answering():

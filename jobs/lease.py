@@ -11,7 +11,6 @@ from redis import Redis
 
 from jobs import keys, message, script
 from jobs.ending import result_meta
-from jobs.job import Job
 from jobs.leasing import Leasing, ms
 from jobs.record import Message, Record
 
@@ -204,12 +203,18 @@ class Leases:
         in_order = sorted(stored.items(), key=lambda page: int(page[0]))
         return [warning for _, text in in_order for warning in json.loads(text)]
 
-    def release(self, job: Job, token: str) -> bool:
-        """Hand a job back, for another worker to go on with; False if it was lost before."""
-        sent = message.encode(job, keys.QUEUE)
+    def release(self, task: str, job_id: str, token: str) -> bool:
+        """Hand a job back, for another worker to go on with; False if the token does not hold it.
+
+        Args:
+            task: The Celery task that runs it.
+            job_id: The job's id.
+            token: The lease's.
+        """
+        sent = message.encode(task, job_id)
         return bool(
             self._release(
-                keys=[keys.record(job.id), keys.ACTIVE, keys.QUEUE, keys.COUNTERS],
-                args=[token, job.id, sent, ms(self._leasing.lease)],
+                keys=[keys.record(job_id), keys.ACTIVE, keys.QUEUE, keys.COUNTERS],
+                args=[token, job_id, sent, ms(self._leasing.lease)],
             )
         )

@@ -16,20 +16,19 @@ from typing import Any
 from uuid import uuid4
 
 from jobs import keys
-from jobs.job import Job
 
 #: The Celery task that sends a call back.
 SEND = "callbacks.send"
 
 
-def encode(job: Job, queue: str) -> str:
-    """Return the message that makes a worker run `job`; it carries the job's id alone.
+def encode(task: str, job_id: str) -> str:
+    """Return the message that makes a worker run a job; it carries the job's id alone.
 
     Args:
-        job: The job; its id becomes the task's id and only argument.
-        queue: The queue's name.
+        task: The Celery task that runs it.
+        job_id: The job's id, which becomes the task's id and only argument.
     """
-    return _encode(job.task, job.id, [job.id], queue)
+    return _encode(task, job_id, [job_id], keys.QUEUE)
 
 
 def encode_callback(job_id: str, slot: str) -> str:

@@ -17,6 +17,7 @@ from jobs.job import Job
 from jobs.leasing import Leasing, ms
 from jobs.logs import failure_fields, job_fields
 from jobs.record import Record
+from jobs.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class Reconciler:
         if not self._has_turn():
             return {}
         leases_run_out = self._can_judge()
-        done = {job_id: self._one(job_id, leases_run_out) for job_id in self._due(keys.ACTIVE)}
+        done = {job_id: self._look_at(job_id, leases_run_out) for job_id in self._due_jobs()}
         self._tell_ends()
         for callback, what in self._redeliveries.look(self._now_ms()).items():
             if what == "taken":
@@ -89,7 +90,7 @@ class Reconciler:
         """Tell of each end at once, and after one lease and four."""
         lease_ms = ms(self._leasing.lease)
         for job_id in self._due(keys.UNTOLD):
-            record = self._read(job_id)
+            record = self._read_if_known(job_id)
             if record and record.ended_at:
                 self._tell(record)
                 since_ms = self._now_ms() - int(record.ended_at.timestamp() * 1000)
@@ -127,6 +128,16 @@ class Reconciler:
         seconds, micros = self._redis.time()
         return seconds * 1000 + micros // 1000
 
+    def _due_jobs(self) -> list[str]:
+        """Return the jobs that are due, those that run first: no lease waits behind the queue."""
+        running = cast("list[str]", self._redis.zrange(keys.listed(State.PROCESSING), 0, -1))
+        looks = cast(
+            "list[float | None]", self._redis.zmscore(keys.ACTIVE, running) if running else []
+        )
+        now_ms = self._now_ms()
+        first = [job_id for job_id, at in zip(running, looks, strict=True) if at and at <= now_ms]
+        return list(dict.fromkeys([*first, *self._due(keys.ACTIVE)]))
+
     def _due(self, jobs: str) -> list[str]:
         due = self._redis.zrangebyscore(jobs, "-inf", self._now_ms(), start=0, num=_BATCH)
         return cast("list[str]", due)
@@ -135,12 +146,29 @@ class Reconciler:
         fields = cast("dict[str, str]", self._redis.hgetall(keys.record(job_id)))
         return Record.decode(job_id, fields) if fields else None
 
+    def _read_if_known(self, job_id: str) -> Record | None:
+        """Read a record; None also if it is of another version, which this one cannot read."""
+        try:
+            return self._read(job_id)
+        except (KeyError, ValueError):
+            return None
+
+    def _look_at(self, job_id: str, leases_run_out: bool) -> str:  # noqa: FBT001 - one caller
+        try:
+            return self._one(job_id, leases_run_out)
+        except (KeyError, ValueError):
+            # Of another version, perhaps. It must not stand in front of all others.
+            logger.exception("a job's record cannot be read", extra={"job_id": job_id})
+            look = {job_id: self._now_ms() + ms(self._leasing.longest_look)}
+            self._redis.zadd(keys.ACTIVE, look, xx=True)
+            return "unreadable"
+
     def _one(self, job_id: str, leases_run_out: bool) -> str:  # noqa: FBT001 - one caller
         record = self._read(job_id)
         if not record:
             self._redis.zrem(keys.ACTIVE, job_id)
             return "gone"
-        sent = message.encode(record.asked, keys.QUEUE)
+        sent = message.encode(record.asked.task, job_id)
         leasing = self._leasing
         what = str(
             self._reconcile(
@@ -173,7 +201,7 @@ class Reconciler:
 
     def _log_taken(self, callback: str) -> None:
         job_id, _, slot = callback.partition(":")
-        record = self._read(job_id)
+        record = self._read_if_known(job_id)
         fields = job_fields(record.asked.task, job_id) if record else {"job_id": job_id}
         logger.warning("the sender of a call back died", extra=fields | {"event": slot})
 

@@ -11,7 +11,7 @@ from celery import Celery, Task
 from structlog.contextvars import bind_contextvars
 
 from jobs.backend import PROGRESS, FencedRedisBackend
-from jobs.connection import connect_impatient
+from jobs.connection import AWAY, connect_impatient
 from jobs.failure import FailureCode, JobFailedError
 from jobs.job import task_name
 from jobs.lease import Lease, LeaseLostError, Leases, NothingToRunError, progress_meta
@@ -74,25 +74,28 @@ class _Shell:
         worker = str(task.request.hostname)
         # On every line from here until Celery has stored the end (`worker.logs` takes it away).
         bind_contextvars(**job_fields(task.name, job_id))
-        lease = _claim(self.backend, job_id, worker, self.leasing.crashes, token)
-        bind_contextvars(attempt=lease.record.attempt)
         leases = self.backend.leases
         end = partial(_end, time.monotonic())
 
         def tell(percent: int, said: Message) -> None:
             task.update_state(state=PROGRESS, meta=progress_meta(percent, said))
 
-        logger.info("job started", extra={"pages_done": len(lease.pages)})
         try:
+            lease = _claim(self.backend, job_id, worker, self.leasing.crashes, token)
+            bind_contextvars(attempt=lease.record.attempt)
+            logger.info("job started", extra={"pages_done": len(lease.pages)})
             result = run_job(lease, leases, self.scraping, tell, partial(self._make_heart, lease))
         except SystemExit:
             # SIGTERM: another worker goes on from the last finished page.
-            leases.release(lease.record.asked, token)
-            logger.info("job released", extra=end("released"))
+            if leases.release(task.name, job_id, token):
+                logger.info("job released", extra=end("released"))
             raise
-        except LeaseLostError:
+        except NothingToRunError:
+            raise
+        except (LeaseLostError, *AWAY) as lost:
+            # Redis was away for longer than is waited for it. Either way another worker goes on.
             logger.warning("job lost", extra=end("lost"))
-            raise
+            raise LeaseLostError from lost
         except JobFailedError as failed:
             # A cancel is what somebody has asked for.
             level = logging.INFO if failed.code is FailureCode.CANCELLED else logging.WARNING

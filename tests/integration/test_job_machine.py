@@ -312,7 +312,7 @@ class JobMachine(RuleBasedStateMachine):
         this, token, holds = self.writer(job_id, writer)
         before = self.jobs.queued(this.job)
         with self.unchanged(not holds):
-            assert self.jobs.leases.release(this.job, token) is holds
+            assert self.jobs.leases.release(this.job.task, this.job.id, token) is holds
         if holds:
             this.holder, this.is_due = "", False
             assert self.jobs.queued(this.job) == before + 1

@@ -362,7 +362,7 @@ class TestRelease:
         redis.delete(keys.QUEUE)
         jobs.submit()
 
-        assert jobs.leases.release(job, token)
+        assert jobs.leases.release(job.task, job.id, token)
 
         assert id_of(str(redis.rpop(keys.QUEUE))) == job.id
 
@@ -372,7 +372,7 @@ class TestRelease:
         jobs.leases.append(job.id, token, Page(1, [{"n": 1}]))
         jobs.leases.progress(job.id, token, 50, Message("logging_in", {}))
 
-        jobs.leases.release(job, token)
+        jobs.leases.release(job.task, job.id, token)
 
         assert jobs.look(job).record.state is State.PROCESSING, "no step back"
         lease = jobs.leases.claim(job.id, "two", STARTING)
@@ -384,7 +384,7 @@ class TestRelease:
         job = jobs.submit()
         jobs.claim(job)
 
-        assert not jobs.leases.release(job, "another")
+        assert not jobs.leases.release(job.task, job.id, "another")
 
         with pytest.raises(LeaseLostError, match="busy"):
             jobs.claim(job, "two")
@@ -427,7 +427,7 @@ class TestCancel:
         job = jobs.submit()
         token = jobs.claim(job)
         jobs.cancel(job)
-        jobs.leases.release(job, token)
+        jobs.leases.release(job.task, job.id, token)
 
         with pytest.raises(LeaseLostError, match="cancelled"):
             jobs.claim(job, "two")

@@ -125,7 +125,7 @@ def _tell(story: Story) -> None:
     run = run_job(services)
     jobs["completed"] = run.job_id
     with services.connect() as redis:
-        redis.lpush(keys.QUEUE, message.encode(run.record().asked, keys.QUEUE))
+        redis.lpush(keys.QUEUE, message.encode(run.record().asked.task, run.job_id))
     services.demo.have(wrong_password=True)
     jobs["failed"] = run_job(services).job_id
     services.demo.have()
@@ -165,7 +165,7 @@ def _run_what_no_api_lets_in(services: Services) -> str:
     numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
     with services.connect() as redis:
         redis.hset(keys.record(job.id), mapping={**job.as_fields(), "state": "pending", **numbers})
-        redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
+        redis.lpush(keys.QUEUE, message.encode(job.task, job.id))
     assert follow(services, job.id).end["error_code"] == "internal_error"
     return job.id
 

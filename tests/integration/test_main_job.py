@@ -138,7 +138,7 @@ class TestCompleted:
         with services.client() as api, services.connect() as redis:
             job_id = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
             again = Job("tubehunt", "scrape-channels", recipe.digest, {}, id=job_id)
-            redis.lpush(keys.QUEUE, message.encode(again, keys.QUEUE))
+            redis.lpush(keys.QUEUE, message.encode(again.task, again.id))
         first = follow(services, job_id)
 
         # The doubled message has been looked at once a later job has ended.
@@ -222,7 +222,7 @@ class TestFailed:
         numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
         with services.connect() as redis:
             redis.hset(keys.record(job.id), mapping={**fields, **numbers})
-            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
+            redis.lpush(keys.QUEUE, message.encode(job.task, job.id))
 
         run = follow(services, job.id)
 
@@ -239,7 +239,7 @@ class TestFailed:
                 keys.record(job.id),
                 mapping={**fields, "progress": 0, "attempt": 0, "crashes": 0},
             )
-            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
+            redis.lpush(keys.QUEUE, message.encode(job.task, job.id))
 
         run = follow(services, job.id)
 

@@ -106,7 +106,7 @@ class TestReconcile:
     ) -> None:
         with Jobs(redis_process.url, Leasing(queue_ttl=timedelta(milliseconds=1))) as jobs:
             job, running = jobs.submit(), jobs.submit()
-            jobs.leases.release(running, jobs.claim(running))
+            jobs.leases.release(running.task, running.id, jobs.claim(running))
             for one in (job, running):
                 jobs.pass_time(one)
                 redis.hincrby(keys.record(one.id), "created_at", -1000)
@@ -115,6 +115,30 @@ class TestReconcile:
 
             assert done == {job.id: "expired", running.id: "kept"}, "only what never ran"
             assert jobs.code(job) == "queue_expired"
+
+    def test_takes_a_running_job_before_a_long_queue(self, jobs: Jobs, redis: Redis) -> None:
+        waiting = [jobs.submit() for _ in range(250)]
+        running = jobs.submit()
+        jobs.claim(running)
+        for job in waiting:
+            jobs.pass_time(job)
+        redis.zadd(keys.ACTIVE, {running.id: 1})  # due, and after all others
+
+        assert jobs.reconcile()[running.id] == "taken"
+
+    def test_goes_on_behind_a_record_that_cannot_be_read(self, jobs: Jobs, redis: Redis) -> None:
+        strange, job, told = jobs.submit(), jobs.submit(), jobs.submit()
+        redis.hset(keys.record(strange.id), "state", "of another version")
+        redis.zadd(keys.UNTOLD, {strange.id: 0})
+        redis.delete(keys.QUEUE)
+        for one in (strange, job):
+            jobs.pass_time(one)
+        jobs.store(told, jobs.claim(told), "SUCCESS", {"success": True})
+
+        assert jobs.reconcile() == {strange.id: "unreadable", job.id: "queued"}
+        assert [record.id for record in jobs.told] == [told.id]
+        assert redis.hget(keys.record(strange.id), "state") == "of another version"
+        assert jobs.reconcile() == {}, "looked at again later"
 
     def test_forgets_a_job_whose_record_is_gone(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()

@@ -130,7 +130,7 @@ class TestWorker:
             redis.hset(
                 keys.record(job.id), mapping={**job.as_fields(), "state": "pending", **numbers}
             )
-            redis.lpush(keys.QUEUE, message.encode(job, keys.QUEUE))
+            redis.lpush(keys.QUEUE, message.encode(job.task, job.id))
             run = follow(services, job.id)
             while heard := listener.get_message(timeout=1):
                 said.append(str(heard))
