@@ -65,8 +65,9 @@ def make_celery(
         result_serializer="json",
         accept_content=["json"],
         result_accept_content=["json"],
+        # What a job was asked for stands in its record, once.
         result_extended=False,
-        result_expires=result_ttl,
+        result_expires=result_ttl,  # Celery's default is a day as well; ops may want another
         # Flower lives on the workers' events.
         worker_send_task_events=True,
         # Redis comes and goes; a running scrape outlives it, and is not run a second time.
@@ -74,6 +75,7 @@ def make_celery(
         # A Redis that is full, or a replica for the moment, refuses instead of hanging up: without
         # this a worker ends at the first such reply.
         broker_channel_error_retry=True,
+        # However long Redis is away, also at the start. Celery's default gives up after 100 times.
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
@@ -81,14 +83,18 @@ def make_celery(
             # job may run, or wait in a worker for the one before it. It would find nothing to run;
             # what is lost the reconciler puts back, long before.
             "visibility_timeout": max(3600, 2 * longest_job_s),
+            # The kernel notices a peer that is gone while nothing is said.
             "socket_keepalive": True,
+            # A Redis that is there answers at once; the default is to wait for minutes.
             "socket_connect_timeout": 5,
             # Without it a dead link is never noticed. After two leases all that the worker had is
             # another's; an ordinary restart or failover of Redis takes less.
             "socket_timeout": max(_SHORTEST_TIMEOUT_S, 2 * leasing.lease.total_seconds()),
+            # A connection that was silent for longer is tried before it is used.
             "health_check_interval": 25,
             **_sentinel_options(redis),
         },
+        # Every time that anybody sees is UTC.
         enable_utc=True,
         timezone="UTC",
     )

@@ -71,6 +71,7 @@ def connect(address: Address) -> Redis:
         address,
         socket_connect_timeout=5,
         socket_timeout=5,
+        # Of a link that died in silence, during a page, the next command is to know.
         socket_keepalive=True,
         health_check_interval=30,
         retry=_Patience(ExponentialBackoff(cap=2, base=0.05), 120),
