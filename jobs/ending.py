@@ -105,6 +105,7 @@ def finish_call(
         keys.UNTOLD,
         keys.COUNTERS,
         keys.QUEUE,
+        keys.LEFT_SESSIONS,
     ]
     arguments: list[str | int] = [
         authority,

@@ -26,6 +26,9 @@ COUNTERS = "garimpo:counters"
 #: Its field for what a completed job takes nowadays (ms).
 PACE = "pace_ms"
 
+#: Sessions at a remote browser that nobody is left to end: the ids.
+LEFT_SESSIONS = "garimpo:left-sessions"
+
 #: Written to find out whether Redis takes writes.
 HEALTH = "garimpo:health"
 

@@ -1,8 +1,11 @@
 """The worker's Celery app: `celery -A worker.app worker`."""
 
+from functools import partial
+
 from jobs.celery_app import make_celery
 from jobs.logs import configure
 from jobs.settings import JobSettings
+from scraper.browser.chrome import end_session
 from scraper.recipes.loader import load_recipes
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
 from worker import callback_task
@@ -31,6 +34,9 @@ app = make_celery(
     longest_job_s=_scraping.longest_s,
 )
 app.conf.garimpo_alive_file = _worker.alive_file
+app.conf.garimpo_end_session = (
+    partial(end_session, _scraping.browser) if _scraping.browser.remote_url else None
+)
 app.steps["consumer"].add(Reconciling)
 app.steps["consumer"].add(Upkeep)
 register(app, _scraping, _jobs.leasing)

@@ -1,17 +1,44 @@
-"""The browsers on a worker's machine: what they take, and that none is left without an owner."""
+"""The browsers of workers: what they take, and that none is left without an owner."""
 
 import logging
 import os
+import threading
+from collections.abc import Callable
 
 import psutil
+from redis import Redis
 
+from jobs import keys
 from scraper.browser.processes import browsers_below, find_orphans, memory_mb
 
 logger = logging.getLogger(__name__)
 
 
+class LeftSessions:
+    """Sessions at a remote end that nobody is left to end: their jobs ended without a worker."""
+
+    def __init__(self, redis: Redis, end: Callable[[str], None]) -> None:
+        """Prepare it.
+
+        Args:
+            redis: The connection.
+            end: Ends a session by its id; may take its time.
+        """
+        self._redis = redis
+        self._end = end
+
+    def sweep(self) -> None:
+        """End those that are known.
+
+        Raises:
+            redis.RedisError: Redis did not answer.
+        """
+        while session := self._redis.lpop(keys.LEFT_SESSIONS):
+            threading.Thread(target=self._end, args=(session,), daemon=True).start()
+
+
 class Browsers:
-    """Counts and tidies up, for a worker's main process."""
+    """Those on this machine. Counts and tidies up, for a worker's main process."""
 
     def __init__(self) -> None:
         #: How many were found without an owner, and were ended.

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from jobs.connection import connect_impatient
 from jobs.message import SEND
 from jobs.presence import Doing, WorkerList
-from worker.browsers import Browsers
+from worker.browsers import Browsers, LeftSessions
 
 #: How often a worker says that it is alive, and for how long it is believed.
 _PRESENT_EVERY_S = 4.0
@@ -30,8 +30,11 @@ class Upkeep(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        self._list = WorkerList(connect_impatient(parent.app.conf.garimpo_redis))
+        redis = connect_impatient(parent.app.conf.garimpo_redis)
+        self._list = WorkerList(redis)
         self._browsers = Browsers()
+        end_session = parent.app.conf.garimpo_end_session
+        self._left = LeftSessions(redis, end_session) if end_session else None
         self._repeating: list[Any] = []
 
     def start(self, parent: Any) -> None:
@@ -55,6 +58,8 @@ class Upkeep(bootsteps.StartStopStep):
     def _present(self, name: str, believed: timedelta) -> None:
         try:
             self._list.present(name, self._doing(), believed)
+            if self._left:
+                self._left.sweep()
         except RedisError:
             # The broker is the same Redis: Celery says that it is away, and starts us again.
             return

@@ -2,7 +2,7 @@
 --
 -- KEYS  1 record (hash)   2 Celery's result (string)   3 items (list)   4 pages (hash)
 --       5 active (zset)   6 tombstone (string)   7 given up (zset)   8 untold (zset)
---       9 counters (hash)   10 the queue's messages (list)
+--       9 counters (hash)   10 the queue's messages (list)   11 left sessions (list)
 -- ARGV  1 token; '' for a job that no worker holds; 'worker:NAME' for what that worker holds
 --       2 job id   3 'completed' or 'failed'   4 failure (JSON, or '')   5 Celery's result (JSON)
 --       6 results expire after (ms)   7 the tombstone is kept for (ms)   8 the tombstone's text
@@ -10,8 +10,8 @@
 --       11 the message that tells its owner
 -- Returns 'now' if the job has ended by this call, 'before' if by an earlier one of the same holder;
 -- else false, and nothing was written.
-local state, holder, worker, started, identical, envelope = unpack(redis.call('HMGET', KEYS[1],
-  'state', 'token', 'worker', 'started_at', 'identical', 'envelope'))
+local state, holder, worker, started, identical, envelope, browser = unpack(redis.call('HMGET',
+  KEYS[1], 'state', 'token', 'worker', 'started_at', 'identical', 'envelope', 'browser'))
 if not state then
   return false
 end
@@ -36,6 +36,11 @@ redis.call('HDEL', KEYS[1], 'envelope', 'looks', 'cancel', 'identical')
 if envelope and not holder then
   -- Nobody waits for its message any more: what is counted in the queue are jobs that wait.
   redis.call('LREM', KEYS[10], 1, envelope)
+end
+if (browser or '') ~= '' and holder ~= ARGV[1] then
+  -- Whoever has had it cannot end it, and no other attempt will.
+  redis.call('RPUSH', KEYS[11], browser)
+  redis.call('EXPIRE', KEYS[11], 3600)
 end
 if ARGV[3] == 'completed' then
   redis.call('HSET', KEYS[1], 'progress', 100)

@@ -86,3 +86,20 @@ class TestGrid:
         assert (run.end["status"], run.end["attempt"]) == ("completed", 2)
         assert len(left) == 1
         assert sessions(grid) == []
+
+    def test_loses_the_session_of_a_dead_worker_whose_job_was_cancelled(
+        self, services: Services, grid: str
+    ) -> None:
+        address = "/api/v1/tubehunt/scrape-channels"
+        services.demo.have(slow_ms=1500)
+        worker = services.stack.worker()
+        with services.client() as api:
+            job_id = api.post(f"{address}/start", json={"pages": 2}).json()["job_id"]
+            wait_for(lambda: bool(services.demo.requests("/long/")))
+            worker.kill()
+            assert len(sessions(grid)) == 1
+            api.post(f"{address}/cancel/{job_id}")
+        services.stack.worker("second")
+
+        assert follow(services, job_id).end["error_code"] == "cancelled"
+        wait_for(lambda: sessions(grid) == [])
