@@ -147,6 +147,10 @@ class BrowserUnavailable(ScrapeError):
         super().__init__(reason, reason=reason)
 
 
+class BrowserNotStarted(BrowserUnavailable):
+    """A browser is there, and it has not come up: the next one may."""
+
+
 class BrowserCrashed(ScrapeError):
     """The browser died or stopped answering in the middle of the work.
 

@@ -8,7 +8,14 @@ from typing import Any
 
 from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.credentials import Credentials, missing_variables
-from scraper.errors import BrowserCrashed, CredentialsMissing, LoginFailed, ScrapeError, Stopped
+from scraper.errors import (
+    BrowserCrashed,
+    BrowserNotStarted,
+    CredentialsMissing,
+    LoginFailed,
+    ScrapeError,
+    Stopped,
+)
 from scraper.pages import Page, Reader
 from scraper.progress import Progress, Watcher
 from scraper.recipes.models import Job, Recipe
@@ -109,7 +116,7 @@ def _bear(error: ScrapeError, crashes: int, stop: threading.Event) -> None:
     """Let a crash cost a browser, and not what was read with it; raise what is more than that."""
     if stop.is_set():
         raise Stopped from error  # its browser was taken away
-    if not isinstance(error, BrowserCrashed) or crashes == _BROWSERS:
+    if not isinstance(error, BrowserCrashed | BrowserNotStarted) or crashes == _BROWSERS:
         raise error
 
 

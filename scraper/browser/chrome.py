@@ -24,7 +24,7 @@ from scraper.browser.fault import first_line
 from scraper.browser.processes import browsers_below, memory_mb
 from scraper.browser.remote import read_remote_end
 from scraper.browser.tab import SCRIPT_TIMEOUT_S, Tab
-from scraper.errors import BrowserUnavailable
+from scraper.errors import BrowserNotStarted
 
 _START_TIMEOUT_S: Final = 30
 #: How often a stop is looked for while a browser is open, and how long it may take.
@@ -190,7 +190,7 @@ def _start(config: ClientConfig, options: Options, timeout_s: int) -> WebDriver:
     except WebDriverException as error:
         words = first_line(error).partition("; For documentation")[0]
         reason = words.removeprefix("session not created: ").rstrip(". ")
-        raise BrowserUnavailable(reason or "no_start") from error
+        raise BrowserNotStarted(reason or "no_start") from error
     except HTTPError as error:
         reason = f"{urlsplit(config.remote_server_addr).netloc}: {type(error).__name__}"
-        raise BrowserUnavailable(reason) from error
+        raise BrowserNotStarted(reason) from error

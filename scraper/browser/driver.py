@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from scraper.errors import BrowserUnavailable
+from scraper.errors import BrowserNotStarted, BrowserUnavailable
 
 # What Debian, Fedora and Google call it, in the order of preference; last its place on a Mac.
 _CHROME_NAMES: Final = (
@@ -172,7 +172,7 @@ def _await_port(guard: subprocess.Popen[bytes], output: IO[bytes]) -> None:
         if _LISTENS in text:
             return
         if ended or time.monotonic() > deadline:
-            raise BrowserUnavailable(_last_words(text))
+            raise BrowserNotStarted(_last_words(text))
         tick.wait(_LOOK_S)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from scraper.browser.driver import find_chromedriver
 from scraper.errors import (
+    BrowserUnavailable,
     CredentialsMissing,
     LoginFailed,
     PageChanged,
@@ -193,6 +195,29 @@ class TestBrowser:
         assert list_pages(demo) == ["1", "2", "3"]
         assert done.items == GOLDEN[:30]
         assert done.summary == Summary(pages_requested=3, pages_read=3)
+
+    @pytest.mark.parametrize("failures", [2, 3])
+    def test_that_does_not_start_is_tried_again(
+        self, demo: DemoSite, tmp_path: Path, failures: int
+    ) -> None:
+        starts = tmp_path / "starts"
+        program = tmp_path / "chromedriver"
+        program.write_text(
+            "#!/bin/sh\n"
+            f'echo >>"{starts}"\n'
+            f'[ "$(wc -l <"{starts}")" -gt {failures} ] || exit 1\n'
+            f'exec {find_chromedriver(None)} "$@"\n'
+        )
+        program.chmod(0o755)
+        browser = BrowserSettings(chromedriver=str(program))
+
+        if failures == 3:
+            with pytest.raises(BrowserUnavailable):
+                run(demo.url, browser=browser)
+        else:
+            assert run(demo.url, browser=browser).items == GOLDEN[:10]
+
+        assert starts.read_text().count("\n") == 3
 
 
 class TestSiteInTrouble:
