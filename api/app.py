@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import errors, health, listing, logs, metrics
+from api.examples import add_examples
 from api.routes.job import make_router
 from api.settings import ApiSettings
+from api.stopping import at_a_stop
 from jobs.api_connection import connect
 from jobs.changes import Changes
 from jobs.delivery_front import DeliveryFront
@@ -43,7 +45,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         app.state.reach = settings.reach
         app.state.body_limit_bytes = settings.body_limit_bytes
         listening = asyncio.create_task(app.state.changes.run())
-        yield
+        with at_a_stop(app.state.changes.end):
+            yield
         listening.cancel()
         await redis.aclose()
 
@@ -60,6 +63,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     for recipe in load_recipes(settings.recipes_dir).values():
         for name in recipe.jobs:
             app.include_router(make_router(recipe, name))
+    describe = app.openapi
+    app.openapi = lambda: add_examples(describe())  # type: ignore[method-assign] # FastAPI's own way
     return app
 
 

@@ -13,8 +13,12 @@ from api.formats.choice import choose
 from api.formats.error import UnknownValueError
 from api.formats.format import Format
 from api.formats.table import Table
+from jobs.answering import JobsUnavailableError
 from jobs.front import JobFront
 from scraper.recipes.models import Recipe
+
+#: Stands in a body where the rows go; no JSON text holds an unescaped NUL.
+ROWS = "\0rows"
 
 #: So many items are in memory at a time.
 _CHUNK = 50
@@ -57,11 +61,11 @@ async def _wanted(
         ),
     ] = "comma",
     accept: Annotated[
-        str, Header(description="A format's media type does the same as `format`.")
-    ] = "",
+        list[str] | None, Header(description="A format's media type does the same as `format`.")
+    ] = None,
 ) -> Wanted:
     try:
-        return Wanted(choose(format, accept), separator)
+        return Wanted(choose(format or None, ", ".join(accept or [])), separator)
     except UnknownValueError as error:
         raise InvalidParametersError([error.fault]) from error
 
@@ -75,6 +79,35 @@ class Files:
     def __init__(self, recipe: Recipe, name: str) -> None:
         self._recipe = recipe
         self._name = name
+
+    @property
+    def collection(self) -> str:
+        """What the result calls its rows."""
+        return self._recipe.jobs[self._name].collection
+
+    async def fill(self, jobs: JobFront, job_id: str, answer: str) -> Response:
+        """Answer with JSON in which ROWS stands for the rows; they are sent as they are read.
+
+        Args:
+            jobs: Where the rows are.
+            job_id: Whose.
+            answer: The JSON.
+
+        Raises:
+            JobsUnavailableError: Redis does not answer. Later it breaks the answer off.
+        """
+        before, _, after = answer.partition(json.dumps(ROWS))
+        first, total = await jobs.items(job_id, 0, _CHUNK)
+
+        async def pieces() -> AsyncIterator[str]:
+            yield f"{before}["
+            between = ""
+            async for rows in _read(jobs, job_id, first, 0, total):
+                yield between + ", ".join(rows)
+                between = ", "
+            yield f"]{after}"
+
+        return StreamingResponse(pieces(), media_type="application/json")
 
     async def response(
         self, wanted: Wanted, jobs: JobFront, job_id: str, start: int = 0, count: int | None = None
@@ -101,7 +134,7 @@ class Files:
         most = _CHUNK if count is None else min(count, _CHUNK)
         first, total = await jobs.items(job_id, start, most)
         end = total if count is None else min(total, start + count)
-        chunks = _chunks(jobs, job_id, first, start, end)
+        chunks = _parse(_read(jobs, job_id, first, start, end))
         name = f"{self._recipe.site}-{self._name}-{job_id}{wanted.format.suffix}"
         return StreamingResponse(
             wanted.format.write(table, chunks),
@@ -114,14 +147,28 @@ class Files:
         )
 
 
-async def _chunks(
-    jobs: JobFront, job_id: str, first: Sequence[str], start: int, end: int
+async def _parse(
+    chunks: AsyncIterator[Sequence[str]],
 ) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-    """Read what is left up to the end, some at a time: no more than there was at the beginning."""
+    async for chunk in chunks:
+        yield [json.loads(item) for item in chunk]
+
+
+async def _read(
+    jobs: JobFront, job_id: str, first: Sequence[str], start: int, end: int
+) -> AsyncIterator[Sequence[str]]:
+    """Read what is left up to the end, some at a time: no more than there was at the beginning.
+
+    Raises:
+        JobsUnavailableError: Redis does not answer, or the items have expired meanwhile: the answer
+            breaks off, so that nobody takes it for whole.
+    """
     chunk, place = first, start
     while chunk:
-        yield [json.loads(item) for item in chunk]
+        yield chunk
         place += len(chunk)
         chunk = []
         if place < end:
             chunk, _ = await jobs.items(job_id, place, min(_CHUNK, end - place))
+            if not chunk:
+                raise JobsUnavailableError

@@ -8,6 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from api.job_addresses import ERRORS
 from api.language import Spoken
 from api.listing import Jobs, QueueFigures
 from jobs.answering import JobsUnavailableError
@@ -50,7 +51,7 @@ class Live(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-@router.get("/api/health", responses={503: {"model": Health}})
+@router.get("/api/health", responses={503: {"model": Health}, "default": ERRORS["default"]})
 async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
     """Answer 503 if jobs cannot be accepted."""
     try:

@@ -1,10 +1,12 @@
 """`GET /api/v1/jobs`: all jobs, the newest first; and one of them by its id."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
+from api.absent import EMPTY_IS_ABSENT
 from api.errors import InvalidParametersError
 from api.job_addresses import ERRORS, LOOK_UP_ERRORS, look_up
 from api.job_addresses import Jobs as Front
@@ -83,13 +85,19 @@ async def jobs(
     language: Spoken,
     site: Annotated[str, Query(description="Only this site's; then `job` may say which.")] = "",
     job: Annotated[str, Query(description="Only this job of the site's.")] = "",
-    status: Annotated[State | None, Query(description="Only those in this state.")] = None,
-    limit: Annotated[int, Query(ge=1, le=_LONGEST)] = 50,
+    status: Annotated[
+        State | None, EMPTY_IS_ABSENT, Query(description="Only those in this state.")
+    ] = None,
+    limit: Annotated[
+        Annotated[int, Field(ge=1, le=_LONGEST)] | None,
+        EMPTY_IS_ABSENT,
+        Query(description="How many at most: 50 if it is not said."),
+    ] = None,
     cursor: Annotated[str, Query(description="`next_cursor` of the answer before.")] = "",
 ) -> JobList:
     """List the jobs whose results have not expired, the newest first."""
     states = [status] if status else list(State)
-    records, place = await overview.jobs(states, _group(site, job), limit, _place(cursor))
+    records, place = await overview.jobs(states, _group(site, job), limit or 50, _place(cursor))
     return JobList(
         jobs=[listed(record, language) for record in records],
         next_cursor=f"{place.accepted_ms}-{place.job_id}" if place else None,
@@ -111,10 +119,10 @@ def _group(site: str, job: str) -> str:
 def _place(cursor: str) -> Place | None:
     if not cursor:
         return None
-    accepted_ms, _, job_id = cursor.partition("-")
-    if not accepted_ms.isdecimal() or not job_id:
+    place = re.fullmatch(r"([0-9]{1,15})-(.+)", cursor)
+    if not place:
         raise InvalidParametersError([("cursor", {"field": "cursor"})])
-    return Place(int(accepted_ms), job_id)
+    return Place(int(place[1]), place[2])
 
 
 class WorkerFigures(BaseModel):

@@ -6,34 +6,38 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
+from pydantic import Field
 from starlette.requests import ClientDisconnect
 
+from api.absent import EMPTY_IS_ABSENT
 from jobs.answering import JobsUnavailableError
 from jobs.changes import Changes
 from jobs.front import Seen
 
 #: As long as a request may wait, in seconds: proxies give up after 100.
 LONGEST_S = 60
-_PREFERRED = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d+)', re.IGNORECASE)
+#: If only a question was lost, nobody tells that Redis answers again: it is asked again, in s.
+AGAIN_S = 2.0
+_PREFERRED = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})', re.IGNORECASE)
 
 
 async def _wait(
     wait: Annotated[
-        float | None,
+        Annotated[float, Field(ge=0, le=LONGEST_S)] | None,
+        EMPTY_IS_ABSENT,
         Query(
-            ge=0,
-            le=LONGEST_S,
             description="Wait so many seconds for the end of the job; then answer as it is.",
             examples=[30],
         ),
     ] = None,
     prefer: Annotated[
-        str, Header(description="`wait=S` does the same (RFC 7240).", examples=["wait=30"])
-    ] = "",
+        list[str] | None,
+        Header(description="`wait=S` does the same (RFC 7240).", examples=["wait=30"]),
+    ] = None,
 ) -> float:
     if wait is not None:
         return wait
-    preferred = _PREFERRED.search(prefer)
+    preferred = _PREFERRED.search(", ".join(prefer or []))  # lines of one header are a list
     return min(LONGEST_S, int(preferred[1])) if preferred else 0.0
 
 
@@ -49,7 +53,8 @@ async def wait_for_end(
 ) -> Seen:
     """Return what is known of a job at its end, or after so long.
 
-    While Redis is away the wait goes on: it may be back before the time is over.
+    While Redis is away the wait goes on: it may be back before the time is over. Once the API is
+    told to stop, it is over.
 
     Raises:
         JobsUnavailableError: Redis is away at the end of the wait.
@@ -65,14 +70,16 @@ async def wait_for_end(
         gone.add_done_callback(lambda _: listener.wake())
         try:
             while True:
+                pause = float(seconds)
                 try:
                     seen = await look()
-                    if seen.record.state.is_final or now() >= deadline:
+                    if seen.record.state.is_final or now() >= deadline or changes.are_over:
                         return seen
                 except JobsUnavailableError:
-                    if now() >= deadline:
+                    if now() >= deadline or changes.are_over:
                         raise
-                await listener.wait(max(0.0, deadline - now()))
+                    pause = AGAIN_S
+                await listener.wait(max(0.0, min(pause, deadline - now())))
                 if gone.done():
                     raise ClientDisconnect
         finally:

@@ -91,7 +91,7 @@ class JobError(BaseModel):
 
 def started(accepted: Accepted, result_url: str, language: Language) -> JobStart:
     """Answer a start."""
-    joined = accepted.how == "joined"
+    joined = accepted.how in {"joined", "rejoined"}
     return JobStart(
         job_id=accepted.id,
         message=render(language, "joined" if joined else "accepted", {}),

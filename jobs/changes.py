@@ -49,6 +49,13 @@ class Changes:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+        #: The program ends: nobody shall wait any longer.
+        self.are_over = False
+
+    def end(self) -> None:
+        """Wake everybody for the last time."""
+        self.are_over = True
+        self._wake_all()
 
     @contextmanager
     def of(self, job_id: str, *, end_only: bool = False) -> Iterator[Listener]:

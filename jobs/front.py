@@ -51,8 +51,9 @@ class Accepted:
 
     id: str
     created_at: datetime
-    #: Whether it led to a new job, to that of an earlier request, or to an identical one.
-    how: Literal["accepted", "repeated", "joined"]
+    #: Whether it led to a new job, to that of an earlier request with its key, or to an identical
+    #: one, now or by an earlier request.
+    how: Literal["accepted", "repeated", "joined", "rejoined"]
 
 
 class IdempotencyConflictError(Exception):

@@ -177,7 +177,7 @@ class Leases:
                 token,
                 page.number,
                 json.dumps(page.warnings),
-                *(json.dumps(item) for item in page.items),
+                *(json.dumps(item, ensure_ascii=False) for item in page.items),
             ],
         )
         if not held:

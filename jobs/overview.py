@@ -18,6 +18,8 @@ from jobs.state import State
 
 #: How far back outcomes are told.
 _HOURS = 24
+#: Where jobs have expired, so many are looked at together: after a quiet day it may be all of them.
+_GONE_BATCH = 1000
 
 
 @dataclass(frozen=True, order=True)
@@ -58,15 +60,32 @@ class Overview:
         Returns:
             The jobs, and the place after which the next ones come; None if there are no more.
         """
-        async with answering():
-            places = await self._places(states, group, count, after)
-        records = await self.records([place.job_id for place in places])
-        return records, places[-1] if len(places) == count else None
-
-    async def _places(
-        self, states: Sequence[State], group: str, count: int, after: Place | None
-    ) -> list[Place]:
         lists = [keys.listed(state, group) for state in states]
+        found: list[tuple[Record, Place]] = []
+        # One more than is wanted tells whether there are more.
+        batch, is_last = count + 1, False
+        while len(found) <= count and not is_last:
+            async with answering():
+                places = await self._places(lists, batch, after)
+            records = {one.id: one for one in await self.records([one.job_id for one in places])}
+            found += [(records[one.job_id], one) for one in places if one.job_id in records]
+            is_last = len(places) < batch
+            if gone := [one.job_id for one in places if one.job_id not in records]:
+                await self._forget(lists, gone)
+                after, batch = places[-1], _GONE_BATCH
+        shown = found[:count]
+        last = shown[-1][1] if len(found) > count else None
+        return [record for record, _ in shown], last
+
+    async def _forget(self, lists: Sequence[str], job_ids: Sequence[str]) -> None:
+        """Take expired jobs out of the lists: the next reader need not pass over them again."""
+        async with answering():
+            pipeline = self._redis.pipeline(transaction=False)
+            for listed in lists:
+                pipeline.zrem(listed, *job_ids)
+            await pipeline.execute()
+
+    async def _places(self, lists: Sequence[str], count: int, after: Place | None) -> list[Place]:
         highest: int | str = "+inf"
         if after:
             highest = after.accepted_ms

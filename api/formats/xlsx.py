@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryFile
 from typing import Final
 
@@ -11,6 +12,8 @@ from api.formats.table import Table
 from api.formats.workbook import build
 
 _PIECE_BYTES: Final = 256 * 1024
+#: A large workbook takes a minute: no other answer waits for the threads that build them.
+_BUILDERS: Final = ThreadPoolExecutor(2, "workbook")
 
 
 class Xlsx:
@@ -29,7 +32,8 @@ class Xlsx:
             async for chunk in chunks:
                 items.write(lines(chunk))
             items.seek(0)
-            work = asyncio.create_task(asyncio.to_thread(build, table, items, file))
+            loop = asyncio.get_running_loop()
+            work = loop.run_in_executor(_BUILDERS, build, table, items, file)
             try:
                 await asyncio.shield(work)
             finally:

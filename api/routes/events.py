@@ -1,6 +1,7 @@
 """`GET …/events/{job_id}`: a job's progress and its end as Server-Sent Events."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -12,14 +13,17 @@ from starlette.responses import StreamingResponse
 from api.errors import ApiError
 from api.job_addresses import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body
 from api.language import Spoken
+from api.waiting import AGAIN_S
 from jobs import body
 from jobs.answering import JobsUnavailableError
-from jobs.changes import Changes
+from jobs.changes import Changes, Listener
 from jobs.front import JobFront, Seen
 from jobs.text import Language
 
 #: Proxies end a connection on which nothing comes for a minute or less.
 _SIGN_OF_LIFE_S = 15.0
+#: What an event's id looks like.
+_ID = re.compile(r"[0-9]{1,18}")
 #: When a client whose connection was lost comes back, in ms.
 _COME_BACK_MS = 2000
 
@@ -61,10 +65,12 @@ def add(router: APIRouter, task: str) -> None:
 
         A client that comes back with `Last-Event-ID` gets what it has missed: the state of now.
         """
-        told = int(last_event_id) if last_event_id.isdecimal() else -1
+        told = int(last_event_id) if _ID.fullmatch(last_event_id) else -1
         finder = Finder(jobs, task)
         seen = await finder.find(job_id)
-        if seen.record.state.is_final and seen.record.revision <= told:
+        if told > seen.record.revision:
+            told = -1  # Redis has lost what was told
+        if seen.record.state.is_final and seen.record.revision == told:
             return Response(status_code=204)
         return StreamingResponse(
             _stream(finder, changes, job_id, language, told),
@@ -80,6 +86,7 @@ async def _stream(
     """Write the events; what the caller has been told is not told again."""
     with changes.of(job_id) as listener:
         while True:
+            pause = _SIGN_OF_LIFE_S
             try:
                 seen = await finder.find(job_id)
                 if seen.record.revision > told:
@@ -89,12 +96,21 @@ async def _stream(
                 if seen.record.state.is_final:
                     return
             except JobsUnavailableError:
-                # It will be back, and whoever listens is woken then.
-                pass
+                pause = AGAIN_S
             except ApiError:
                 return  # it has expired
-            while not await listener.wait(_SIGN_OF_LIFE_S):
-                yield KEEPALIVE_COMMENT
+            if changes.are_over:
+                return  # who comes back, to the next process, gets what was missed
+            async for sign in _signs_of_life(listener, pause):
+                yield sign
+
+
+async def _signs_of_life(listener: Listener, every_s: float) -> AsyncIterator[bytes]:
+    """Pass the time to the next change, or to the next question if there was no answer."""
+    while not await listener.wait(every_s):
+        yield KEEPALIVE_COMMENT
+        if every_s == AGAIN_S:
+            return
 
 
 async def _event(jobs: JobFront, seen: Seen, language: Language) -> bytes:

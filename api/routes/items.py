@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, create_model
 
+from api.absent import EMPTY_IS_ABSENT
 from api.files import FILE_RESPONSES, AsFile, Files
 from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs
 from api.language import Spoken
@@ -12,6 +13,8 @@ from jobs import body
 from jobs.state import State
 
 _LONGEST = 1000
+#: Redis takes no place beyond 2**63.
+_FURTHEST = 2**53
 
 
 class ItemsPage(BaseModel):
@@ -60,13 +63,17 @@ def add(router: APIRouter, task: str, page: type[ItemsPage], files: Files) -> No
         language: Spoken,
         as_file: AsFile,
         cursor: Annotated[
-            int, Query(ge=0, description="`next_cursor` of the answer before.", examples=[100])
-        ] = 0,
-        limit: Annotated[
-            int | None,
+            Annotated[int, Field(ge=0, le=_FURTHEST)] | None,
+            EMPTY_IS_ABSENT,
             Query(
-                ge=1,
-                le=_LONGEST,
+                description="`next_cursor` of the answer before.",
+                examples=[100],
+            ),
+        ] = None,
+        limit: Annotated[
+            Annotated[int, Field(ge=1, le=_LONGEST)] | None,
+            EMPTY_IS_ABSENT,
+            Query(
                 description="How many items at most: 100 if it is not said, and all in a file.",
             ),
         ] = None,
@@ -75,11 +82,11 @@ def add(router: APIRouter, task: str, page: type[ItemsPage], files: Files) -> No
 
         A job that was taken over goes on where it was; one that has failed keeps what it had.
         """
-        seen = await Finder(jobs, task).find(job_id)
+        seen, start = await Finder(jobs, task).find(job_id), cursor or 0
         if as_file.format:
-            return await files.response(as_file, jobs, job_id, cursor, limit)
-        items, total = await jobs.items(job_id, cursor, limit or 100)
-        place = cursor + len(items)
+            return await files.response(as_file, jobs, job_id, start, limit)
+        items, total = await jobs.items(job_id, start, limit or 100)
+        place = start + len(items)
         is_final = seen.record.state.is_final
         is_over = is_final and place >= total
         retry_s = (

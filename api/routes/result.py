@@ -1,16 +1,19 @@
 """`GET …/result/{job_id}`: the job's state, or its result, as JSON or as a file."""
 
 import asyncio
+import json
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from api.files import FILE_RESPONSES, AsFile, Files
+from api.files import FILE_RESPONSES, ROWS, AsFile, Files
 from api.job_addresses import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body, json_response
 from api.language import Spoken
 from api.waiting import Wait, wait_for_end
 from jobs import body
+from jobs.front import Seen
 from jobs.state import State
+from jobs.text import Language
 
 
 def add(router: APIRouter, task: str, result: type[body.JobResult], files: Files) -> None:
@@ -22,6 +25,7 @@ def add(router: APIRouter, task: str, result: type[body.JobResult], files: Files
         result: The type of its result.
         files: Writes its items as files.
     """
+    one_by_one = asyncio.Semaphore(1)
 
     @router.get(
         "/result/{job_id}",
@@ -51,6 +55,16 @@ def add(router: APIRouter, task: str, result: type[body.JobResult], files: Files
             return json_response(body.failed(seen.record, language))
         if as_file.format:
             return await files.response(as_file, jobs, job_id)
-        stored = await jobs.result(job_id)
-        # Megabytes of rows must not hold up everybody else's requests.
-        return await asyncio.to_thread(lambda: json_response(final_body(seen, stored, language)))
+        # Megabytes of rows must not hold up everybody else's requests, nor stay in memory for as
+        # long as a slow client reads them.
+        rows = files.collection
+        async with one_by_one:
+            stored = await jobs.result(job_id)
+            answer = await asyncio.to_thread(_without_rows, seen, stored, language, rows)
+        return await files.fill(jobs, job_id, answer)
+
+
+def _without_rows(seen: Seen, stored: str | None, language: Language, collection: str) -> str:
+    answer = final_body(seen, stored, language).model_dump()
+    answer["result"] = {**answer["result"], collection: ROWS}
+    return json.dumps(answer, ensure_ascii=False)

@@ -1,6 +1,6 @@
 """`POST …/start`: accepts a job."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
@@ -14,11 +14,21 @@ from jobs.front import IdempotencyConflictError
 from jobs.job import Job
 from scraper.recipes.models import Recipe
 
+_HEADERS: dict[str, Any] = {
+    "Location": {"description": "Where to ask for the result.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "When to, in seconds.", "schema": {"type": "integer"}},
+    "Idempotent-Replayed": {
+        "description": "`true` if the Idempotency-Key has led here before.",
+        "schema": {"type": "string"},
+    },
+}
+
 
 def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -> None:
     """Add the address to the router of a recipe's job; `params` are its parameters."""
     model = start_body.with_webhook(params)
-    schema = {"application/json": {"schema": model.model_json_schema()}}
+    example = params.model_validate({}).model_dump(exclude_none=True)
+    schema = {"application/json": {"schema": model.model_json_schema(), "example": example}}
     digest = recipe.digest
 
     @router.post(
@@ -27,6 +37,7 @@ def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -
         dependencies=[Depends(refuse_other_sites)],
         response_model=body.JobStart,
         responses={
+            202: {"headers": _HEADERS},
             413: {"model": ErrorBody, "description": "The body is too large."},
             422: {
                 "model": ErrorBody,
@@ -71,6 +82,6 @@ def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -
         location = f"{router.prefix}/result/{accepted.id}"
         answer = body.started(accepted, location, language)
         headers = {"Location": location, "Retry-After": "1"}
-        if accepted.how == "repeated":
+        if accepted.how in {"repeated", "rejoined"}:
             headers["Idempotent-Replayed"] = "true"
         return json_response(answer, 202, headers)

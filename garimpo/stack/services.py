@@ -61,7 +61,8 @@ def make_api(place: Place, port: int | None = None) -> Process:
     """Describe the API; it is ready as soon as it answers, with or without Redis."""
     port = port or find_free_port()
     url = f"http://127.0.0.1:{port}"
-    argv = _python("uvicorn", "api.app:app", "--host", "127.0.0.1", "--port", str(port))
+    where = ("--host", "127.0.0.1", "--port", str(port))
+    argv = _python("uvicorn", "api.app:app", *where, "--timeout-graceful-shutdown", "8")
     return _make(place, "api", argv, url=url, is_ready=lambda _: _answers(f"{url}/api/live"))
 
 

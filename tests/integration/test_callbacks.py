@@ -15,6 +15,7 @@ from garimpo.stack.process import Process
 from garimpo.stack.stack import Stack
 from jobs import keys
 from jobs.job import Job
+from jobs.lease import Page
 from jobs.webhook import Webhook
 from tests.integration.jobs_in_redis import STARTING, Jobs
 from tests.integration.services import Services
@@ -151,8 +152,10 @@ class TestCallback:
     ) -> None:
         job = Job("tubehunt", "scrape-channels", "digest", {}, webhook=Webhook(receiver.url))
         jobs.ask(lambda front: front.submit(job))
-        result = {"success": True, "channels": ["é"], "warnings": []}
-        jobs.store(job, jobs.claim(job), "SUCCESS", result)
+        items, token = [{"channel_name": "é"}], jobs.claim(job)
+        jobs.leases.append(job.id, token, Page(1, items))
+        result = {"success": True, "channels": items, "warnings": []}
+        jobs.store(job, token, "SUCCESS", result)
 
         [got] = receiver.wait_for(job.id)
 

@@ -1,6 +1,7 @@
 """A job followed live: each change, the end, and what a client has missed."""
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from garimpo.stack.process import Process
+from jobs import keys
 from tests.integration.services import Services, run_job
 from tests.integration.test_waiting import start
 from tests.waiting import wait_until
@@ -108,6 +110,57 @@ class TestEvents:
             [end] = list(events)
 
         assert (end.name, end.body["error_code"]) == ("end", "cancelled")
+
+    def test_go_on_after_a_question_that_was_lost(
+        self, services: Services, api: httpx.Client
+    ) -> None:
+        job_id = start(api)
+        with follow(services, job_id) as (_, events):
+            first = next(events)
+            with services.connect() as redis:
+                pipeline = redis.pipeline(transaction=False)
+                pipeline.hincrby(keys.record(job_id), "revision", 1)
+                pipeline.publish(keys.CHANGES, f"{job_id} {first.id + 1}")
+                # Too short for the connection that listens to be cut, and too long for a question.
+                pipeline.execute_command("CLIENT PAUSE", 6000, "ALL")
+                pipeline.execute()
+
+            assert next(events).id == first.id + 1
+        api.post(f"{PATH}/cancel/{job_id}")
+
+    def test_end_when_the_api_is_told_to_stop(self, services: Services, api: httpx.Client) -> None:
+        job_id = start(api)
+        with follow(services, job_id) as (_, events):
+            next(events)
+            services.api.signal(signal.SIGTERM)
+            assert list(events) == []
+        wait_until(lambda: not services.api.is_alive)
+        services.api.start()
+        services.api.wait_ready()
+
+    def test_come_with_signs_of_life_through_proxies(
+        self, services: Services, api: httpx.Client
+    ) -> None:
+        job_id = start(api)
+        with (
+            httpx.Client(base_url=services.api.url, timeout=60, trust_env=False) as client,
+            client.stream("GET", f"{PATH}/events/{job_id}") as answer,
+        ):
+            assert answer.headers["cache-control"] == "no-cache"
+            assert answer.headers["x-accel-buffering"] == "no"
+            assert any(line.startswith(":") for line in answer.iter_lines())
+        api.post(f"{PATH}/cancel/{job_id}")
+
+    @pytest.mark.parametrize("last", ["999999", "9" * 5000, "-1", "soon"])
+    def test_are_told_to_those_who_know_more_than_redis(
+        self, services: Services, api: httpx.Client, last: str
+    ) -> None:
+        job_id = start(api)
+        api.post(f"{PATH}/cancel/{job_id}")
+
+        with follow(services, job_id, last) as (answer, events):
+            assert answer.status_code == 200
+            assert [event.name for event in events] == ["end"]
 
     def test_are_no_more_than_404_for_an_unknown_job(self, api: httpx.Client) -> None:
         unknown = "00000000-0000-4000-8000-000000000000"

@@ -1,15 +1,22 @@
 """Results as files: the same items, however they are asked for."""
 
+import asyncio
 import csv
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import openpyxl
 import pytest
 
+from api import files
 from demo.channels import COUNT
+from jobs import api_connection
+from jobs.answering import JobsUnavailableError
+from jobs.front import JobFront
+from jobs.leasing import Leasing
 from tests.integration.services import Run, Services, run_job
 
 PATH = "/api/v1/tubehunt/scrape-channels"
@@ -96,6 +103,24 @@ class TestPart:
         params = {"format": "ndjson", "cursor": "3", "limit": "130"}
         answer = api.get(f"{PATH}/items/{done.job_id}", params=params)
         assert [json.loads(line) for line in answer.text.splitlines()] == items[3:133]
+
+
+class TestExpiry:
+    def test_in_the_middle_breaks_the_answer_off(self, services: Services, done: Run) -> None:
+        async def read() -> int:
+            redis = api_connection.connect(services.redis.url)
+            front = JobFront(redis, Leasing(), result_ttl=timedelta(days=1))
+            first, total = await front.items(done.job_id, 0, 50)
+            number = 0
+            try:
+                async for chunk in files._read(front, "another", first, 0, total):
+                    number += len(chunk)
+            finally:
+                await redis.aclose()
+            return number
+
+        with pytest.raises(JobsUnavailableError):
+            asyncio.run(read())
 
 
 class TestUnfinishedJob:

@@ -87,7 +87,9 @@ class TestItems:
         assert (page["status"], page["total"], page["next_cursor"]) == ("failed", 10, None)
         services.demo.have()
 
-    @pytest.mark.parametrize("params", [{"cursor": "-1"}, {"cursor": "x"}, {"limit": "1001"}])
+    @pytest.mark.parametrize(
+        "params", [{"cursor": "-1"}, {"cursor": "x"}, {"limit": "1001"}, {"cursor": str(2**63 - 1)}]
+    )
     def test_refuse_what_is_no_place(self, api: httpx.Client, params: dict[str, str]) -> None:
         unknown = "00000000-0000-4000-8000-000000000000"
         answer = api.get(f"{PATH}/items/{unknown}", params=params)

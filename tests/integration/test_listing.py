@@ -6,7 +6,9 @@ import httpx
 import pytest
 
 from jobs import keys
+from jobs.state import State
 from tests.integration.services import Services, run_job
+from tests.waiting import wait_until
 
 PATH = "/api/v1/tubehunt/scrape-channels"
 
@@ -76,8 +78,49 @@ class TestJobs:
             redis.delete(keys.record(cancelled))
         assert cancelled not in ids(read(api)), "it has expired"
 
+    def test_end_with_the_last_one(self, services: Services, api: httpx.Client) -> None:
+        with services.connect() as redis:
+            for name in redis.scan_iter("garimpo:jobs:*"):
+                redis.delete(name)
+        started = [start(api), start(api)]
+
+        first = read(api, limit=1)
+        second = read(api, limit=1, cursor=first["next_cursor"])
+
+        assert ids(first) + ids(second) == started[::-1]
+        assert second["next_cursor"] is None
+        assert read(api, limit=2)["next_cursor"] is None
+
+    def test_are_found_behind_those_that_have_expired(
+        self, services: Services, api: httpx.Client
+    ) -> None:
+        job_id = start(api)
+        api.post(f"{PATH}/cancel/{job_id}")
+        lists = [keys.listed(State.FAILED), keys.listed(State.FAILED, "tubehunt")]
+        with services.connect() as redis:
+            for listed in lists:
+                redis.zadd(listed, {f"gone-{n}": 4_000_000_000_000 + n for n in range(5000)})
+
+            assert ids(read(api, status="failed", limit=1)) == [job_id]
+            assert redis.zcount(lists[0], 4_000_000_000_000, "+inf") == 0, (
+                "nobody passes them again"
+            )
+            assert ids(read(api, site="tubehunt", status="failed", limit=1)) == [job_id]
+
+    def test_take_parameters_without_a_value_for_none(self, api: httpx.Client) -> None:
+        asked = {"site": "", "job": "", "status": "", "limit": "", "cursor": ""}
+
+        assert read(api, **asked) == read(api)
+
     @pytest.mark.parametrize(
-        "params", [{"cursor": "x"}, {"limit": "0"}, {"status": "done"}, {"job": "scrape-channels"}]
+        "params",
+        [
+            {"cursor": "x"},
+            {"cursor": f"{'9' * 5000}-x"},
+            {"limit": "0"},
+            {"status": "done"},
+            {"job": "scrape-channels"},
+        ],
     )
     def test_refuse_what_is_no_question(self, api: httpx.Client, params: dict[str, str]) -> None:
         answer = api.get("/api/v1/jobs", params=params)
@@ -155,11 +198,28 @@ class TestFigures:
         services.stack.worker("figured")
         run = run_job(services, {"per_page": 10})
         assert run.end["status"] == "completed"
+        services.demo.have(hang_page=1)
+        try:
+            running, waiting = start(api), start(api)
+            workers = wait_until(lambda: self.workers_with(api, running))
+            queue = api.get("/api/v1/figures").json()["queue"]
+        finally:
+            services.demo.have()
+            services.demo.give_up()
+            api.post(f"{PATH}/cancel/{waiting}")
 
-        figures = api.get("/api/v1/figures").json()
+        assert [(one["name"].partition("@")[0], ids(one)) for one in workers] == [
+            ("figured", [running])
+        ]
+        assert workers[0]["browser_bytes"] > 0
+        assert (queue["waiting"], queue["running"]) == (1, 1)
+        assert queue["oldest_waiting_seconds"] >= 0
+        outcomes = api.get("/api/v1/figures").json()["outcomes"]
+        found = {(one["site"], one["outcome"]): one["number"] for one in outcomes}
+        assert found["tubehunt", "completed"] >= 1
+        assert found["tubehunt", "cancelled"] >= 1
 
-        assert any(one["name"].startswith("figured@") for one in figures["workers"])
-        outcomes = {(one["site"], one["outcome"]): one["number"] for one in figures["outcomes"]}
-        assert outcomes["tubehunt", "completed"] >= 1
-        assert outcomes["tubehunt", "cancelled"] >= 1
-        assert figures["queue"]["waiting"] >= 0
+    def workers_with(self, api: httpx.Client, job_id: str) -> list[dict[str, Any]]:
+        """Return the workers that say they have this job."""
+        workers = api.get("/api/v1/figures").json()["workers"]
+        return [one for one in workers if job_id in ids(one)]

@@ -34,6 +34,14 @@ class TestIdempotencyKey:
         assert "Idempotent-Replayed" not in first.headers
         assert start(api, str(uuid4())).json()["job_id"] != first.json()["job_id"]
 
+    def test_is_kept_for_a_day(self, services: Services, api: httpx.Client) -> None:
+        with services.connect() as redis:
+            before = set(redis.keys(keys.idempotency("*")))
+            start(api, str(uuid4()))
+            [kept] = set(redis.keys(keys.idempotency("*"))) - before
+
+            assert 24 * 3600 - 60 < int(redis.ttl(kept)) <= 24 * 3600
+
     def test_leads_to_one_job_out_of_twenty_at_once(self, services: Services) -> None:
         key = str(uuid4())
         with services.connect() as redis:
@@ -114,6 +122,11 @@ class TestJoin:
         key = str(uuid4())
         first = start(api, pages=8).json()["job_id"]
 
-        assert start(api, key, join=True, pages=8).json()["job_id"] == first
+        joined = start(api, key, join=True, pages=8)
+        assert (joined.json()["job_id"], joined.json()["joined"]) == (first, True)
         api.post(f"{PATH}/cancel/{first}")
-        assert start(api, key, join=True, pages=8).json()["job_id"] == first
+
+        again = start(api, key, join=True, pages=8)
+
+        assert again.json() == joined.json()
+        assert again.headers["Idempotent-Replayed"] == "true"

@@ -1,5 +1,7 @@
 """A request that waits: it is answered at the end of the job, or at the end of its patience."""
 
+import asyncio
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from api import waiting
 from tests.integration.services import Services
 from tests.waiting import wait_until
 
@@ -110,6 +113,44 @@ class TestWait:
             finally:
                 services.redis.start()
                 services.redis.wait_ready()
+
+    def test_is_no_longer_than_a_pause_of_redis_if_the_job_has_ended(
+        self, services: Services, api: httpx.Client
+    ) -> None:
+        job_id = start(api)
+        api.post(f"{PATH}/cancel/{job_id}")
+        with services.connect() as redis:
+            # Too short for the connection that listens to be cut, and too long for a question.
+            redis.execute_command("CLIENT PAUSE", 6000, "ALL")
+
+        with asking(services, f"{PATH}/result/{job_id}", params={"wait": 60}) as answer:
+            assert answer.result(timeout=30).json()["error_code"] == "cancelled"
+
+    def test_ends_when_the_api_is_told_to_stop(self, services: Services, api: httpx.Client) -> None:
+        job_id = start(api)
+        with asking(services, f"{PATH}/result/{job_id}", params={"wait": 60}) as answer:
+            wait_until(lambda: open_connections(services.api.pid, urlsplit(services.api.url).port))
+            services.api.signal(signal.SIGTERM)
+            body = answer.result(timeout=30)
+        wait_until(lambda: not services.api.is_alive)
+        services.api.start()
+        services.api.wait_ready()
+
+        assert (body.status_code, body.json()["status"]) == (200, "pending")
+
+    @pytest.mark.parametrize(
+        ("prefer", "seconds"),
+        [
+            (["wait=7"], 7),
+            (["respond-async", "wait=7"], 7),
+            (["wait=500"], 60),
+            ([f"wait={'9' * 5000}"], 60),
+            (["handling=lenient"], 0),
+            (None, 0),
+        ],
+    )
+    def test_is_as_long_as_preferred(self, prefer: list[str] | None, seconds: float) -> None:
+        assert asyncio.run(waiting._wait(None, prefer)) == seconds
 
 
 def listening(services: Services) -> int:

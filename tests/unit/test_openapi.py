@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
 from api.app import create_app
 
@@ -69,3 +70,19 @@ class TestOpenApi:
     def test_shows_an_event(self) -> None:
         content = operation(f"{_JOB}/events/{{job_id}}")["responses"]["200"]["content"]
         assert "event: progress" in content["text/event-stream"]["example"]
+
+    @pytest.mark.parametrize("name", _SPEC["components"]["schemas"])
+    def test_shows_an_example_that_fits(self, name: str) -> None:
+        schema = _SPEC["components"]["schemas"][name]
+        example = schema["examples"][0] if "examples" in schema else schema["example"]
+
+        Draft202012Validator({**schema, "components": _SPEC["components"]}).validate(example)
+
+    def test_shows_what_a_start_is_asked_and_answered(self) -> None:
+        start = operation(f"{_JOB}/start")
+        assert start["requestBody"]["content"]["application/json"]["example"]["pages"] == 1
+        headers = start["responses"]["202"]["headers"].keys()
+        assert headers == {"Location", "Retry-After", "Idempotent-Replayed"}
+
+    def test_promises_no_error_in_another_form(self) -> None:
+        assert "HTTPValidationError" not in _SPEC["components"]["schemas"]
