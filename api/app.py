@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.responses import RedirectResponse
 
 from api import errors, health, listing, logs, metrics
 from api.examples import add_examples
@@ -60,6 +61,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(listing.router)
+    # Whoever opens the address in a browser.
+    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     for recipe in load_recipes(settings.recipes_dir).values():
         for name in recipe.jobs:
             app.include_router(make_router(recipe, name))

@@ -17,6 +17,7 @@ from jobs.overview import Overview, Place
 from jobs.record import Record
 from jobs.state import State
 from jobs.text import Language
+from jobs.turn import Turn
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
@@ -43,6 +44,10 @@ class ListedJob(BaseModel):
     error_code: str | None = Field(description="Of a failed job.")
     params: dict[str, Any]
     attempt: int
+    queue_position: int | None = Field(description="1 is the next; null unless it waits.")
+    estimated_wait_seconds: int | None = Field(
+        description="Until a worker takes it; null if nobody can tell."
+    )
     created_at: str
     started_at: str | None
     ended_at: str | None
@@ -57,8 +62,8 @@ class JobList(BaseModel):
     next_cursor: str | None = Field(description="Where to go on; null after the last job.")
 
 
-def listed(record: Record, language: Language) -> ListedJob:
-    """Show a job in a list."""
+def listed(record: Record, language: Language, turn: Turn | None = None) -> ListedJob:
+    """Show a job in a list; `turn` is when its turn comes, if it waits."""
     site, job = record.site, record.job
     return ListedJob(
         job_id=record.id,
@@ -70,6 +75,8 @@ def listed(record: Record, language: Language) -> ListedJob:
         error_code=record.failure.code if record.failure else None,
         params=dict(record.params),
         attempt=record.attempt,
+        queue_position=turn.position if turn else None,
+        estimated_wait_seconds=body.seconds_until(turn),
         created_at=body.timestamp(record.created_at),
         started_at=body.timestamp(record.started_at) if record.started_at else None,
         ended_at=body.timestamp(record.ended_at) if record.ended_at else None,
@@ -98,8 +105,9 @@ async def jobs(
     """List the jobs whose results have not expired, the newest first."""
     states = [status] if status else list(State)
     records, place = await overview.jobs(states, _group(site, job), limit or 50, _place(cursor))
+    turns = await overview.turns(records)
     return JobList(
-        jobs=[listed(record, language) for record in records],
+        jobs=[listed(record, language, turns.get(record.id)) for record in records],
         next_cursor=f"{place.accepted_ms}-{place.job_id}" if place else None,
     )
 
@@ -107,7 +115,8 @@ async def jobs(
 @router.get("/jobs/{job_id}", responses=LOOK_UP_ERRORS, summary="Look a job up by its id alone")
 async def one(job_id: str, jobs: Front, language: Spoken) -> ListedJob:
     """Tell which site's it is, how it stands, and where its result is."""
-    return listed((await look_up(jobs, job_id)).record, language)
+    seen = await look_up(jobs, job_id)
+    return listed(seen.record, language, seen.turn)
 
 
 def _group(site: str, job: str) -> str:

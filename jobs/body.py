@@ -15,6 +15,7 @@ from jobs.front import Accepted, Seen
 from jobs.record import Record
 from jobs.state import State
 from jobs.text import Language, render
+from jobs.turn import Turn
 
 
 def timestamp(at: datetime) -> str:
@@ -113,19 +114,23 @@ def sentence(record: Record, language: Language) -> str:
     return render(language, record.message.key, record.message.args)
 
 
+def seconds_until(turn: Turn | None) -> int | None:
+    """Say in how many seconds a turn comes; None if nobody can tell."""
+    return None if turn is None or turn.seconds is None else round(turn.seconds)
+
+
 def unfinished(seen: Seen, language: Language) -> JobStatus:
     """Answer for a job that waits or runs."""
     record = seen.record
     elapsed_s = max(0.0, (seen.now - record.created_at).total_seconds())
     waits, turn = record.state is State.PENDING, seen.turn
-    estimate = turn.seconds if turn else None
     return JobStatus(
         job_id=record.id,
         status=State.PENDING if waits else State.PROCESSING,
         progress=record.progress,
         message=sentence(record, language),
         queue_position=turn.position if turn else None,
-        estimated_wait_seconds=None if estimate is None else round(estimate),
+        estimated_wait_seconds=seconds_until(turn),
         attempt=record.attempt,
         created_at=timestamp(record.created_at),
         started_at=timestamp(record.started_at) if record.started_at else None,

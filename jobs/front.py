@@ -15,6 +15,7 @@ from jobs.job import Job
 from jobs.leasing import Leasing, ms
 from jobs.record import Record, moment
 from jobs.state import State
+from jobs.turn import Queue, Turn
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,7 @@ class Seen:
     record: Record
     now: datetime
     #: When its turn comes; None if it does not wait.
-    turn: "Turn | None" = None
-
-
-@dataclass(frozen=True)
-class Turn:
-    """How long a waiting job still has to wait."""
-
-    #: 1 is the next.
-    position: int
-    #: An estimate from what jobs have taken lately; None without any, and without workers.
-    seconds: float | None
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True)
@@ -140,13 +131,12 @@ class JobFront:
             pipeline.get(keys.tombstone(job_id))
             pipeline.time()
             pipeline.zrank(keys.listed(State.PENDING), job_id)
-            pipeline.zcard(keys.listed(State.PROCESSING))
-            pipeline.zrange(keys.WORKERS, 0, -1, withscores=True)
-            pipeline.hget(keys.COUNTERS, keys.PACE)
-            fields, tombstone, (seconds, micros), *queue = await pipeline.execute()
+            Queue.ask(pipeline)
+            fields, tombstone, (seconds, micros), before, *queue = await pipeline.execute()
         if fields:
             now_ms = seconds * 1000 + micros // 1000
-            return Seen(Record.decode(job_id, fields), moment(now_ms), _turn(now_ms, *queue))
+            turn = Queue.read(now_ms, queue).turn(before)
+            return Seen(Record.decode(job_id, fields), moment(now_ms), turn)
         return Expired(tombstone) if tombstone else None
 
     async def items(self, job_id: str, start: int, count: int) -> tuple[list[str], int]:
@@ -175,19 +165,3 @@ class JobFront:
         """
         async with answering():
             return cast("str | None", await self._redis.get(keys.result(job_id)))
-
-
-def _turn(
-    now_ms: int,
-    before: int | None,
-    running: int,
-    workers: list[tuple[str, float]],
-    pace_ms: str | None,
-) -> Turn | None:
-    if before is None:
-        return None
-    alive = sum(until_ms > now_ms for _, until_ms in workers)
-    if not alive or not pace_ms:
-        return Turn(before + 1, None)
-    in_front = max(0, before + 1 - max(0, alive - running))
-    return Turn(before + 1, in_front * int(pace_ms) / 1000 / alive)

@@ -15,6 +15,7 @@ from jobs.leasing import ms
 from jobs.presence import Doing
 from jobs.record import Record
 from jobs.state import State
+from jobs.turn import Queue, Turn
 
 #: How far back outcomes are told.
 _HOURS = 24
@@ -114,6 +115,23 @@ class Overview:
             for job_id, accepted_ms in listed
         ]
         return nlargest(count, (place for place in found if after is None or place < after))
+
+    async def turns(self, records: Sequence[Record]) -> dict[str, Turn]:
+        """Tell when the turns of those come that wait, by their ids."""
+        waiting = [record.id for record in records if record.state is State.PENDING]
+        if not waiting:
+            return {}
+        async with answering():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.time()
+            Queue.ask(pipeline)
+            for job_id in waiting:
+                pipeline.zrank(keys.listed(State.PENDING), job_id)
+            (seconds, micros), *answers = await pipeline.execute()
+        queue, places = answers[: -len(waiting)], answers[-len(waiting) :]
+        now = Queue.read(seconds * 1000 + micros // 1000, queue)
+        turns = {job_id: now.turn(place) for job_id, place in zip(waiting, places, strict=True)}
+        return {job_id: turn for job_id, turn in turns.items() if turn}
 
     async def figures(self) -> Figures:
         """Tell what has happened and what goes on.

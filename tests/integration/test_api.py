@@ -29,6 +29,13 @@ def error_of(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, body["error_code"], body["detail"]
 
 
+class TestRoot:
+    def test_leads_a_browser_to_the_pages(self, api: httpx.Client) -> None:
+        answer = api.get("/")
+
+        assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
 class TestStart:
     def test_answers_202_without_any_worker(self, api: httpx.Client) -> None:
         answer = api.post(START)

@@ -188,6 +188,11 @@ class TestTurn:
         assert [body["queue_position"] for body in bodies] == [1, 2, 3]
         estimates = [body["estimated_wait_seconds"] for body in bodies]
         assert estimates == [round(pace_s * in_front) for in_front in (0, 1, 2)]
+        asked = {"queue_position", "estimated_wait_seconds"}
+        listed = {one["job_id"]: one for one in read(api, status="pending")["jobs"]}
+        for body in bodies:
+            told = listed[body["job_id"]]
+            assert {name: told[name] for name in asked} == {name: body[name] for name in asked}
         worker.stop()
 
 
