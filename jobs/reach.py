@@ -22,6 +22,9 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 #: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16), and those at
 #: Oracle, which not every version of `ipaddress` knows as private.
 _OF_CLOUDS = (ipaddress.IPv4Network("168.63.129.16/32"), ipaddress.IPv4Network("192.0.0.0/24"))
+#: The names that are this machine's wherever they are asked for (RFC 6761, section 6.3).
+_LOCALHOST = re.compile(r"(.+\.)?localhost\.?")
+_LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 class Why(StrEnum):
@@ -150,12 +153,7 @@ class Reach:
         Raises:
             UnreachableError: It is neither public nor allowed.
         """
-        named = {target.host, str(address)}
-        if not (
-            is_public(address)
-            or any((name, port) in self.hosts for name in named for port in (target.port, None))
-            or any(address in network for network in self.networks)
-        ):
+        if not self._may(target, address):
             raise UnreachableError(Why.ADDRESS)
 
     def check_url(self, url: str) -> None:
@@ -167,6 +165,18 @@ class Reach:
         target = parse(url)
         if address := literal(target.host):
             self.check_address(target, address)
+        elif _LOCALHOST.fullmatch(target.host) and not any(
+            self._may(target, loopback) for loopback in _LOOPBACK
+        ):
+            raise UnreachableError(Why.ADDRESS)
+
+    def _may(self, target: Target, address: Address) -> bool:
+        named = {target.host, str(address)}
+        return (
+            is_public(address)
+            or any((name, port) in self.hosts for name in named for port in (target.port, None))
+            or any(address in network for network in self.networks)
+        )
 
 
 def _read_host(entry: str) -> tuple[str, int | None]:

@@ -100,6 +100,7 @@ class TestStart:
             ({"webhook_url": "http://169.254.169.254/"}, "webhook_url: a private address"),
             ({"webhook_url": "http://127.1/"}, "webhook_url: a private address"),
             ({"webhook_url": "http://[::1]/"}, "webhook_url: a private address"),
+            ({"webhook_url": "http://localhost:5678/"}, "webhook_url: a private address"),
             ({"webhook_url": "https://example.com/" + "x" * 2048}, "webhook_url: must have at"),
             ({"webhook_payload": "all"}, "webhook_payload: must be one of: 'full', 'thin'"),
             ({"webhook_payload": "thin"}, "webhook_url: required with"),
@@ -252,11 +253,13 @@ class TestCallback:
         assert delivery["next_try_at"] is None
         assert api.get(f"{PATH}/result/{job_id}").json() == before
 
-    def test_goes_to_no_private_address_by_name(self, api: httpx.Client) -> None:
+    def test_goes_to_no_private_address_by_name(self, jobs: Jobs, api: httpx.Client) -> None:
         with Receiver() as inside:
-            job_id = end(api, f"http://localhost:{inside.port}/")
+            # As if the API did not know where the name leads.
+            job = jobs.submit(webhook=Webhook(f"http://localhost:{inside.port}/"))
+            assert api.post(f"{PATH}/cancel/{job.id}").status_code == 202
 
-            delivery = settled(api, job_id)
+            delivery = settled(api, job.id)
 
             assert (delivery["state"], delivery["tries"][0]["error"]) == ("given_up", "address")
             assert inside.received == []

@@ -118,8 +118,17 @@ class TestReachCheckUrl:
     def test_refuses_it_however_it_is_written(self, host: str) -> None:
         assert why_not(f"http://{host}/") is Why.ADDRESS
 
-    def test_asks_nobody_for_a_name(self) -> None:
-        assert why_not("http://nowhere.invalid/hook") is None
+    @pytest.mark.parametrize(
+        "host", ["localhost", "LocalHost:5678", "localhost.", "n8n.localhost", "a.b.localhost."]
+    )
+    def test_refuses_the_names_of_this_machine(self, host: str) -> None:
+        assert why_not(f"http://{host}/") is Why.ADDRESS
+
+    @pytest.mark.parametrize(
+        "host", ["nowhere.invalid", "localhost.example.com", "mylocalhost", "localhost.localdomain"]
+    )
+    def test_asks_nobody_for_another_name(self, host: str) -> None:
+        assert why_not(f"http://{host}/hook") is None
 
     @pytest.mark.parametrize(
         ("allowed", "url"),
@@ -129,6 +138,11 @@ class TestReachCheckUrl:
             ("10.1.2.3:5678", "http://10.1.2.3:5678/"),
             ("n8n, [fd00::7]:80", "http://[fd00::7]/"),
             ("fd00::/8", "http://[fd00::7]:81/"),
+            ("localhost", "http://localhost:5678/"),
+            ("localhost:5678", "http://localhost:5678/"),
+            ("127.0.0.1", "http://localhost/"),
+            ("::1", "http://localhost/"),
+            ("127.0.0.0/8", "http://n8n.localhost/"),
         ],
     )
     def test_lets_through_what_is_allowed(self, allowed: str, url: str) -> None:
@@ -140,6 +154,8 @@ class TestReachCheckUrl:
             ("10.1.0.0/16", "http://10.2.2.3/"),
             ("10.1.2.3:5678", "http://10.1.2.3/"),
             ("n8n", "http://10.1.2.3/"),
+            ("localhost:5678", "http://localhost:5679/"),
+            ("localhost", "http://n8n.localhost/"),
             ("10.0.0.0/8", "http://[::ffff:169.254.169.254]/"),
         ],
     )
