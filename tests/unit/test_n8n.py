@@ -13,7 +13,8 @@ from api.app import create_app
 _FOLDER = Path(__file__).parents[2] / "n8n"
 _FILES = sorted(_FOLDER.glob("*.json"))
 _CREDENTIAL = _FOLDER / "credentials" / "api-key.json"
-_BASE = "={{ $('Settings').first().json.base_url }}"
+#: With or without a slash at its end.
+_BASE = "={{ $('Settings').first().json.base_url.replace(/\\/+$/, '') }}"
 _DEFAULT = "http://127.0.0.1:8000"
 
 
@@ -73,8 +74,9 @@ class TestWorkflow:
 
     def test_has_its_address_in_one_setting(self, workflow: dict[str, Any]) -> None:
         (settings,) = _nodes(workflow, "set")
-        (setting,) = settings["parameters"]["assignments"]["assignments"]
-        assert (settings["name"], setting["name"]) == ("Settings", "base_url")
+        assert settings["name"] == "Settings"
+        setting = settings["parameters"]["assignments"]["assignments"][0]
+        assert setting["name"] == "base_url"
         hosts = re.findall(r"https?://[^'\"\s/]+", json.dumps(workflow))
         assert hosts == [_DEFAULT]
         assert _DEFAULT in setting["value"]
@@ -92,7 +94,8 @@ class TestWorkflow:
     def test_has_one_credential_and_no_secret(self, workflow: dict[str, Any]) -> None:
         (credential,) = json.loads(_CREDENTIAL.read_text(encoding="utf-8"))
         assert credential["data"]["value"] == ""
-        named = {credential["type"]: {key: credential[key] for key in ("id", "name")}}
+        # Without an id n8n looks for the name; an unknown id is "Credentials not found".
+        named = {credential["type"]: {"id": None, "name": credential["name"]}}
         for call in _nodes(workflow, "httpRequest"):
             assert call["credentials"] == named
             assert call["parameters"]["genericAuthType"] == credential["type"]
@@ -104,8 +107,21 @@ class TestWorkflow:
         (start,) = [node for node in workflow["nodes"] if node["name"] == "Start the job"]
         (header,) = start["parameters"]["headerParameters"]["parameters"]
         assert header["name"] == "Idempotency-Key"
-        assert "$execution.id" in header["value"]
         assert start["retryOnFail"] is True
+        # Another n8n has the same ids of executions, and of workflows imported by command: so the
+        # key has the time too, of a node that a repeated start does not repeat.
+        assert re.findall(r"\{\{ (.+?) \}\}", header["value"]) == [
+            "$execution.id",
+            "$workflow.id",
+            "$('Settings').first().json.started_at",
+        ]
+        (settings,) = _nodes(workflow, "set")
+        (started_at,) = [
+            setting
+            for setting in settings["parameters"]["assignments"]["assignments"]
+            if setting["name"] == "started_at"
+        ]
+        assert (started_at["type"], started_at["value"]) == ("number", "={{ $now.toMillis() }}")
 
     def test_ends_with_the_message_of_a_failed_job(self, workflow: dict[str, Any]) -> None:
         (stop,) = _nodes(workflow, "stopAndError")
