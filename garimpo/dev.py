@@ -9,6 +9,7 @@ from rich.console import Console
 from demo.account import Account
 from garimpo.settings import Settings
 from garimpo.stack.errors import StackError
+from garimpo.stack.holding import hold_folder
 from garimpo.stack.ports import require_free
 from garimpo.stack.services import has_redis
 from garimpo.stack.signals import open_ending
@@ -44,14 +45,8 @@ def run_dev(settings: Settings, ports: Ports) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     stand_in = wants_stand_in(settings)
-    require_free(ports.api, "the API")
-    require_free(ports.flower, "Flower")
-    if stand_in:
-        require_free(ports.site, "the stand-in site")
-    if settings.redis_url and not has_redis(settings.redis_url):
-        message = "No Redis answers at REDIS_URL: start it, or unset REDIS_URL to get one of ours."
-        raise DevSettingsError(message)
-    with open_ending(), Stack(_FOLDER, project=Path.cwd()) as stack:
+    with open_ending(), hold_folder(_FOLDER), Stack(_FOLDER, project=Path.cwd()) as stack:
+        _require_room(settings, ports, stand_in=stand_in)
         console.print("Starting ...")
         _start(stack, settings, ports, stand_in=stand_in)
         stack.wait_ready()
@@ -60,7 +55,18 @@ def run_dev(settings: Settings, ports: Ports) -> None:
         try:
             _watch(stack)
         except KeyboardInterrupt:
-            console.print("\nStopping ...")
+            console.print("\nStopping; a service may take up to 10 s to end ...")
+
+
+def _require_room(settings: Settings, ports: Ports, *, stand_in: bool) -> None:
+    """Raise a StackError if a port is taken, or the Redis of the settings is not there."""
+    require_free(ports.api, "the API", "--api-port")
+    require_free(ports.flower, "Flower", "--flower-port")
+    if stand_in:
+        require_free(ports.site, "the stand-in site", "--site-port")
+    if settings.redis_url and not has_redis(settings.redis_url):
+        message = "No Redis answers at REDIS_URL: start it, or unset REDIS_URL to get one of ours."
+        raise DevSettingsError(message)
 
 
 def wants_stand_in(settings: Settings) -> bool:

@@ -1,6 +1,7 @@
 """What can go wrong with a stack's processes; each message says what to do or what was seen."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class StackError(Exception):
@@ -18,12 +19,22 @@ class ProgramMissingError(StackError):
 class PortTakenError(StackError):
     """Somebody else listens on the port that a service should have."""
 
-    def __init__(self, port: int, wanted_by: str) -> None:
+    def __init__(self, port: int, wanted_by: str, option: str) -> None:
         super().__init__(
             f"Port {port}, wanted by {wanted_by}, is in use: end the program that listens there, "
-            "or choose another port."
+            f"or choose another port with {option}."
         )
         self.port = port
+
+
+class FolderTakenError(StackError):
+    """Another stack runs in the folder that this one should have."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"Another `make dev` runs in this folder ({folder.resolve().parent}): end that one "
+            "first, or work with it."
+        )
 
 
 class ServiceDiedError(StackError):

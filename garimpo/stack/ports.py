@@ -13,12 +13,21 @@ def find_free_port() -> int:
     return port
 
 
-def require_free(port: int, wanted_by: str) -> None:
-    """Raise PortTakenError if somebody listens on `port` of the loopback interface."""
+def require_free(port: int, wanted_by: str, option: str) -> None:
+    """Do nothing if a port of the loopback interface is free.
+
+    Args:
+        port: the port.
+        wanted_by: who is to listen there, for the message.
+        option: what chooses another port, for the message.
+
+    Raises:
+        PortTakenError: somebody listens there.
+    """
     with socket.socket() as probe:
         # As servers do: a port whose last connections are still being closed is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise PortTakenError(port, wanted_by) from error
+            raise PortTakenError(port, wanted_by, option) from error

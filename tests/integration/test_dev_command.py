@@ -129,6 +129,29 @@ class TestRunDev:
             )
         assert done.returncode == 1
         assert re.match(rf"Port {ports[name]}, wanted by .*, is in use", done.stderr)
+        assert f"--{name}-port" in done.stderr
+
+    def test_is_alone_in_its_folder(self, tmp_path: Path) -> None:
+        with _run_dev(tmp_path) as (first, said):
+            log = (tmp_path / ".garimpo" / "redis.log").read_bytes()
+            second = subprocess.run(
+                _command(api=find_free_port(), flower=find_free_port(), site=find_free_port()),
+                cwd=tmp_path,
+                env=_environment(),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert (second.returncode, second.stdout) == (1, "")
+            assert second.stderr.startswith("Another `make dev` runs in this folder")
+            assert len(second.stderr.splitlines()) == 1
+            assert (tmp_path / ".garimpo" / "redis.log").read_bytes().startswith(log)
+            assert first.poll() is None
+            health = httpx.get(_address(said, "API") + "/api/health", trust_env=False).json()
+            assert health["services"]["redis"] == "ok"
+        with _run_dev(tmp_path):  # whoever had it has let go
+            pass
 
     def test_says_that_no_redis_is_where_it_was_told(self, tmp_path: Path) -> None:
         done = subprocess.run(

@@ -166,10 +166,10 @@ class TestRequireFree:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             with pytest.raises(PortTakenError, match=f"Port {port}, wanted by the API, is in use"):
-                require_free(port, "the API")
+                require_free(port, "the API", "--api-port")
 
     def test_lets_a_free_port_through(self) -> None:
-        require_free(find_free_port(), "the API")
+        require_free(find_free_port(), "the API", "--api-port")
 
 
 class TestStack:
