@@ -18,8 +18,15 @@ from garimpo.client import Body, Client
 from garimpo.errors import ApiError, ApiRefusedError
 from garimpo.progress import Display
 
-#: A check's name, what it does, and whether the rest is senseless without it.
-_Examine = tuple[str, Callable[[Client, Report], str], bool]
+#: A check's name, what it does, and whether the rest makes sense where it has failed.
+_Examine = tuple[str, Callable[[Client, Report], str], Callable[[], bool]]
+
+#: Each further login that a site refuses brings the account nearer to being locked.
+_ACCOUNT_REFUSED = frozenset({"login_failed", "credentials_missing"})
+_NO_FURTHER_JOBS = (
+    "No further job was started: an account that is refused again and again may get locked. "
+    "See to the worker's account first."
+)
 
 
 class StoppedError(Exception):
@@ -47,28 +54,39 @@ class Examination:
         """Examine the API; a check that makes the rest senseless is the last one."""
         report = Report(client.url, self._plan.quick)
         begin = time.monotonic()
-        for name, examine, is_vital in self._checks():
+        checks = self._checks()
+        for name, examine, may_go_on in checks:
             check = self._examine(name, partial(examine, client, report))
             report.checks.append(check)
             self._tell(check)
-            if is_vital and not check.passed:
+            if not (check.passed or may_go_on()):
                 break
+        report.not_run = [name for name, _, _ in checks[len(report.checks) :]]
+        report.advice = _NO_FURTHER_JOBS if self._is_account_refused() else ""
         report.seconds = round(time.monotonic() - begin, 3)
         return report
 
     def _checks(self) -> list[_Examine]:
         small: list[_Examine] = [
-            ("health", self._health, True),
-            ("start", self._start, True),
-            ("progress", self._progress, True),
-            ("result", self._result, False),
-            ("unknown job", self._unknown, False),
+            ("health", self._health, lambda: False),
+            ("start", self._start, lambda: self._started is not None),  # it was only slow
+            ("progress", self._progress, self._has_ended),
+            ("result", self._result, lambda: not self._is_account_refused()),
+            ("unknown job", self._unknown, lambda: True),
         ]
         large: list[_Examine] = [
-            ("start again", self._start_again, False),
-            (f"{self._plan.jobs} jobs at once", self._at_once, False),
+            ("start again", self._start_again, lambda: True),
+            (f"{self._plan.jobs} jobs at once", self._at_once, lambda: True),
         ]
         return small if self._plan.quick else small + large
+
+    def _has_ended(self) -> bool:
+        """Whether the first job has come to its end."""
+        return bool(self._bodies) and self._bodies[-1].get("status") in {"completed", "failed"}
+
+    def _is_account_refused(self) -> bool:
+        """Whether the first job has failed by its account."""
+        return self._has_ended() and self._bodies[-1].get("error_code") in _ACCOUNT_REFUSED
 
     def _examine(self, name: str, examine: Callable[[], str]) -> Check:
         begin = time.monotonic()
@@ -87,9 +105,11 @@ class Examination:
             self._plan = replace(self._plan, site=site, job=job)
         self._started = started = start_job(client, self._plan, self._key)
         told = f"{started.start_ms:.0f} ms"
+        which = f"{self._plan.site} {self._plan.job} {started.address.id}"
         limit = self._plan.start_within_ms
-        require(started.start_ms <= limit, f"{told}; more than {limit:g} ms (--start-within-ms)")
-        return f"{told}, {self._plan.site} {self._plan.job} {started.address.id}"
+        slow = f"{told}; more than {limit:g} ms (--start-within-ms), {which}"
+        require(started.start_ms <= limit, slow)
+        return f"{told}, {which}"
 
     def _choose(self, names: list[tuple[str, str]]) -> tuple[str, str]:
         """Return the first job that there is, of the site that is asked for."""

@@ -34,6 +34,10 @@ class Report:
     url: str
     quick: bool
     checks: list[Check] = field(default_factory=list)
+    #: The checks that would have come after one that makes them senseless.
+    not_run: list[str] = field(default_factory=list)
+    #: What to know, or to do first; mostly empty.
+    advice: str = ""
     jobs: list[FinishedJob] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -50,7 +54,11 @@ class Report:
         """Return its last lines for people."""
         failed = sum(not check.passed for check in self.checks)
         verdict = f"{failed} of {len(self.checks)} checks failed" if failed else "All checks passed"
+        if self.not_run:
+            verdict += f", {len(self.not_run)} not run ({', '.join(self.not_run)})"
         lines = [f"{verdict}: {self.url}, {self.seconds:.1f} s."]
+        if self.advice:
+            lines.append(self.advice)
         if self.jobs:
             starts = [job.start_ms for job in self.jobs]
             ran = [job.execution_time_seconds for job in self.jobs]

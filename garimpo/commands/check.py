@@ -37,7 +37,9 @@ def check(  # noqa: PLR0913 - each is an option
     quick: Annotated[
         bool, typer.Option("--quick", help="One job, and nothing at once: the small test.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, max=200, help="How many at once.")] = 3,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=200, help="How many jobs at once, after the single one.")
+    ] = 3,
     every: Annotated[
         float | None,
         typer.Option(
@@ -47,7 +49,11 @@ def check(  # noqa: PLR0913 - each is an option
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that a job may take.")] = 600,
     start_within_ms: Annotated[
-        float, typer.Option(help="What a start may take; a far network takes its own time.")
+        float,
+        typer.Option(
+            help="What the single start may take, not those at once; "
+            "a far network takes its own time."
+        ),
     ] = 100,
     as_json: AsJson = False,
     url: Url = None,

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from garimpo.stack.ports import find_free_port
@@ -76,17 +77,38 @@ class TestCheck:
         finally:
             services.demo.have()
         assert (status, report["passed"]) == (1, False)
+        assert report["not_run"] == ["unknown job"]
         failed = {one["name"]: one["detail"] for one in report["checks"] if not one["passed"]}
         assert failed.keys() == {"result"}
         assert "login_failed" in failed["result"]
 
-    def test_fails_if_a_start_takes_too_long(self, check: Any) -> None:
-        status, report = check("--start-within-ms", "0.001")
-        assert (status, _names(report)) == (1, ["health", "start"])
+    def test_fails_if_a_start_takes_too_long_and_looks_at_the_rest(self, check: Any) -> None:
+        status, report = check(*SMALL, "--start-within-ms", "0.001", "--quick")
+        assert (status, report["not_run"]) == (1, [])
+        assert [one["name"] for one in report["checks"] if not one["passed"]] == ["start"]
+        [job] = report["jobs"]
+        assert job["job_id"] in report["checks"][1]["detail"]
+
+    def test_starts_no_further_job_with_an_account_that_is_refused(
+        self, services: Services, worker: Process, api: httpx.Client, tmp_path: Path
+    ) -> None:
+        assert worker.is_alive
+        before = {job["job_id"] for job in api.get("/api/v1/jobs").json()["jobs"]}
+        services.demo.have(wrong_password=True)
+        try:
+            done = run_garimpo(tmp_path, "check", *SMALL, "--url", services.api.url)
+        finally:
+            services.demo.have()
+        assert done.returncode == 1
+        assert "3 not run (unknown job, start again, 3 jobs at once)" in done.stdout
+        assert "may get locked" in done.stdout
+        after = {job["job_id"] for job in api.get("/api/v1/jobs").json()["jobs"]}
+        assert len(after - before) == 1
 
     def test_fails_for_a_parameter_that_the_job_has_not(self, check: Any) -> None:
         status, report = check("--param", "nonsense=1")
         assert (status, _names(report)) == (1, ["health", "start"])
+        assert report["not_run"][0] == "progress"
         assert "nonsense" in report["checks"][-1]["detail"]
 
     def test_fails_without_a_worker(self, tmp_path: Path) -> None:
