@@ -1,5 +1,6 @@
 """The command line: `garimpo`, also `python -m garimpo`."""
 
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -13,13 +14,12 @@ from garimpo.commands.watch import watch
 from garimpo.demo import DemoFailedError, run_demo
 from garimpo.dev import Ports, run_dev
 from garimpo.errors import ApiError
-from garimpo.options import EXIT_CODES
-from garimpo.output import say
-from garimpo.settings import Settings
+from garimpo.exits import EXIT_CODES
+from garimpo.options import load_settings
+from garimpo.output import print_out, say
 from garimpo.stack.errors import StackError
 
 app = typer.Typer(
-    help="A site that needs a login and a real browser, as an asynchronous JSON API.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -28,11 +28,27 @@ for command in (run, watch, result, jobs, cancel, check):
     app.command(epilog=EXIT_CODES)(command)
 
 
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - what a callback of an option gets
+    if wanted:
+        print_out(f"garimpo {metadata.version('garimpo')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Turn a site that needs a login and a real browser into an asynchronous JSON API."""
+
+
 @app.command()
 def demo() -> None:
     """Scrape 50 channels of the stand-in site, with all that this needs, and clean up."""
     try:
-        run_demo(Settings())
+        run_demo(load_settings())
     except (DemoFailedError, StackError, ApiError) as error:
         say(str(error))
         raise typer.Exit(1) from error
@@ -46,7 +62,7 @@ def dev(
 ) -> None:
     """Keep the whole stack running on this machine until Ctrl-C."""
     try:
-        run_dev(Settings(), Ports(api_port, flower_port, site_port))
+        run_dev(load_settings(), Ports(api_port, flower_port, site_port))
     except StackError as error:
         say(str(error))
         raise typer.Exit(1) from error

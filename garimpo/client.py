@@ -21,6 +21,8 @@ _START_TRIES = 3
 _START_PAUSE_S = 1.0
 #: The API gives a sign of life on a stream every 15 s.
 _STREAM_SILENT_S = 40.0
+#: A large workbook is whole before its first byte is sent.
+_FILE_TIMEOUT = httpx.Timeout(10, read=600)
 
 
 class Client:
@@ -38,7 +40,7 @@ class Client:
         """Prepare it; nothing is sent.
 
         Args:
-            url: the API's address without a path.
+            url: the API's address without a path; without a scheme it is http.
             language: the language of messages, `en` or `pt`.
             timeout_s: for one answer.
             patience_s: how long the API may be away while a job is followed.
@@ -67,7 +69,7 @@ class Client:
 
     def job_names(self) -> list[tuple[str, str]]:
         """Return each site and job that the API's OpenAPI has; raises ApiError."""
-        paths = self._connection.ask("GET", "/openapi.json", must_have="paths")["paths"]
+        paths = self._connection.ask("GET", "/openapi.json", must_have=("paths",))["paths"]
         parts = [path.removeprefix("/api/v1/").split("/") for path in paths]
         return [(part[0], part[1]) for part in parts if part[2:] == ["start"]]
 
@@ -91,7 +93,9 @@ class Client:
         headers, body = {"Idempotency-Key": key or str(uuid4())}, dict(params or {})
         for further_tries in reversed(range(_START_TRIES)):
             try:
-                return self._connection.ask("POST", path, json=body, headers=headers)
+                return self._connection.ask(
+                    "POST", path, json=body, headers=headers, must_have=("job_id", "status")
+                )
             except ApiUnreachableError as error:
                 if not (further_tries and error.may_have_arrived):
                     raise
@@ -120,7 +124,8 @@ class Client:
     def find(self, job_id: str) -> JobAddress:
         """Return which site's and which job's it is; raises as `result` does."""
         path = f"/api/v1/jobs/{quote(job_id, safe='')}"
-        return JobAddress.of(self._connection.ask("GET", path))
+        must_have = ("site", "job", "job_id")
+        return JobAddress.of(self._connection.ask("GET", path, must_have=must_have))
 
     def cancel(self, address: JobAddress) -> Body:
         """End a job before its time; raises as `result` does, also if it had ended."""
@@ -129,7 +134,9 @@ class Client:
     def jobs(self, **filters: Any) -> Body:
         """List jobs, the newest first: `jobs` and `next_cursor`; raises as `result` does."""
         wanted = {name: value for name, value in filters.items() if value}
-        return self._connection.ask("GET", "/api/v1/jobs", params=wanted, must_have="jobs")
+        return self._connection.ask(
+            "GET", "/api/v1/jobs", params=wanted, must_have=("jobs", "next_cursor")
+        )
 
     def file(self, address: JobAddress, **wanted: str) -> "Body | Iterator[bytes]":
         """Return the result as a file, piece by piece; its status unless it is completed.
@@ -147,7 +154,8 @@ class Client:
 
     def _file(self, address: JobAddress, wanted: Mapping[str, str]) -> Iterator[Any]:
         """Yield a body, or an empty piece and then the file's."""
-        with self._connection.open("GET", address.path("result"), params=wanted) as response:
+        path = address.path("result")
+        with self._connection.open("GET", path, params=wanted, timeout=_FILE_TIMEOUT) as response:
             if response.headers.get("Content-Type", "").startswith("application/json"):
                 yield self._connection.read(response)
                 return

@@ -6,11 +6,13 @@ import typer
 
 from garimpo.client import Client
 from garimpo.errors import ApiError
-from garimpo.settings import Settings
+from garimpo.settings import SettingsError, read_settings
 
 #: Whoever presses Tab does not wait longer.
 _TIMEOUT_S = 1.0
 _JOBS = 30
+#: Tab is no place for messages; the command itself will tell.
+_TROUBLE = (ApiError, SettingsError)
 
 
 def complete_site(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -29,7 +31,7 @@ def complete_job_id(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]
     try:
         with _open(ctx) as client:
             jobs = client.jobs(limit=_JOBS)["jobs"]
-    except ApiError:
+    except _TROUBLE:
         return []
     return [
         (job["job_id"], f"{job['site']} {job['job']} {job['status']}")
@@ -42,12 +44,12 @@ def _names(ctx: typer.Context) -> list[tuple[str, str]]:
     try:
         with _open(ctx) as client:
             return client.job_names()
-    except ApiError:
+    except _TROUBLE:
         return []
 
 
 def _open(ctx: typer.Context) -> Client:
-    return Client(ctx.params.get("url") or Settings().garimpo_url, timeout_s=_TIMEOUT_S)
+    return Client(ctx.params.get("url") or read_settings().garimpo_url, timeout_s=_TIMEOUT_S)
 
 
 def _begin_with(incomplete: str, words: Iterable[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Requests to the API; what answers them badly, or not at all, becomes one of our errors."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,11 +23,15 @@ class Connection:
         Raises:
             ApiUnreachableError: the address is none.
         """
-        self.url = url.rstrip("/")
+        self._url = _complete(url)
+        #: For messages: without the user name and password that may stand in it.
+        self.url = _hide_account(self._url)
         try:
-            host = httpx.URL(self.url).host
-        except httpx.InvalidURL as error:
-            raise ApiUnreachableError(self.url, str(error)) from error
+            host = httpx.URL(self._url).host
+        except (httpx.InvalidURL, UnicodeError) as error:  # UnicodeError: a name in bad punycode
+            # What httpx says of it may quote the password.
+            reason = "the address is none" if self.url != self._url else str(error)
+            raise ApiUnreachableError(self.url, reason) from error
         self._http = httpx.Client(
             timeout=timeout_s,
             headers={"Accept-Language": language},
@@ -43,7 +48,7 @@ class Connection:
         method: str,
         path: str,
         *,
-        must_have: str = "status",
+        must_have: tuple[str, ...] = ("status",),
         **request: Any,
     ) -> Body:
         """Send a request and return its answer's body.
@@ -51,7 +56,7 @@ class Connection:
         Args:
             method: of the request.
             path: below the API's address.
-            must_have: the key by which an answer of this API is known.
+            must_have: the keys by which an answer of this API is known.
             request: the rest of it, as httpx takes it.
 
         Raises:
@@ -61,7 +66,7 @@ class Connection:
         """
         with self.open(method, path, **request) as response:
             answer = self.read(response)
-        if must_have not in answer:
+        if not answer.keys() >= set(must_have):
             raise NotTheApiError(self.url, response.status_code)
         return answer
 
@@ -78,7 +83,7 @@ class Connection:
             request: the rest of it, as httpx takes it.
         """
         try:
-            with self._http.stream(method, self.url + path, **request) as response:
+            with self._http.stream(method, self._url + path, **request) as response:
                 if not (response.is_success or accept_errors):
                     response.read()
                     self._raise(response)
@@ -105,11 +110,22 @@ class Connection:
         passing = response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
         if passing:
             reason = _read_detail(response) or f"HTTP {response.status_code}"
-            raise ApiUnreachableError(self.url, reason, _read_retry_after(response))
+            raise ApiUnreachableError(self.url, reason, _read_retry_after(response), answered=True)
         answer = self.read(response)
         if "detail" not in answer:
             raise NotTheApiError(self.url, response.status_code)
         raise ApiRefusedError(response.status_code, str(answer["detail"]), answer.get("error_code"))
+
+
+def _complete(url: str) -> str:
+    """Return an address with its scheme, also where only host and port are given."""
+    url = url.strip().rstrip("/")
+    return url if "://" in url else f"http://{url}"
+
+
+def _hide_account(url: str) -> str:
+    """Return an address, even a broken one, without a user name and a password."""
+    return re.sub(r"//.*@", "//", url)
 
 
 def _read_detail(response: httpx.Response) -> str:

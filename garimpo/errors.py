@@ -27,14 +27,25 @@ class ApiUnreachableError(ApiError):
         retry_after_s: float | None = None,
         *,
         may_have_arrived: bool = True,
+        answered: bool = False,
     ) -> None:
-        super().__init__(
-            f"The API at {url} does not serve ({reason}). Start it with `make dev`, or say where "
-            "it is with --url or GARIMPO_URL."
+        """Describe it.
+
+        Args:
+            url: where the API should be.
+            reason: what is wrong, in a few words.
+            retry_after_s: when to ask again, if the API says.
+            may_have_arrived: False where nobody can have read the request.
+            answered: whether something is there, only it does not serve.
+        """
+        advice = (
+            ""
+            if answered
+            else (" Start it with `make dev`, or say where it is with --url or GARIMPO_URL.")
         )
+        super().__init__(f"The API at {url} does not serve ({reason}).{advice}")
         self.reason = reason
         self.retry_after_s = retry_after_s
-        #: False where nobody can have read the request.
         self.may_have_arrived = may_have_arrived
 
 

@@ -1,27 +1,19 @@
-"""What all commands that ask the API have in common: options, exit codes, how errors are told."""
+"""What all commands that ask the API have in common: options, settings, how errors are told."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from garimpo import completion
 from garimpo.client import Client
 from garimpo.errors import ApiError
-from garimpo.output import say, write_json
+from garimpo.exits import REFUSED
+from garimpo.output import print_out, say, write_json
 from garimpo.params import ParamError, Value, parse_params
-from garimpo.settings import Settings
-
-FAILED, REFUSED, NOT_YET, INTERRUPTED = 1, 2, 3, 130
-
-EXIT_CODES = (
-    "Exit codes: 0 done; 1 the job has failed, or a check has; 2 the API has refused, is not "
-    "there, or a word on the command line is wrong; 3 the job has no result yet; 130 Ctrl-C."
-)
+from garimpo.settings import Settings, SettingsError, read_settings
 
 Url = Annotated[
     str | None,
@@ -43,6 +35,18 @@ Job = Annotated[
 ]
 Params = Annotated[list[str] | None, typer.Option("--param", help="name=value; may be repeated.")]
 Output = Annotated[Path | None, typer.Option(help="The file to write; without it: stdout.")]
+
+
+def load_settings(language: str | None = None) -> Settings:
+    """Read the settings; `language` is what the flag says.
+
+    Raises:
+        typer.BadParameter: one of them is wrong, or `.env` cannot be read.
+    """
+    try:
+        return read_settings(language)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @contextmanager
@@ -67,12 +71,7 @@ def open_client(
         typer.BadParameter: a setting is wrong.
         typer.Exit: the API has not done what was asked.
     """
-    try:
-        given: dict[str, Any] = {"garimpo_language": language} if language else {}
-        settings = Settings(**given)
-    except ValidationError as error:
-        faults = [f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
-        raise typer.BadParameter("; ".join(faults)) from error
+    settings = load_settings(language)
     try:
         address = url or settings.garimpo_url
         with Client(address, language=settings.language, pause=pause) as client:
@@ -80,7 +79,7 @@ def open_client(
     except ApiError as error:
         say(str(error))
         if as_json:
-            sys.stdout.write(write_json({"detail": str(error), "error_code": error.code}))
+            print_out(write_json({"detail": str(error), "error_code": error.code}))
         raise typer.Exit(REFUSED) from error
 
 

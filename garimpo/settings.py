@@ -1,9 +1,13 @@
 """The command line's settings: from the environment, then from `.env` in the current folder."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """The environment, `.env` or a flag says something wrong; the text says which and what."""
 
 
 class Settings(BaseSettings):
@@ -49,3 +53,23 @@ class Settings(BaseSettings):
             "CHROME_ARGUMENTS": self.chrome_arguments,
         }
         return {name: value for name, value in ours.items() if value is not None}
+
+
+def read_settings(language: str | None = None) -> Settings:
+    """Read them; `language`, if given, is what a flag says.
+
+    Raises:
+        SettingsError: one of them is wrong, or `.env` cannot be read.
+    """
+    given: dict[str, Any] = {"garimpo_language": language} if language else {}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = [f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+        raise SettingsError("; ".join(faults)) from error
+    except UnicodeDecodeError as error:
+        message = ".env in this folder is not UTF-8: save it as UTF-8."
+        raise SettingsError(message) from error
+    except OSError as error:
+        message = f".env in this folder cannot be read: {error.strerror}"
+        raise SettingsError(message) from error

@@ -2,7 +2,7 @@
 
 from garimpo.address import JobAddress
 from garimpo.client import Body, Client
-from garimpo.options import FAILED, INTERRUPTED
+from garimpo.exits import FAILED, INTERRUPTED
 from garimpo.output import describe_failure, say
 from garimpo.progress import Display
 

@@ -22,8 +22,11 @@ def require(condition: object, sentence: str) -> None:
 
 def check_health(body: Body) -> str:
     """Look at a health body; return what is worth telling."""
-    status, services = body.get("status"), body.get("services") or {}
-    require(services.get("redis") == "ok", f"Redis is not there: {body.get('message')}")
+    status, services = body.get("status"), body.get("services")
+    if not isinstance(services, dict):
+        message = "the answer has no `services`: it is not Garimpo's API"
+        raise NotMetError(message)
+    require(services.get("redis") == "ok", str(body.get("message") or "Redis is not there"))
     require(
         services.get("workers") == "ok",
         "No worker is there: jobs would wait for ever. Start one, or look at its log.",

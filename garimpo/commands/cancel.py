@@ -1,9 +1,7 @@
 """`garimpo cancel`: end a job before its time."""
 
-import sys
-
 from garimpo.options import AsJson, JobId, Language, Url, open_client
-from garimpo.output import describe_failure, say, write_json
+from garimpo.output import describe_failure, print_out, say, write_json
 
 
 def cancel(
@@ -13,7 +11,7 @@ def cancel(
     with open_client(url, language, as_json=as_json) as client:
         body = client.cancel(client.find(job_id))
     if as_json:
-        sys.stdout.write(write_json(body))
+        print_out(write_json(body))
     elif body["status"] == "failed":
         say(describe_failure(body))
     else:

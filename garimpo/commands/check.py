@@ -1,6 +1,5 @@
 """`garimpo check`: the acceptance test of a deployment, for people and for CI."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,9 +9,8 @@ from garimpo.check.examination import Examination
 from garimpo.check.plan import Plan
 from garimpo.check.report import Check
 from garimpo.completion import complete_job, complete_site
+from garimpo.exits import FAILED, INTERRUPTED
 from garimpo.options import (
-    FAILED,
-    INTERRUPTED,
     AsJson,
     Language,
     Params,
@@ -20,7 +18,7 @@ from garimpo.options import (
     open_client,
     read_params,
 )
-from garimpo.output import make_console, say, write_json
+from garimpo.output import draw_out, print_out, say, write_json
 from garimpo.terminal import make_printable
 
 
@@ -64,8 +62,7 @@ def check(  # noqa: PLR0913 - each is an option
     It runs real jobs, so the site is asked. It starts nothing else and changes nothing.
     """
     plan = Plan(site, job, read_params(param), quick, jobs, every, start_within_ms, timeout)
-    console = make_console()
-    examination = Examination(plan, lambda one: None if as_json else console.print(_line(one)))
+    examination = Examination(plan, lambda one: None if as_json else draw_out(_line(one)))
     with open_client(url, language, as_json=as_json, pause=examination.pause) as client:
         try:
             report = examination.run(client)
@@ -73,11 +70,11 @@ def check(  # noqa: PLR0913 - each is an option
             say("Broken off. Jobs that were started go on: `garimpo jobs`.")
             raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        sys.stdout.write(write_json(report.as_json()))
+        print_out(write_json(report.as_json()))
     else:
         style = "bold green" if report.passed else "bold red"
         for line in report.summary():
-            console.print(line, style=style, markup=False, soft_wrap=True)
+            draw_out(line, style=style, markup=False, soft_wrap=True)
     if not report.passed:
         raise typer.Exit(FAILED)
 

@@ -1,6 +1,5 @@
 """`garimpo jobs`: the jobs that there are, the newest first."""
 
-import sys
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from rich.text import Text
 from garimpo.client import Client
 from garimpo.completion import complete_job, complete_site
 from garimpo.options import AsJson, Language, Url, open_client
-from garimpo.output import make_console, write_json
+from garimpo.output import draw_out, make_console, print_out, write_json
 from garimpo.terminal import make_printable
 
 #: As many as the API gives in one answer.
@@ -46,10 +45,9 @@ def jobs(  # noqa: PLR0913 - each is an option
     with open_client(url, language, as_json=as_json) as client:
         found, cursor = _read(client, limit, {"site": site, "job": job, "status": status})
     if as_json:
-        sys.stdout.write(write_json({"jobs": found, "next_cursor": cursor}))
+        print_out(write_json({"jobs": found, "next_cursor": cursor}))
         return
-    console = make_console()
-    console.print(_draw(found, framed=console.is_terminal))
+    draw_out(draw(found, framed=make_console().is_terminal))
 
 
 def _read(
@@ -64,22 +62,25 @@ def _read(
     return found, cursor
 
 
-def _draw(found: list[dict[str, Any]], *, framed: bool) -> Table:
-    """Draw the jobs; what stands in a narrow terminal in full is the id: it is what one copies."""
+def draw(found: list[dict[str, Any]], *, framed: bool) -> Table:
+    """Draw the jobs; what a narrow terminal cuts off is the right, and never the id or the state.
+
+    The id is what one copies.
+    """
     table = Table(header_style="bold", box=None, pad_edge=False, expand=framed)
     table.add_column("id", no_wrap=True, min_width=36)
+    table.add_column("status", no_wrap=True, min_width=10)
+    table.add_column("%", justify="right", no_wrap=True, min_width=3)
+    table.add_column("asked (UTC)", no_wrap=True, min_width=11)
     table.add_column("job", no_wrap=True, overflow="ellipsis", ratio=2 if framed else None)
-    table.add_column("asked (UTC)", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("%", justify="right", no_wrap=True)
     table.add_column("message", no_wrap=True, overflow="ellipsis", ratio=3 if framed else None)
     for one in found:
         table.add_row(
             one["job_id"],
-            f"{one['site']} {one['job']}",
-            one["created_at"][5:16].replace("T", " "),
             Text(one["status"], style=_STYLES[one["status"]]),
             str(one["progress"]),
+            one["created_at"][5:16].replace("T", " "),
+            f"{one['site']} {one['job']}",
             Text(make_printable(one["message"])),
         )
     return table

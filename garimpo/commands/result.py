@@ -10,9 +10,9 @@ import typer
 
 from garimpo.client import Body
 from garimpo.estimate import describe_left
+from garimpo.exits import NOT_YET
 from garimpo.handing_out import hand_out
 from garimpo.options import (
-    NOT_YET,
     AsJson,
     JobId,
     Language,
@@ -67,14 +67,15 @@ def result(  # noqa: PLR0913 - each is an option
         message = f"--json and --format {file_format} are two different things: choose one."
         raise typer.BadParameter(message)
     file_format = Format.JSON if as_json else file_format or _named_by(output)
-    if file_format is Format.XLSX and output is None and sys.stdout.isatty():
+    is_shown = output is None and sys.stdout is not None and sys.stdout.isatty()
+    if file_format is Format.XLSX and is_shown:
         message = "A workbook is nothing for a terminal: add --output FILE.xlsx"
         raise typer.BadParameter(message)
     with open_client(url, language, as_json=as_json) as client:
         address = client.find(job_id)
         found = client.file(address, format=file_format, separator=separator)
         if not isinstance(found, dict):
-            hand_out(found, output)
+            hand_out(found, output, file_format)
             return
     _hand_out_body(found, output, as_json=as_json)
 

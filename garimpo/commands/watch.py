@@ -1,14 +1,13 @@
 """`garimpo watch`: follow a job that runs already."""
 
 import json
-import sys
 
 import typer
 
 from garimpo.address import JobAddress
 from garimpo.client import Body, Client
 from garimpo.options import AsJson, JobId, Language, Url, open_client
-from garimpo.output import say
+from garimpo.output import print_out, say
 from garimpo.watching import follow_job, tell_failure, tell_interrupted
 
 
@@ -33,6 +32,5 @@ def watch(
 def _print_lines(client: Client, address: JobAddress) -> Body:
     body: Body = {}
     for body in client.follow(address, say, live=True):
-        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        print_out(json.dumps(body, ensure_ascii=False) + "\n")
     return body

@@ -118,6 +118,21 @@ class TestCheck:
         assert done.returncode == 1
         assert "FAILED  health            No worker is there" in done.stdout
 
+    def test_says_once_that_redis_is_away(self, tmp_path: Path) -> None:
+        away = Answer(
+            {
+                "status": "error",
+                "services": {"redis": "unavailable", "workers": "unknown"},
+                "message": "Redis does not answer: no job can be accepted now",
+            },
+            503,
+        )
+        with run_scripted_api(away) as api:
+            done = run_garimpo(tmp_path, "check", "--url", api.url)
+        assert done.returncode == 1
+        assert (done.stdout + done.stderr).count("Redis") == 1
+        assert "make dev" not in done.stdout + done.stderr
+
     def test_fails_where_no_api_is(self, tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{find_free_port()}"
         done = run_garimpo(tmp_path, "check", "--url", url, "--json")

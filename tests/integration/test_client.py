@@ -1,6 +1,10 @@
 """The client of the API, against a server that answers as each test has it."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -89,9 +93,10 @@ class TestStart:
         with (
             run_scripted_api(_away()) as api,
             Client(api.url, pause=lambda _: None) as client,
-            pytest.raises(ApiUnreachableError, match="Redis does not answer"),
+            pytest.raises(ApiUnreachableError, match="Redis does not answer") as caught,
         ):
             client.start("tubehunt", "scrape-channels")
+        assert "make dev" not in str(caught.value), "it runs already"
         assert len(api.requests) == 3
 
     def test_says_where_nothing_answers_and_what_to_do(self) -> None:
@@ -101,7 +106,31 @@ class TestStart:
         assert url in str(caught.value)
         assert "make dev" in str(caught.value)
 
-    @pytest.mark.parametrize("url", ["nonsense", "http://", "ftp://127.0.0.1", "http://[::1"])
+    @pytest.mark.parametrize(
+        "url", ["http://me:s3cret@127.0.0.1:9", "me:s3cret@127.0.0.1:9", "http://me:s3c/ret@host:x"]
+    )
+    def test_does_not_tell_a_password(self, url: str) -> None:
+        with pytest.raises(ApiUnreachableError) as caught, Client(url) as client:
+            client.start("tubehunt", "scrape-channels")
+        assert "s3c" not in str(caught.value)
+
+    def test_sends_the_password(self) -> None:
+        with run_scripted_api(Answer({"job_id": "7", "status": "pending"})) as api:
+            with Client(api.url.replace("//", "//me:s3cret@")) as client:
+                client.start("tubehunt", "scrape-channels")
+            assert client.url == api.url
+            assert len(api.requests) == 1
+
+    def test_takes_http_where_no_scheme_is_given(self) -> None:
+        with (
+            run_scripted_api(Answer({"job_id": "7", "status": "pending"})) as api,
+            Client(api.url.removeprefix("http://")) as client,
+        ):
+            assert client.start("tubehunt", "scrape-channels")["job_id"] == "7"
+
+    @pytest.mark.parametrize(
+        "url", ["", "http://", "ftp://127.0.0.1", "http://[::1", "http://xn--a"]
+    )
     def test_says_so_where_the_address_is_none(self, url: str) -> None:
         with pytest.raises(ApiUnreachableError, match="--url"), Client(url) as client:
             client.start("tubehunt", "scrape-channels")
@@ -147,6 +176,52 @@ class TestStart:
             pytest.raises(UnknownJobError, match=r"It has: s one\."),
         ):
             client.start("s", "two")
+
+
+class TestFind:
+    @pytest.mark.parametrize("body", [{"status": "up"}, {"site": "s", "job": "j", "status": "up"}])
+    def test_notices_somebody_else(self, body: dict[str, Any]) -> None:
+        with (
+            run_scripted_api(Answer(body)) as api,
+            Client(api.url) as client,
+            pytest.raises(NotTheApiError),
+        ):
+            client.find("7")
+
+
+class TestFile:
+    def test_may_take_longer_than_an_answer(self) -> None:
+        with _run_slow_api() as url, Client(url, timeout_s=0.1) as client:
+            with pytest.raises(ApiUnreachableError):
+                client.find("7")
+            pieces = client.file(JOB_7, format="xlsx")
+            assert not isinstance(pieces, dict)
+            assert b"".join(pieces) == b"a workbook"
+
+
+@contextmanager
+def _run_slow_api() -> Iterator[str]:
+    """Serve a workbook that takes half a second."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            threading.Event().wait(0.5)
+            with suppress(ConnectionError):  # the client waits no longer
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"a workbook")
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class TestHealth:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from garimpo.stack.ports import find_free_port
+from tests.integration.command_line import run_garimpo
 from tests.leftovers import find_processes_in
 
 _SETTINGS = ("REDIS_URL", "TUBEHUNT_BASE_URL", "TUBEHUNT_USERNAME", "TUBEHUNT_PASSWORD")
@@ -152,6 +153,17 @@ class TestRunDev:
             assert health["services"]["redis"] == "ok"
         with _run_dev(tmp_path):  # whoever had it has let go
             pass
+
+    @pytest.mark.parametrize("command", ["dev", "demo", "jobs"])
+    def test_says_that_a_setting_is_wrong(self, tmp_path: Path, command: str) -> None:
+        done = run_garimpo(tmp_path, command, GARIMPO_LANGUAGE="fr")
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert "GARIMPO_LANGUAGE" in done.stderr
+
+        (tmp_path / ".env").write_bytes(b"TUBEHUNT_PASSWORD=\xe9")
+        done = run_garimpo(tmp_path, command)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert ".env in this folder is not UTF-8" in done.stderr
 
     def test_says_that_no_redis_is_where_it_was_told(self, tmp_path: Path) -> None:
         done = subprocess.run(

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import httpx
 import openpyxl
 import pytest
+from rich.console import Console
 
+from garimpo.commands.jobs import draw
 from garimpo.stack.process import Process
 from tests.integration.command_line import garimpo, run_garimpo
 from tests.integration.services import Services, run_job
@@ -82,6 +86,36 @@ class TestResult:
         assert "--output /proc/result.json" in done.stderr
         assert "Traceback" not in done.stderr
 
+    def test_says_that_an_unknown_ending_is_written_as_json(
+        self, run: Any, job_id: str, tmp_path: Path
+    ) -> None:
+        assert "rows.foo, as JSON" in run("result", job_id, "--output", "rows.foo").stderr
+        assert json.loads((tmp_path / "rows.foo").read_text(encoding="utf-8"))["success"] is True
+
+    @pytest.mark.parametrize("what", ["result", "result --json", "result --format xlsx", "jobs"])
+    @pytest.mark.parametrize(
+        ("where", "why"),
+        [
+            (">/dev/full", "No space left on device"),
+            (">&-", "it is closed"),
+            ("| true", "Broken pipe"),
+        ],
+    )
+    def test_says_that_stdout_cannot_be_written(
+        self, services: Services, job_id: str, *, what: str, where: str, why: str
+    ) -> None:
+        words = what.replace("result", f"result {job_id}").split()
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {shlex.join(garimpo(*words))} {where}"],
+            env=os.environ | {"GARIMPO_URL": services.api.url},
+            cwd=services.stack.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (2, f"stdout cannot be written: {why}.\n")
+
     def test_ends_with_3_while_there_is_none(self, run: Any, waiting: str) -> None:
         done = run("result", waiting, "--format", "csv")
         assert (done.returncode, done.stdout) == (3, "")
@@ -146,6 +180,22 @@ class TestJobs:
         assert "pending" in lines[1]
         assert any(line.startswith(job_id) and "completed" in line for line in lines)
         assert not any("…" in line for line in lines)
+
+    @pytest.mark.parametrize("width", [60, 80])
+    def test_keeps_the_state_in_a_narrow_terminal(
+        self, capsys: pytest.CaptureFixture[str], width: int
+    ) -> None:
+        one = {
+            "job_id": NEVER,
+            "site": "tubehunt",
+            "job": "scrape-channels",
+            "created_at": "2026-01-01T22:00:00.000000+00:00",
+            "status": "processing",
+            "progress": 100,
+            "message": "Extracting channels... 10/10 done",
+        }
+        Console(width=width, force_terminal=True, color_system=None).print(draw([one], framed=True))
+        assert capsys.readouterr().out.splitlines()[1].split()[:3] == [NEVER, "processing", "100"]
 
     def test_filters_and_prints_json(self, run: Any, job_id: str, waiting: str) -> None:
         words = ("--site", "tubehunt", "--job", "scrape-channels", "--status", "pending")

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,10 @@ class TestRun:
         assert done.returncode == 2
         assert complaint in done.stderr
         assert api.requests == []
+
+    def test_has_a_version(self, tmp_path: Path) -> None:
+        done = run_garimpo(tmp_path, "--version")
+        assert (done.returncode, done.stdout) == (0, f"garimpo {version('garimpo')}\n")
 
     def test_outlives_an_api_that_is_away(self, tmp_path: Path) -> None:
         with run_scripted_api(STARTED, WAITING, Answer(cut=True), DONE) as api:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from garimpo.settings import Settings
+from garimpo.settings import Settings, SettingsError, read_settings
 
 _LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -51,3 +51,19 @@ class TestSettings:
     def test_do_not_show_the_password(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TUBEHUNT_PASSWORD", "hush-hush")
         assert "hush-hush" not in repr(Settings())
+
+
+class TestReadSettings:
+    def test_prefers_the_flag(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GARIMPO_LANGUAGE", "en")
+        assert read_settings("pt").language == "pt"
+
+    def test_names_the_setting_that_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GARIMPO_LANGUAGE", "fr")
+        with pytest.raises(SettingsError, match=r"^GARIMPO_LANGUAGE: "):
+            read_settings()
+
+    def test_names_a_file_that_is_not_utf_8(self, in_an_empty_folder: Path) -> None:
+        (in_an_empty_folder / ".env").write_bytes("TUBEHUNT_PASSWORD=açaí".encode("latin-1"))
+        with pytest.raises(SettingsError, match=r"^\.env .* is not UTF-8"):
+            read_settings()
