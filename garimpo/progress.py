@@ -88,6 +88,10 @@ class Display:
         self._bars.update(self._task_of(name), description=text, body=None)
         self._print(name, f"     {text}")
 
+    def hint(self, text: str) -> None:
+        """Write a line of its own; bars stay below it. Any thread may call it."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def _end(self, task: TaskID, text: str, share: int | None) -> None:
         self._bars.update(task, description=text, completed=share, body=None)
         self._bars.stop_task(task)

@@ -3,6 +3,7 @@
 from garimpo.address import JobAddress
 from garimpo.client import Body, Client
 from garimpo.exits import FAILED, INTERRUPTED
+from garimpo.nobody import hint_at_nobody
 from garimpo.output import describe_failure, say
 from garimpo.progress import Display
 
@@ -21,12 +22,14 @@ def follow_job(
     Raises:
         ApiError: the job's end could not be learnt.
     """
-    with Display() as display:
+    with Display() as display, hint_at_nobody(client, display.hint) as see:
         if start:
             display.show(start)
+            see(start)
         body = start or {}
         for body in client.follow(address, display.trouble, live=live):
             display.show(body)
+            see(body)
     return body
 
 

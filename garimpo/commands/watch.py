@@ -6,6 +6,7 @@ import typer
 
 from garimpo.address import JobAddress
 from garimpo.client import Body, Client
+from garimpo.nobody import hint_at_nobody
 from garimpo.options import AsJson, JobId, Language, Url, open_client
 from garimpo.output import print_out, say
 from garimpo.watching import follow_job, tell_failure, tell_interrupted
@@ -31,6 +32,8 @@ def watch(
 
 def _print_lines(client: Client, address: JobAddress) -> Body:
     body: Body = {}
-    for body in client.follow(address, say, live=True):
-        print_out(json.dumps(body, ensure_ascii=False) + "\n")
+    with hint_at_nobody(client, say) as see:
+        for body in client.follow(address, say, live=True):
+            see(body)
+            print_out(json.dumps(body, ensure_ascii=False) + "\n")
     return body

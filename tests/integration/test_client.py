@@ -12,6 +12,7 @@ import pytest
 from garimpo.address import JobAddress
 from garimpo.client import Client
 from garimpo.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError, UnknownJobError
+from garimpo.nobody import hint_at_nobody
 from garimpo.stack.ports import find_free_port
 from tests.scripted_api import Answer, ScriptedApi, run_scripted_api
 
@@ -324,3 +325,35 @@ class TestFollowLive:
 def _stream(*answers: Answer) -> Answer:
     events = [f"event: x\nid: 1\ndata: {json.dumps(answer.body)}\n\n" for answer in answers]
     return Answer(": a comment\n\n" + "".join(events))
+
+
+class TestHintAtNobody:
+    @pytest.mark.parametrize(
+        ("status", "alive", "hints"), [("pending", 0, 1), ("pending", 1, 0), ("processing", 0, 0)]
+    )
+    def test_comes_once_while_the_job_waits_and_no_worker_is_alive(
+        self, status: str, alive: int, hints: int
+    ) -> None:
+        told: list[str] = []
+        health = Answer({"status": "x", "workers_alive": alive})
+        with (
+            run_scripted_api(health) as api,
+            Client(api.url) as client,
+            hint_at_nobody(client, told.append, every_s=0.02) as see,
+        ):
+            see({"status": status})
+            threading.Event().wait(0.5)
+        assert len(told) == hints
+        assert bool(api.requests) == (status == "pending"), "health is asked only if it waits"
+
+    def test_does_not_mind_an_api_that_is_away(self) -> None:
+        told: list[str] = []
+        with (
+            run_scripted_api(CUT) as api,
+            Client(api.url) as client,
+            hint_at_nobody(client, told.append, every_s=0.02) as see,
+        ):
+            see({"status": "pending"})
+            threading.Event().wait(0.3)
+        assert told == []
+        assert len(api.requests) > 1, "it asks on"

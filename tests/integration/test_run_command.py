@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
@@ -122,6 +123,25 @@ class TestRun:
         assert done.returncode == 2
         assert complaint in done.stderr
         assert api.requests == []
+
+    def test_hints_once_at_workers_that_are_not_there(self, tmp_path: Path) -> None:
+        # The same answer does for the job and for the API's health.
+        nobody = Answer(STARTED.body | {"workers_alive": 0, "retry_after_seconds": 0.5})
+        with run_scripted_api(STARTED, nobody) as api:
+            command = garimpo(*_RUN, "--url", api.url)
+            with subprocess.Popen(
+                command, stderr=subprocess.PIPE, cwd=tmp_path, text=True
+            ) as process:
+                assert process.stderr is not None
+                guard = threading.Timer(60, process.kill)
+                guard.start()
+                lines = [process.stderr.readline(), process.stderr.readline()]
+                guard.cancel()
+                process.send_signal(signal.SIGINT)
+                _, said = process.communicate(timeout=30)
+        assert lines[0] == "  0% Job queued\n"
+        assert lines[1].startswith("No worker is alive")
+        assert "No worker" not in said
 
     def test_has_a_version(self, tmp_path: Path) -> None:
         done = run_garimpo(tmp_path, "--version")

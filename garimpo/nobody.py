@@ -1,0 +1,55 @@
+"""A hint for whoever waits for a job that nobody will take."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from garimpo.client import Body, Client
+from garimpo.errors import ApiError
+
+#: How long a job may wait before workers are looked for, and then again and again.
+_LOOK_EVERY_S = 10.0
+_HINT = "No worker is alive, so the job waits until one is: start one; `garimpo check` looks at it."
+
+
+@contextmanager
+def hint_at_nobody(
+    client: Client, tell: Callable[[str], None], *, every_s: float = _LOOK_EVERY_S
+) -> Iterator[Callable[[Body], None]]:
+    """Tell once, if the job waits for long, that no worker is alive.
+
+    Gives what is to be called with each of the job's bodies. The API may be silent about a job
+    that waits, so it is asked beside the following, until the block ends.
+
+    Args:
+        client: of the API.
+        tell: called with the hint, in another thread.
+        every_s: how long the job may wait before workers are looked for.
+    """
+    over = threading.Event()
+    is_waiting = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(every_s):
+            if is_waiting.is_set() and _is_nobody_there(client) and not over.is_set():
+                tell(_HINT)
+                return
+
+    def see(body: Body) -> None:
+        if body.get("status") == "pending":
+            is_waiting.set()
+        else:
+            is_waiting.clear()
+
+    # A daemon: a question that is still open must not hold the program up.
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield see
+    finally:
+        over.set()
+
+
+def _is_nobody_there(client: Client) -> bool:
+    with suppress(ApiError, RuntimeError):  # RuntimeError: the client has just been closed
+        return client.health().get("workers_alive") == 0
+    return False
