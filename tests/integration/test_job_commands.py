@@ -226,15 +226,27 @@ class TestCompletion:
         assert services.api.is_alive
         assert _complete(None, tmp_path, "run t") == ""
 
+    def test_is_silent_where_a_setting_is_wrong(self, services: Services, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_bytes(b"TUBEHUNT_PASSWORD=\xe9")
+        for typed in ("run t", "result 1"):
+            done = _press_tab(services, tmp_path, typed)
+            assert (done.stdout.strip(), done.stderr) == ("", "")
+
 
 def _complete(services: Services | None, folder: Path, typed: str) -> str:
+    """Return what is offered."""
+    return _press_tab(services, folder, typed).stdout.strip()
+
+
+def _press_tab(
+    services: Services | None, folder: Path, typed: str
+) -> "subprocess.CompletedProcess[str]":
     """Press Tab in bash after `garimpo` and what was typed."""
     words = f"garimpo {typed}"
-    done = run_garimpo(
+    return run_garimpo(
         folder,
         GARIMPO_URL=services.api.url if services else "http://127.0.0.1:9",
         _GARIMPO_COMPLETE="complete_bash",
         COMP_WORDS=words,
         COMP_CWORD=str(len(words.split(" ")) - 1),
     )
-    return done.stdout.strip()
