@@ -116,7 +116,9 @@ def _bear(error: ScrapeError, crashes: int, stop: threading.Event) -> None:
     """Let a crash cost a browser, and not what was read with it; raise what is more than that."""
     if stop.is_set():
         raise Stopped from error  # its browser was taken away
-    if not isinstance(error, BrowserCrashed | BrowserNotStarted) or crashes == _BROWSERS:
+    # One that does not come up takes half a minute to say so: it is tried twice.
+    most = 2 if isinstance(error, BrowserNotStarted) else _BROWSERS
+    if not isinstance(error, BrowserCrashed | BrowserNotStarted) or crashes >= most:
         raise error
 
 

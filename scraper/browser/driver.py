@@ -40,7 +40,7 @@ _PLACE_MAX: Final = 45
 _SCRATCH: Final = "garimpo-"
 _LOOK_S: Final = 0.004
 # A Chrome whose chromedriver is gone ends in less.
-_TIDY_S: Final = 5.0
+_TIDY_S: Final = 15.0
 
 
 def find_chrome(configured: str | None) -> str:

@@ -74,7 +74,10 @@ class TestWorker:
     def test_says_that_the_browser_does_not_start(self, bare: Stack) -> None:
         services = start_services(bare, {}, {"CHROME_BINARY": "/bin/false"})
 
-        assert run_job(services).end["error_code"] == "browser_unavailable"
+        # chromedriver gives it half a minute, and it is tried twice.
+        end = run_job(services, within_s=150).end
+
+        assert end["error_code"] == "browser_unavailable"
 
     def test_does_not_know_a_recipe_that_only_the_api_has(self, bare: Stack) -> None:
         recipes = bare.folder / "recipes"
