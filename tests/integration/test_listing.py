@@ -182,6 +182,7 @@ class TestTurn:
             with services.connect() as redis:
                 pace_s = int(str(redis.hget(keys.COUNTERS, keys.PACE))) / 1000
             bodies = [api.get(f"{PATH}/result/{one}").json() for one in jobs]
+            listed = {one["job_id"]: one for one in read(api, status="pending")["jobs"]}
         finally:
             worker.signal(18)
 
@@ -189,7 +190,6 @@ class TestTurn:
         estimates = [body["estimated_wait_seconds"] for body in bodies]
         assert estimates == [round(pace_s * in_front) for in_front in (0, 1, 2)]
         asked = {"queue_position", "estimated_wait_seconds"}
-        listed = {one["job_id"]: one for one in read(api, status="pending")["jobs"]}
         for body in bodies:
             told = listed[body["job_id"]]
             assert {name: told[name] for name in asked} == {name: body[name] for name in asked}
