@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Response
 from starlette.responses import StreamingResponse
 
-from api.errors import InvalidParametersError
+from api.errors import InvalidParametersError, JobExpiredError
 from api.formats.choice import choose
 from api.formats.error import UnknownValueError
 from api.formats.format import Format
@@ -85,19 +85,23 @@ class Files:
         """What the result calls its rows."""
         return self._recipe.jobs[self._name].collection
 
-    async def fill(self, jobs: JobFront, job_id: str, answer: str) -> Response:
+    async def fill(self, jobs: JobFront, job_id: str, answer: str, number: int) -> Response:
         """Answer with JSON in which ROWS stands for the rows; they are sent as they are read.
 
         Args:
             jobs: Where the rows are.
             job_id: Whose.
             answer: The JSON.
+            number: How many rows it must have.
 
         Raises:
+            JobExpiredError: The rows expired in the moment since the answer was read.
             JobsUnavailableError: Redis does not answer. Later it breaks the answer off.
         """
         before, _, after = answer.partition(json.dumps(ROWS))
         first, total = await jobs.items(job_id, 0, _CHUNK)
+        if total != number:
+            raise JobExpiredError
 
         async def pieces() -> AsyncIterator[str]:
             yield f"{before}["

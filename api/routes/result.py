@@ -60,11 +60,15 @@ def add(router: APIRouter, task: str, result: type[body.JobResult], files: Files
         rows = files.collection
         async with one_by_one:
             stored = await jobs.result(job_id)
-            answer = await asyncio.to_thread(_without_rows, seen, stored, language, rows)
-        return await files.fill(jobs, job_id, answer)
+            told = await asyncio.to_thread(_without_rows, seen, stored, language, rows)
+        return await files.fill(jobs, job_id, *told)
 
 
-def _without_rows(seen: Seen, stored: str | None, language: Language, collection: str) -> str:
+def _without_rows(
+    seen: Seen, stored: str | None, language: Language, collection: str
+) -> tuple[str, int]:
+    """Return the body with ROWS in the place of its rows, and how many these are."""
     answer = final_body(seen, stored, language).model_dump()
+    number = len(answer["result"][collection])
     answer["result"] = {**answer["result"], collection: ROWS}
-    return json.dumps(answer, ensure_ascii=False)
+    return json.dumps(answer, ensure_ascii=False), number

@@ -13,7 +13,7 @@ import pytest
 
 from api import files
 from demo.channels import COUNT
-from jobs import api_connection
+from jobs import api_connection, keys
 from jobs.answering import JobsUnavailableError
 from jobs.front import JobFront
 from jobs.leasing import Leasing
@@ -106,6 +106,19 @@ class TestPart:
 
 
 class TestExpiry:
+    def test_before_the_rows_are_read_is_told(
+        self, services: Services, api: httpx.Client, done: Run
+    ) -> None:
+        rows = keys.items(done.job_id)
+        with services.connect() as redis:
+            redis.rename(rows, "elsewhere")
+            try:
+                answer = api.get(f"{PATH}/result/{done.job_id}")
+            finally:
+                redis.rename("elsewhere", rows)
+
+        assert (answer.status_code, answer.json()["error_code"]) == (410, "job_expired")
+
     def test_in_the_middle_breaks_the_answer_off(self, services: Services, done: Run) -> None:
         async def read() -> int:
             redis = api_connection.connect(services.redis.url)
