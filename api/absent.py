@@ -3,4 +3,4 @@
 from pydantic import BeforeValidator
 
 #: For the types of parameters that may be None.
-EMPTY_IS_ABSENT = BeforeValidator(lambda value: None if value == "" else value)
+EMPTY_AS_NONE = BeforeValidator(lambda value: None if value == "" else value)

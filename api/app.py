@@ -14,13 +14,13 @@ from api import errors, health, listing, logs, metrics
 from api.examples import add_examples
 from api.routes.job import make_router
 from api.settings import ApiSettings
-from api.stopping import at_a_stop
+from api.stopping import on_shutdown_signal
 from jobs.api_connection import connect
-from jobs.changes import Changes
-from jobs.delivery_front import DeliveryFront
-from jobs.front import JobFront
-from jobs.logs import configure
-from jobs.overview import Overview
+from jobs.changes import JobEventBus
+from jobs.delivery_front import DeliveryStore
+from jobs.front import JobStore
+from jobs.logs import configure_logging
+from jobs.overview import JobIndex
 from scraper.recipes.loader import load_recipes
 
 
@@ -39,14 +39,14 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _allow_many_clients()
         redis = connect(settings.redis_url)
-        app.state.jobs = JobFront(redis, settings.leasing, result_ttl=settings.result_ttl)
-        app.state.overview = Overview(redis)
-        app.state.changes = Changes(redis)
-        app.state.deliveries = DeliveryFront(redis)
-        app.state.reach = settings.reach
+        app.state.jobs = JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl)
+        app.state.overview = JobIndex(redis)
+        app.state.changes = JobEventBus(redis)
+        app.state.deliveries = DeliveryStore(redis)
+        app.state.reach = settings.webhook_url_policy
         app.state.body_limit_bytes = settings.body_limit_bytes
         listening = asyncio.create_task(app.state.changes.run())
-        with at_a_stop(app.state.changes.end):
+        with on_shutdown_signal(app.state.changes.close):
             yield
         listening.cancel()
         await redis.aclose()
@@ -57,7 +57,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         description="Long scrapes, short requests: start a job, ask for its result.",
         lifespan=lifespan,
     )
-    errors.install(app)
+    errors.install_error_handlers(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(listing.router)
@@ -78,6 +78,6 @@ def _allow_many_clients() -> None:
 
 
 _settings = ApiSettings()
-configure(_settings.log_format, _settings.log_level)
-logs.take_over()
+configure_logging(_settings.log_format, _settings.log_level)
+logs.configure_uvicorn_logging()
 app = create_app(_settings)

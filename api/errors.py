@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from api.faults import fault_of
+from api.faults import describe_validation_error
 from api.language import language_of
-from jobs.answering import JobsUnavailableError
+from jobs.answering import RedisUnavailableError
 from jobs.text import Language, render
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class TooLargeError(ApiError):
     code = "too_large"
 
 
-class RedisUnavailableError(ApiError):
+class ServiceUnavailableError(ApiError):
     """Nothing can be said of any job just now."""
 
     status = 503
@@ -132,23 +132,23 @@ class RoutingError(ApiError):
         super().__init__()
 
 
-def answer(request: Request, error: ApiError) -> Response:
+def error_response(request: Request, error: ApiError) -> Response:
     """Turn an error into a response."""
     body = ErrorBody(detail=error.sentence(language_of(request)), error_code=error.code)
     return JSONResponse(body.model_dump(), status_code=error.status, headers=error.headers)
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Make the app answer all errors in the one shape."""
 
     @app.exception_handler(ApiError)
     async def known(request: Request, error: ApiError) -> Response:
-        return answer(request, error)
+        return error_response(request, error)
 
-    @app.exception_handler(JobsUnavailableError)
-    async def away(request: Request, error: JobsUnavailableError) -> Response:
+    @app.exception_handler(RedisUnavailableError)
+    async def away(request: Request, error: RedisUnavailableError) -> Response:
         logger.warning("Redis does not answer: %r", error.__cause__)
-        return answer(request, RedisUnavailableError())
+        return error_response(request, ServiceUnavailableError())
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_request: Request, _error: ClientDisconnect) -> Response:
@@ -158,14 +158,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         # Where it stands (query, header) is of no use to whoever sees its name.
-        faults = [fault_of({**fault, "loc": fault["loc"][1:]}) for fault in error.errors()]
-        return answer(request, InvalidParametersError(faults))
+        faults = [describe_validation_error({**fault, "loc": fault["loc"][1:]}) for fault in error.errors()]
+        return error_response(request, InvalidParametersError(faults))
 
     @app.exception_handler(HTTPException)
     async def routing(request: Request, error: HTTPException) -> Response:
-        return answer(request, RoutingError(error))
+        return error_response(request, RoutingError(error))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, _error: Exception) -> Response:
         # Starlette raises it on to the server after this answer, which logs the traceback.
-        return answer(request, InternalError())
+        return error_response(request, InternalError())

@@ -6,7 +6,7 @@ from typing import Any
 from jobs.text import Language, catalogue
 
 
-def fault_of(fault: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
+def describe_validation_error(fault: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
     """Return the sentence's key and arguments for one of pydantic's errors."""
     kind = fault["type"] if f"invalid.{fault['type']}" in catalogue(Language.PT) else "other"
     details = dict(fault.get("ctx", {}))

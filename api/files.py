@@ -9,12 +9,12 @@ from fastapi import Depends, Header, Query, Response
 from starlette.responses import StreamingResponse
 
 from api.errors import InvalidParametersError, JobExpiredError
-from api.formats.choice import choose
+from api.formats.choice import negotiate_format
 from api.formats.error import UnknownValueError
 from api.formats.format import Format
 from api.formats.table import Table
-from jobs.answering import JobsUnavailableError
-from jobs.front import JobFront
+from jobs.answering import RedisUnavailableError
+from jobs.front import JobStore
 from scraper.recipes.models import Recipe
 
 #: Stands in a body where the rows go; no JSON text holds an unescaped NUL.
@@ -40,7 +40,7 @@ FILE_RESPONSES: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExportOptions:
     """What the caller wants; JSON if there is no format."""
 
     format: Format | None
@@ -63,17 +63,17 @@ async def _wanted(
     accept: Annotated[
         list[str] | None, Header(description="A format's media type does the same as `format`.")
     ] = None,
-) -> Wanted:
+) -> ExportOptions:
     try:
-        return Wanted(choose(format or None, ", ".join(accept or [])), separator)
+        return ExportOptions(negotiate_format(format or None, ", ".join(accept or [])), separator)
     except UnknownValueError as error:
         raise InvalidParametersError([error.fault]) from error
 
 
-AsFile = Annotated[Wanted, Depends(_wanted)]
+AsFile = Annotated[ExportOptions, Depends(_wanted)]
 
 
-class Files:
+class Exporter:
     """Writes the items of a recipe's job."""
 
     def __init__(self, recipe: Recipe, name: str) -> None:
@@ -85,7 +85,7 @@ class Files:
         """What the result calls its rows."""
         return self._recipe.jobs[self._name].collection
 
-    async def fill(self, jobs: JobFront, job_id: str, answer: str, number: int) -> Response:
+    async def fill(self, jobs: JobStore, job_id: str, answer: str, number: int) -> Response:
         """Answer with JSON in which ROWS stands for the rows; they are sent as they are read.
 
         Args:
@@ -99,7 +99,7 @@ class Files:
             JobsUnavailableError: Redis does not answer. Later it breaks the answer off.
         """
         before, _, after = answer.partition(json.dumps(ROWS))
-        first, total = await jobs.items(job_id, 0, _CHUNK)
+        first, total = await jobs.get_items(job_id, 0, _CHUNK)
         if total != number:
             raise JobExpiredError
 
@@ -114,7 +114,7 @@ class Files:
         return StreamingResponse(pieces(), media_type="application/json")
 
     async def response(
-        self, wanted: Wanted, jobs: JobFront, job_id: str, start: int = 0, count: int | None = None
+        self, wanted: ExportOptions, jobs: JobStore, job_id: str, start: int = 0, count: int | None = None
     ) -> Response:
         """Answer with a file.
 
@@ -136,7 +136,7 @@ class Files:
         except UnknownValueError as error:
             raise InvalidParametersError([error.fault]) from error
         most = _CHUNK if count is None else min(count, _CHUNK)
-        first, total = await jobs.items(job_id, start, most)
+        first, total = await jobs.get_items(job_id, start, most)
         end = total if count is None else min(total, start + count)
         chunks = _parse(_read(jobs, job_id, first, start, end))
         name = f"{self._recipe.site}-{self._name}-{job_id}{wanted.format.suffix}"
@@ -159,7 +159,7 @@ async def _parse(
 
 
 async def _read(
-    jobs: JobFront, job_id: str, first: Sequence[str], start: int, end: int
+    jobs: JobStore, job_id: str, first: Sequence[str], start: int, end: int
 ) -> AsyncIterator[Sequence[str]]:
     """Read what is left up to the end, some at a time: no more than there was at the beginning.
 
@@ -173,6 +173,6 @@ async def _read(
         place += len(chunk)
         chunk = []
         if place < end:
-            chunk, _ = await jobs.items(job_id, place, min(_CHUNK, end - place))
+            chunk, _ = await jobs.get_items(job_id, place, min(_CHUNK, end - place))
             if not chunk:
-                raise JobsUnavailableError
+                raise RedisUnavailableError

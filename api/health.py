@@ -9,10 +9,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from api.job_addresses import ERRORS
-from api.language import Spoken
-from api.listing import Jobs, QueueFigures
-from jobs.answering import JobsUnavailableError
-from jobs.body import timestamp
+from api.language import RequestLanguage
+from api.listing import Jobs, QueueStats
+from jobs.answering import RedisUnavailableError
+from jobs.body import format_timestamp
 from jobs.text import render
 
 router = APIRouter(tags=["health"])
@@ -40,7 +40,7 @@ class Health(BaseModel):
     services: Services
     workers_alive: int
     workers_busy: int
-    queue: QueueFigures | None = Field(description="Null while Redis does not answer.")
+    queue: QueueStats | None = Field(description="Null while Redis does not answer.")
     uptime_seconds: float
     message: str
 
@@ -52,13 +52,13 @@ class Live(BaseModel):
 
 
 @router.get("/api/health", responses={503: {"model": Health}, "default": ERRORS["default"]})
-async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
+async def health(jobs: Jobs, language: RequestLanguage, response: Response) -> Health:
     """Answer 503 if jobs cannot be accepted."""
     try:
-        figures = await jobs.figures()
+        figures = await jobs.get_stats()
         alive = len(figures.workers)
         busy = sum(bool(doing.jobs) for doing in figures.workers.values())
-        queue = QueueFigures(
+        queue = QueueStats(
             waiting=figures.waiting,
             running=figures.running,
             oldest_waiting_seconds=figures.oldest_waiting_s,
@@ -66,13 +66,13 @@ async def health(jobs: Jobs, language: Spoken, response: Response) -> Health:
         redis: Literal["ok", "unavailable"] = "ok"
         workers: Literal["ok", "none", "unknown"] = "ok" if alive else "none"
         status: Literal["ok", "degraded", "error"] = "ok" if alive else "degraded"
-    except JobsUnavailableError:
+    except RedisUnavailableError:
         alive, busy, queue = 0, 0, None
         redis, workers, status = "unavailable", "unknown", "error"
         response.status_code = 503
     return Health(
         status=status,
-        timestamp=timestamp(datetime.now(UTC)),
+        timestamp=format_timestamp(datetime.now(UTC)),
         version=_VERSION,
         services=Services(redis=redis, workers=workers),
         workers_alive=alive,

@@ -10,24 +10,24 @@ from pydantic import BaseModel
 
 from api.errors import ErrorBody, ForbiddenError, JobExpiredError, JobNotFoundError
 from jobs import body
-from jobs.changes import Changes
-from jobs.front import Expired, JobFront, Seen
-from jobs.state import State
+from jobs.changes import JobEventBus
+from jobs.front import ExpiredJob, JobStore, JobSnapshot
+from jobs.state import JobState
 from jobs.text import Language
 
 
-async def _front_of(request: Request) -> JobFront:
-    front: JobFront = request.app.state.jobs
+async def _front_of(request: Request) -> JobStore:
+    front: JobStore = request.app.state.jobs
     return front
 
 
-async def _changes_of(request: Request) -> Changes:
-    changes: Changes = request.app.state.changes
+async def _changes_of(request: Request) -> JobEventBus:
+    changes: JobEventBus = request.app.state.changes
     return changes
 
 
-Jobs = Annotated[JobFront, Depends(_front_of)]
-Heard = Annotated[Changes, Depends(_changes_of)]
+Jobs = Annotated[JobStore, Depends(_front_of)]
+Heard = Annotated[JobEventBus, Depends(_changes_of)]
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorBody, "description": "Redis does not answer; see `Retry-After`."},
@@ -41,7 +41,7 @@ LOOK_UP_ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def refuse_other_sites(request: Request) -> None:
+async def reject_cross_site(request: Request) -> None:
     """Keep pages of other sites from starting jobs with their visitor's browser.
 
     Browsers tell where a request comes from (Fetch Metadata, `Sec-Fetch-Site`); programs do not.
@@ -62,7 +62,7 @@ def json_response(
 
 
 def final_body(
-    seen: Seen, stored: str | None, language: Language
+    seen: JobSnapshot, stored: str | None, language: Language
 ) -> body.JobResult | body.JobError:
     """Return the body of a job that has ended.
 
@@ -74,14 +74,14 @@ def final_body(
     Raises:
         JobExpiredError: It expired in the moment since the record was read.
     """
-    if seen.record.state is State.FAILED:
-        return body.failed(seen.record, language)
+    if seen.record.state is JobState.FAILED:
+        return body.build_error(seen.record, language)
     if stored is None:
         raise JobExpiredError
-    return body.completed(seen.record, stored, language)
+    return body.build_result(seen.record, stored, language)
 
 
-async def look_up(jobs: JobFront, job_id: str, task: str = "") -> Seen:
+async def find_job(jobs: JobStore, job_id: str, task: str = "") -> JobSnapshot:
     """Return what is known of a job.
 
     Args:
@@ -99,26 +99,26 @@ async def look_up(jobs: JobFront, job_id: str, task: str = "") -> Seen:
         known = str(UUID(job_id)) == job_id
     except ValueError:
         known = False
-    seen = await jobs.look(job_id) if known else None
+    seen = await jobs.get(job_id) if known else None
     if seen is None or task not in {"", _task_of(seen)}:
         raise JobNotFoundError
-    if isinstance(seen, Expired):
+    if isinstance(seen, ExpiredJob):
         raise JobExpiredError
     return seen
 
 
-def _task_of(seen: Seen | Expired) -> str:
-    return seen.task if isinstance(seen, Expired) else seen.record.asked.task
+def _task_of(seen: JobSnapshot | ExpiredJob) -> str:
+    return seen.task if isinstance(seen, ExpiredJob) else seen.record.request.task_name
 
 
 @dataclass(frozen=True)
 class Finder:
     """Looks a job up, as one of a recipe's; raises what `look_up` does."""
 
-    jobs: JobFront
+    jobs: JobStore
     #: The recipe's job, as `site.job`.
     task: str
 
-    async def find(self, job_id: str) -> Seen:
+    async def find(self, job_id: str) -> JobSnapshot:
         """Return what is known of a job."""
-        return await look_up(self.jobs, job_id, self.task)
+        return await find_job(self.jobs, job_id, self.task)

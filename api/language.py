@@ -7,7 +7,7 @@ from fastapi import Depends, Header, Request
 from jobs.text import Language
 
 
-def choose(accept_language: str) -> Language:
+def choose_language(accept_language: str) -> Language:
     """Choose among the languages that the API speaks.
 
     Args:
@@ -35,7 +35,7 @@ def _weight(parameter: str) -> float:
 
 def language_of(request: Request) -> Language:
     """Return the language of a request."""
-    return choose(request.headers.get("accept-language", ""))
+    return choose_language(request.headers.get("accept-language", ""))
 
 
 async def _spoken(
@@ -44,7 +44,7 @@ async def _spoken(
     ] = "",
 ) -> Language:
     # A dependency that is not asynchronous would cost a thread for each request.
-    return choose(accept_language)
+    return choose_language(accept_language)
 
 
-Spoken = Annotated[Language, Depends(_spoken)]
+RequestLanguage = Annotated[Language, Depends(_spoken)]

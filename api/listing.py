@@ -6,30 +6,30 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from api.absent import EMPTY_IS_ABSENT
+from api.absent import EMPTY_AS_NONE
 from api.errors import InvalidParametersError
-from api.job_addresses import ERRORS, LOOK_UP_ERRORS, look_up
+from api.job_addresses import ERRORS, LOOK_UP_ERRORS, find_job
 from api.job_addresses import Jobs as Front
-from api.language import Spoken
+from api.language import RequestLanguage
 from jobs import body
 from jobs.job import task_name
-from jobs.overview import Overview, Place
-from jobs.record import Record
-from jobs.state import State
+from jobs.overview import JobIndex, Cursor
+from jobs.record import JobRecord
+from jobs.state import JobState
 from jobs.text import Language
-from jobs.turn import Turn
+from jobs.turn import QueuePosition
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 _LONGEST = 200
 
 
-async def _overview_of(request: Request) -> Overview:
-    overview: Overview = request.app.state.overview
+async def _overview_of(request: Request) -> JobIndex:
+    overview: JobIndex = request.app.state.overview
     return overview
 
 
-Jobs = Annotated[Overview, Depends(_overview_of)]
+Jobs = Annotated[JobIndex, Depends(_overview_of)]
 
 
 class ListedJob(BaseModel):
@@ -38,7 +38,7 @@ class ListedJob(BaseModel):
     job_id: str
     site: str
     job: str
-    status: State
+    status: JobState
     progress: int
     message: str = Field(description="What goes on, or how it ended, in the caller's language.")
     error_code: str | None = Field(description="Of a failed job.")
@@ -62,7 +62,7 @@ class JobList(BaseModel):
     next_cursor: str | None = Field(description="Where to go on; null after the last job.")
 
 
-def listed(record: Record, language: Language, turn: Turn | None = None) -> ListedJob:
+def build_listed_job(record: JobRecord, language: Language, turn: QueuePosition | None = None) -> ListedJob:
     """Show a job in a list; `turn` is when its turn comes, if it waits."""
     site, job = record.site, record.job
     return ListedJob(
@@ -71,15 +71,15 @@ def listed(record: Record, language: Language, turn: Turn | None = None) -> List
         job=job,
         status=record.state,
         progress=record.progress,
-        message=body.sentence(record, language),
+        message=body.render_message(record, language),
         error_code=record.failure.code if record.failure else None,
         params=dict(record.params),
         attempt=record.attempt,
         queue_position=turn.position if turn else None,
-        estimated_wait_seconds=body.seconds_until(turn),
-        created_at=body.timestamp(record.created_at),
-        started_at=body.timestamp(record.started_at) if record.started_at else None,
-        ended_at=body.timestamp(record.ended_at) if record.ended_at else None,
+        estimated_wait_seconds=body.estimate_wait_s(turn),
+        created_at=body.format_timestamp(record.created_at),
+        started_at=body.format_timestamp(record.started_at) if record.started_at else None,
+        ended_at=body.format_timestamp(record.ended_at) if record.ended_at else None,
         is_final=record.state.is_final,
         result_url=f"/api/v1/{site}/{job}/result/{record.id}",
     )
@@ -89,34 +89,34 @@ def listed(record: Record, language: Language, turn: Turn | None = None) -> List
 async def jobs(
     *,
     overview: Jobs,
-    language: Spoken,
+    language: RequestLanguage,
     site: Annotated[str, Query(description="Only this site's; then `job` may say which.")] = "",
     job: Annotated[str, Query(description="Only this job of the site's.")] = "",
     status: Annotated[
-        State | None, EMPTY_IS_ABSENT, Query(description="Only those in this state.")
+        JobState | None, EMPTY_AS_NONE, Query(description="Only those in this state.")
     ] = None,
     limit: Annotated[
         Annotated[int, Field(ge=1, le=_LONGEST)] | None,
-        EMPTY_IS_ABSENT,
+        EMPTY_AS_NONE,
         Query(description="How many at most: 50 if it is not said."),
     ] = None,
     cursor: Annotated[str, Query(description="`next_cursor` of the answer before.")] = "",
 ) -> JobList:
     """List the jobs whose results have not expired, the newest first."""
-    states = [status] if status else list(State)
-    records, place = await overview.jobs(states, _group(site, job), limit or 50, _place(cursor))
-    turns = await overview.turns(records)
+    states = [status] if status else list(JobState)
+    records, place = await overview.list_jobs(states, _group(site, job), limit or 50, _place(cursor))
+    turns = await overview.get_queue_positions(records)
     return JobList(
-        jobs=[listed(record, language, turns.get(record.id)) for record in records],
+        jobs=[build_listed_job(record, language, turns.get(record.id)) for record in records],
         next_cursor=f"{place.accepted_ms}-{place.job_id}" if place else None,
     )
 
 
 @router.get("/jobs/{job_id}", responses=LOOK_UP_ERRORS, summary="Look a job up by its id alone")
-async def one(job_id: str, jobs: Front, language: Spoken) -> ListedJob:
+async def one(job_id: str, jobs: Front, language: RequestLanguage) -> ListedJob:
     """Tell which site's it is, how it stands, and where its result is."""
-    seen = await look_up(jobs, job_id)
-    return listed(seen.record, language, seen.turn)
+    seen = await find_job(jobs, job_id)
+    return build_listed_job(seen.record, language, seen.queue_position)
 
 
 def _group(site: str, job: str) -> str:
@@ -125,16 +125,16 @@ def _group(site: str, job: str) -> str:
     return task_name(site, job) if job else site
 
 
-def _place(cursor: str) -> Place | None:
+def _place(cursor: str) -> Cursor | None:
     if not cursor:
         return None
     place = re.fullmatch(r"([0-9]{1,15})-(.+)", cursor)
     if not place:
         raise InvalidParametersError([("cursor", {"field": "cursor"})])
-    return Place(int(place[1]), place[2])
+    return Cursor(int(place[1]), place[2])
 
 
-class WorkerFigures(BaseModel):
+class WorkerStats(BaseModel):
     """A worker, and what it does."""
 
     name: str
@@ -142,7 +142,7 @@ class WorkerFigures(BaseModel):
     browser_bytes: int = Field(description="What its browsers take.")
 
 
-class QueueFigures(BaseModel):
+class QueueStats(BaseModel):
     """What waits, and what runs."""
 
     waiting: int
@@ -150,7 +150,7 @@ class QueueFigures(BaseModel):
     oldest_waiting_seconds: float = Field(description="How long ago the next job was accepted.")
 
 
-class OutcomeFigures(BaseModel):
+class OutcomeStats(BaseModel):
     """How often a job has ended in one way."""
 
     site: str
@@ -159,38 +159,38 @@ class OutcomeFigures(BaseModel):
     number: int
 
 
-class Figures(BaseModel):
+class StatsBody(BaseModel):
     """What goes on, and how the last day went."""
 
-    workers: list[WorkerFigures]
-    queue: QueueFigures
-    outcomes: list[OutcomeFigures] = Field(description="Of the last 24 hours.")
+    workers: list[WorkerStats]
+    queue: QueueStats
+    outcomes: list[OutcomeStats] = Field(description="Of the last 24 hours.")
 
 
 @router.get("/figures", responses=ERRORS, summary="What goes on")
-async def figures(overview: Jobs, language: Spoken) -> Figures:
+async def figures(overview: Jobs, language: RequestLanguage) -> StatsBody:
     """Tell what each worker does, how long the queue is, and how the jobs of a day ended."""
-    now = await overview.figures()
+    now = await overview.get_stats()
     running = [job_id for doing in now.workers.values() for job_id in doing.jobs]
-    records = {record.id: record for record in await overview.records(running)}
-    return Figures(
+    records = {record.id: record for record in await overview.get_records(running)}
+    return StatsBody(
         workers=[
-            WorkerFigures(
+            WorkerStats(
                 name=name,
-                jobs=[listed(records[one], language) for one in doing.jobs if one in records],
+                jobs=[build_listed_job(records[one], language) for one in doing.jobs if one in records],
                 browser_bytes=doing.browser_mb * 1024 * 1024,
             )
             for name, doing in sorted(now.workers.items())
         ],
-        queue=QueueFigures(
+        queue=QueueStats(
             waiting=now.waiting,
             running=now.running,
             oldest_waiting_seconds=now.oldest_waiting_s,
         ),
         outcomes=[
-            OutcomeFigures(
-                site=one.job.site, job=one.job.job, outcome=one.outcome, number=one.number
+            OutcomeStats(
+                site=one.job.site, job=one.job.job, outcome=one.outcome, number=one.count
             )
-            for one in sorted(await overview.outcomes(), key=lambda one: -one.number)
+            for one in sorted(await overview.count_outcomes(), key=lambda one: -one.count)
         ],
     )

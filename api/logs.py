@@ -7,7 +7,7 @@ _PROBES = {"/api/live", "/metrics"}
 _FIRST_ERROR = 400
 
 
-def take_over() -> None:
+def configure_uvicorn_logging() -> None:
     """Take uvicorn's own handlers away, which it has set up before it imports the API."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         one = logging.getLogger(name)

@@ -14,8 +14,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from api.listing import Jobs
-from jobs.answering import JobsUnavailableError
-from jobs.figures import BOUNDS, HISTOGRAMS, Figures, Histogram
+from jobs.answering import RedisUnavailableError
+from jobs.figures import BUCKET_BOUNDS, HISTOGRAMS, Stats, Histogram
 
 router = APIRouter(tags=["health"])
 
@@ -46,7 +46,7 @@ _HISTOGRAMS = {
 class _Once(Collector):
     """One moment's figures; None while Redis does not answer."""
 
-    def __init__(self, figures: Figures | None) -> None:
+    def __init__(self, figures: Stats | None) -> None:
         self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
@@ -60,7 +60,7 @@ class _Once(Collector):
             yield from _workers(self._figures)
 
 
-def _counters(figures: Figures) -> Iterator[Metric]:
+def _counters(figures: Stats) -> Iterator[Metric]:
     counts = figures.counters.counts
     # From a job's first start on: a counter that comes to be at 1 has not risen, for Prometheus.
     zeros = dict.fromkeys(counts.get("accepted", {}), 0)
@@ -80,13 +80,13 @@ def _counters(figures: Figures) -> Iterator[Metric]:
 def _cumulative(times: Histogram) -> list[tuple[str, float]]:
     total = 0
     buckets: list[tuple[str, float]] = []
-    for bound in BOUNDS:
+    for bound in BUCKET_BOUNDS:
         total += times.buckets[bound]
         buckets.append((bound if bound == "+Inf" else str(float(bound)), total))
     return buckets
 
 
-def _gauges(figures: Figures) -> Iterator[Metric]:
+def _gauges(figures: Stats) -> Iterator[Metric]:
     gauges = {
         "garimpo_queue_jobs": ("Jobs that wait in the queue", figures.waiting),
         "garimpo_queue_oldest_seconds": (
@@ -97,15 +97,15 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
         "garimpo_jobs_unfinished": ("Jobs that have not ended", figures.unfinished),
         "garimpo_jobs_given_up": (
             "Jobs of this week that killed their workers",
-            figures.given_up,
+            figures.worker_lost,
         ),
         "garimpo_callbacks_waiting": (
             "Call backs that have not arrived yet",
-            figures.callbacks_waiting,
+            figures.deliveries_waiting,
         ),
         "garimpo_callbacks_oldest_seconds": (
             "How long ago the oldest of them was due",
-            figures.oldest_callback_s,
+            figures.oldest_delivery_s,
         ),
         "garimpo_workers_alive": ("Workers that are alive", len(figures.workers)),
     }
@@ -113,7 +113,7 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
         yield GaugeMetricFamily(name, what, value)
 
 
-def _workers(figures: Figures) -> Iterator[Metric]:
+def _workers(figures: Stats) -> Iterator[Metric]:
     busy = GaugeMetricFamily("garimpo_worker_jobs", "Jobs that a worker has", labels=["worker"])
     memory = GaugeMetricFamily(
         "garimpo_worker_browser_bytes", "What a worker's browsers take", labels=["worker"]
@@ -138,8 +138,8 @@ async def metrics(request: Request, jobs: Jobs) -> Response:
     `garimpo_redis_up 0` alone.
     """
     try:
-        figures: Figures | None = await jobs.figures()
-    except JobsUnavailableError:
+        figures: Stats | None = await jobs.get_stats()
+    except RedisUnavailableError:
         figures = None
     registry = CollectorRegistry()
     registry.register(_Once(figures))

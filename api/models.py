@@ -5,10 +5,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from jobs.body import JobResult
-from scraper.recipes.models import Job
+from scraper.recipes.models import JobDefinition
 
 
-class Warned(BaseModel):
+class ResultWarning(BaseModel):
     """Something that the caller should know about the result; more fields by its code."""
 
     model_config = ConfigDict(extra="allow")
@@ -18,7 +18,7 @@ class Warned(BaseModel):
     page: int | None = None
 
 
-def result_model(job: Job, item: type[BaseModel], name: str) -> type[JobResult]:
+def make_result_model(job: JobDefinition, item: type[BaseModel], name: str) -> type[JobResult]:
     """Build the typed answer for a completed job.
 
     Args:
@@ -36,7 +36,7 @@ def result_model(job: Job, item: type[BaseModel], name: str) -> type[JobResult]:
         "error": (None, None),
         "pages_requested": (int, ...),
         "pages_read": (int, Field(description="Fewer than requested where the list ends.")),
-        "warnings": (list[Warned], ...),
+        "warnings": (list[ResultWarning], ...),
     }
     result = create_model(f"{name}Result", **fields)
     return create_model(f"{name}JobResult", __base__=JobResult, result=(result, ...))

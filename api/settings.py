@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from jobs.reach_settings import ReachSettings
+from jobs.reach_settings import WebhookPolicySettings
 from jobs.settings import JobSettings
 
 
-class ApiSettings(JobSettings, ReachSettings):
+class ApiSettings(JobSettings, WebhookPolicySettings):
     """Read from the environment, then from `.env`; the environment wins."""
 
     #: A folder of recipes besides the bundled ones; the workers need the same.

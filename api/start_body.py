@@ -9,13 +9,13 @@ from pydantic import Field as Key
 from api import parameters
 from api.errors import InvalidParametersError
 from api.language import language_of
-from jobs.reach import LONGEST_URL, Reach, UnreachableError
-from jobs.webhook import Event, Payload, Webhook
+from jobs.reach import MAX_URL_LENGTH, WebhookUrlPolicy, UrlNotAllowedError
+from jobs.webhook import WebhookEvent, WebhookPayload, WebhookSubscription
 
 _URL = Annotated[
     str | None,
     Key(
-        max_length=LONGEST_URL,
+        max_length=MAX_URL_LENGTH,
         description="Who is told when the job ends: the address of an HTTP server that takes a "
         "POST. `docs/callbacks.md` says what it gets.",
         examples=["https://example.com/hooks/garimpo"],
@@ -40,13 +40,13 @@ def with_webhook(params: type[BaseModel]) -> type[BaseModel]:
     # The types of create_model know nothing of names that are no keywords.
     own: dict[str, Any] = {
         "webhook_url": (_URL, None),
-        "webhook_payload": (_PAYLOAD, Payload.FULL.value),
+        "webhook_payload": (_PAYLOAD, WebhookPayload.FULL.value),
         "webhook_events": (_EVENTS, Key(default_factory=list)),
     }
     return create_model(params.__name__, __base__=params, **own)
 
 
-async def read(request: Request, model: type[BaseModel]) -> tuple[dict[str, Any], Webhook | None]:
+async def read_start(request: Request, model: type[BaseModel]) -> tuple[dict[str, Any], WebhookSubscription | None]:
     """Check a start's body.
 
     Args:
@@ -60,21 +60,21 @@ async def read(request: Request, model: type[BaseModel]) -> tuple[dict[str, Any]
         InvalidParametersError: It names each field at fault.
         TooLargeError: The body is larger than a start can be.
     """
-    values = (await parameters.read(request, model)).model_dump()
+    values = (await parameters._read_model(request, model)).model_dump()
     url = values.pop("webhook_url")
-    payload = Payload(values.pop("webhook_payload"))
-    events = tuple(map(Event, dict.fromkeys(values.pop("webhook_events"))))
+    payload = WebhookPayload(values.pop("webhook_payload"))
+    events = tuple(map(WebhookEvent, dict.fromkeys(values.pop("webhook_events"))))
     if url is None:
-        if events or payload is not Payload.FULL:
+        if events or payload is not WebhookPayload.FULL:
             raise InvalidParametersError([("webhook_missing", {"field": "webhook_url"})])
         return values, None
-    reach: Reach = request.app.state.reach
+    reach: WebhookUrlPolicy = request.app.state.reach
     try:
         reach.check_url(url)
-    except UnreachableError as error:
-        fault = f"webhook_{error.why}"
+    except UrlNotAllowedError as error:
+        fault = f"webhook_{error.rejection}"
         raise InvalidParametersError([(fault, {"field": "webhook_url"})]) from error
-    return values, Webhook(
+    return values, WebhookSubscription(
         url=url,
         payload=payload,
         events=events,

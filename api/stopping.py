@@ -9,7 +9,7 @@ from types import FrameType
 
 
 @contextmanager
-def at_a_stop(do: Callable[[], None]) -> Iterator[None]:
+def on_shutdown_signal(do: Callable[[], None]) -> Iterator[None]:
     """Call something in the event loop at SIGTERM and at Ctrl-C, besides what happens then anyway.
 
     uvicorn ends the lifespan after the last request, and a stream of events has no end of its own.

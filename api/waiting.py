@@ -9,22 +9,22 @@ from fastapi import Depends, Header, Query, Request
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
-from api.absent import EMPTY_IS_ABSENT
-from jobs.answering import JobsUnavailableError
-from jobs.changes import Changes
-from jobs.front import Seen
+from api.absent import EMPTY_AS_NONE
+from jobs.answering import RedisUnavailableError
+from jobs.changes import JobEventBus
+from jobs.front import JobSnapshot
 
 #: As long as a request may wait, in seconds: proxies give up after 100.
-LONGEST_S = 60
+MAX_WAIT_S = 60
 #: If only a question was lost, nobody tells that Redis answers again: it is asked again, in s.
-AGAIN_S = 2.0
+REDIS_RETRY_S = 2.0
 _PREFERRED = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})', re.IGNORECASE)
 
 
 async def _wait(
     wait: Annotated[
-        Annotated[float, Field(ge=0, le=LONGEST_S)] | None,
-        EMPTY_IS_ABSENT,
+        Annotated[float, Field(ge=0, le=MAX_WAIT_S)] | None,
+        EMPTY_AS_NONE,
         Query(
             description="Wait so many seconds for the end of the job; then answer as it is.",
             examples=[30],
@@ -38,7 +38,7 @@ async def _wait(
     if wait is not None:
         return wait
     preferred = _PREFERRED.search(", ".join(prefer or []))  # lines of one header are a list
-    return min(LONGEST_S, int(preferred[1])) if preferred else 0.0
+    return min(MAX_WAIT_S, int(preferred[1])) if preferred else 0.0
 
 
 Wait = Annotated[float, Depends(_wait)]
@@ -46,11 +46,11 @@ Wait = Annotated[float, Depends(_wait)]
 
 async def wait_for_end(
     request: Request,
-    changes: Changes,
+    changes: JobEventBus,
     job_id: str,
-    look: Callable[[], Awaitable[Seen]],
+    look: Callable[[], Awaitable[JobSnapshot]],
     seconds: float,
-) -> Seen:
+) -> JobSnapshot:
     """Return what is known of a job at its end, or after so long.
 
     While Redis is away the wait goes on: it may be back before the time is over. Once the API is
@@ -65,20 +65,20 @@ async def wait_for_end(
         return await look()
     now = asyncio.get_running_loop().time
     deadline = now() + seconds
-    with changes.of(job_id, end_only=True) as listener:
+    with changes.subscribe(job_id, end_only=True) as listener:
         gone = asyncio.create_task(_disconnect(request))
-        gone.add_done_callback(lambda _: listener.wake())
+        gone.add_done_callback(lambda _: listener.notify())
         try:
             while True:
                 pause = float(seconds)
                 try:
                     seen = await look()
-                    if seen.record.state.is_final or now() >= deadline or changes.are_over:
+                    if seen.record.state.is_final or now() >= deadline or changes.is_closed:
                         return seen
-                except JobsUnavailableError:
-                    if now() >= deadline or changes.are_over:
+                except RedisUnavailableError:
+                    if now() >= deadline or changes.is_closed:
                         raise
-                    pause = AGAIN_S
+                    pause = REDIS_RETRY_S
                 await listener.wait(max(0.0, min(pause, deadline - now())))
                 if gone.done():
                     raise ClientDisconnect

@@ -8,8 +8,8 @@ import httpx
 
 from garimpo.stack.stack import Stack
 from jobs.api_connection import connect
-from jobs.front import JobFront
-from jobs.job import Job
+from jobs.front import JobStore
+from jobs.job import JobRequest
 from jobs.settings import JobSettings
 
 FEW, MANY = 100, 100_000
@@ -43,11 +43,11 @@ async def _accept(url: str, count: int) -> str:
     settings = JobSettings()
     middle = ""
     async with connect(url) as redis:
-        front = JobFront(redis, settings.leasing, result_ttl=settings.result_ttl)
+        front = JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl)
         for begun in range(0, count, _AT_ONCE):
             batch = min(_AT_ONCE, count - begun)
             jobs = (
-                front.submit(Job("tubehunt", "scrape-channels", "", {"pages": begun + number}))
+                front.submit(JobRequest("tubehunt", "scrape-channels", "", {"pages": begun + number}))
                 for number in range(batch)
             )
             accepted = await asyncio.gather(*jobs)

@@ -9,7 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from demo.account import Account
-from demo.bad_days import BadDayError, BadDays, read_bad_day_arguments
+from demo.bad_days import FaultError, Faults, parse_fault_arguments
 from demo.connection import ConnectionProtocol
 from demo.site import create_app
 
@@ -19,8 +19,8 @@ def main() -> None:
     parser = _make_parser()
     options = parser.parse_args()
     try:
-        bad_days = read_bad_day_arguments(options.bad_day)
-    except BadDayError as error:
+        bad_days = parse_fault_arguments(options.bad_day)
+    except FaultError as error:
         parser.error(str(error))
     account = Account(options.email, options.password)
     app = create_app(account, bad_days, options.latency_ms)
@@ -50,7 +50,7 @@ def _serve(app: Starlette, listener: socket.socket) -> None:
 
 def _make_parser() -> argparse.ArgumentParser:
     days = "\n".join(
-        f"  {name:<22}{field.description}" for name, field in BadDays.model_fields.items()
+        f"  {name:<22}{field.description}" for name, field in Faults.model_fields.items()
     )
     parser = argparse.ArgumentParser(
         prog="demo",

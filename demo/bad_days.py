@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 FOR_EVER = -1
 
 
-class BadDays(BaseModel):
+class Faults(BaseModel):
     """The names and what their values mean; the defaults are a good day.
 
     A count of requests takes -1 for "for ever".
@@ -76,7 +76,7 @@ class BadDays(BaseModel):
     )
 
 
-class BadDayError(ValueError):
+class FaultError(ValueError):
     """A bad day that the site does not know, or a value that it cannot have."""
 
     def __init__(self, details: Sequence[ErrorDetails]) -> None:
@@ -86,23 +86,23 @@ class BadDayError(ValueError):
     def _sentence(detail: ErrorDetails) -> str:
         name = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":
-            return f"There is no bad day {name}: choose from {', '.join(BadDays.model_fields)}"
+            return f"There is no bad day {name}: choose from {', '.join(Faults.model_fields)}"
         return f"{name or 'bad days'}: {detail['msg']}, not {detail['input']!r}"
 
 
-def read_bad_days(values: Mapping[str, Any]) -> BadDays:
+def parse_faults(values: Mapping[str, Any]) -> Faults:
     """Check names and values.
 
     Raises:
         BadDayError: naming each that is unknown or has a value that does not fit.
     """
     try:
-        return BadDays.model_validate(values)
+        return Faults.model_validate(values)
     except ValidationError as error:
-        raise BadDayError(error.errors()) from error
+        raise FaultError(error.errors()) from error
 
 
-def read_bad_day_arguments(arguments: Sequence[str]) -> BadDays:
+def parse_fault_arguments(arguments: Sequence[str]) -> Faults:
     """Read `NAME=VALUE`, the value as JSON; `NAME` alone is `NAME=true`.
 
     Raises:
@@ -115,4 +115,4 @@ def read_bad_day_arguments(arguments: Sequence[str]) -> BadDays:
             values[name] = json.loads(value) if has_value else True
         except ValueError:
             values[name] = value  # no JSON: let the model say what should stand there
-    return read_bad_days(values)
+    return parse_faults(values)

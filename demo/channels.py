@@ -7,7 +7,7 @@ from functools import cache
 from types import MappingProxyType
 
 from demo import words
-from demo.oddities import make_odd
+from demo.oddities import make_edge_case
 from demo.records import Channel, Details, Stats, Video
 
 #: Three pages of 50, the last of them short.
@@ -23,7 +23,7 @@ _MILLION = 1_000_000
 @cache
 def all_channels() -> tuple[Channel, ...]:
     """Return every channel, the newest first."""
-    return tuple(make_odd(_make_channel(place), place) for place in range(COUNT))
+    return tuple(make_edge_case(_make_channel(place), place) for place in range(COUNT))
 
 
 def find_channel(channel_id: str) -> Channel | None:

@@ -8,26 +8,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from demo.bad_days import BadDayError, read_bad_days
-from demo.day import Day
+from demo.bad_days import FaultError, parse_faults
+from demo.day import FaultState
 from demo.request_log import CONTROLS, LoggedRequest
 
 
-def make_controls(day: Day, requests: deque[LoggedRequest]) -> Mount:
+def make_controls(day: FaultState, requests: deque[LoggedRequest]) -> Mount:
     """Make the routes that read and change a site's day and read its log."""
 
     async def get_bad_days(_request: Request) -> Response:
-        return JSONResponse(day.bad.model_dump())
+        return JSONResponse(day.faults.model_dump())
 
     async def put_bad_days(request: Request) -> Response:
         try:
             values = await request.json()
-            day.begin(read_bad_days(values))
-        except BadDayError as error:
+            day.begin(parse_faults(values))
+        except FaultError as error:
             return JSONResponse({"detail": str(error)}, status_code=422)
         except (JSONDecodeError, UnicodeDecodeError):
             return JSONResponse({"detail": "The body is not JSON."}, status_code=422)
-        return JSONResponse(day.bad.model_dump())
+        return JSONResponse(day.faults.model_dump())
 
     async def get_requests(_request: Request) -> Response:
         return JSONResponse([asdict(request) for request in requests])

@@ -3,15 +3,15 @@
 import asyncio
 from typing import Literal
 
-from demo.bad_days import FOR_EVER, BadDays
+from demo.bad_days import FOR_EVER, Faults
 
 Counted = Literal["status_503", "status_429", "status_500", "login_status_503", "reset"]
 
 
-class Day:
+class FaultState:
     """The bad days of now; `begin` starts the counts anew."""
 
-    def __init__(self, bad: BadDays) -> None:
+    def __init__(self, bad: Faults) -> None:
         #: Set once those who wait for an answer that never comes shall wait no more.
         self.given_up = asyncio.Event()
         self.begin(bad)
@@ -21,9 +21,9 @@ class Day:
         self.given_up.set()
         self.given_up = asyncio.Event()
 
-    def begin(self, bad: BadDays) -> None:
+    def begin(self, bad: Faults) -> None:
         """Replace all bad days."""
-        self.bad = bad
+        self.faults = bad
         self._left: dict[Counted, int] = {
             "status_503": bad.status_503,
             "status_429": bad.status_429,
@@ -43,7 +43,7 @@ class Day:
 
     def ends_session(self) -> bool:
         """Tell, once per list page, whether the session ends instead of the page being served."""
-        if self.bad.session_never_holds:
+        if self.faults.session_never_holds:
             return True
         left = self._pages_until_session_ends
         if left is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from demo.bad_days import BadDays
+from demo.bad_days import Faults
 from demo.channels import COUNT, DEFAULT_ORDER, ORDERS
 from demo.records import Channel
 
@@ -48,7 +48,7 @@ class Listing:
         return -(-COUNT // self.size)
 
 
-def read_listing(query: Mapping[str, str], bad: BadDays) -> Listing:
+def parse_listing(query: Mapping[str, str], bad: Faults) -> Listing:
     """Read a list page's query; what the site does not know counts as not given."""
     order = query.get("OrderBy", DEFAULT_ORDER)
     size = _whole_number(query.get("ChangePerPage"))

@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from demo.account import Account
-from demo.day import Day
+from demo.day import FaultState
 from demo.pages import login_page
 from demo.sessions import COOKIE, Session, Sessions
-from demo.trouble import status_answer
+from demo.trouble import status_response
 
 WRONG = "E-mail ou senha inválidos."
 EXPIRED = "Sua sessão expirou. Tente novamente."
@@ -19,10 +19,10 @@ ERROR_URL = "/?error=1"
 LOGIN_FIRST = RedirectResponse("/login", status_code=302)
 
 
-class Login:
+class LoginPages:
     """The form, and what happens when it comes back."""
 
-    def __init__(self, account: Account, sessions: Sessions, day: Day) -> None:
+    def __init__(self, account: Account, sessions: Sessions, day: FaultState) -> None:
         self._account = account
         self._sessions = sessions
         self._day = day
@@ -30,13 +30,13 @@ class Login:
     async def show(self, request: Request) -> Response:
         """Show the empty form, in a session that knows its token."""
         if self._day.take("login_status_503"):
-            return status_answer(503, self._day.bad.retry_after)
+            return status_response(503, self._day.faults.retry_after)
         return self._form(self._sessions.find(request.cookies))
 
     async def submit(self, request: Request) -> Response:
         """Log in: to `/` when all is right, else back to the form with the reason."""
         if self._day.take("login_status_503"):
-            return status_answer(503, self._day.bad.retry_after)
+            return status_response(503, self._day.faults.retry_after)
         # Starlette's own form reader needs one more package, for uploads.
         form = dict(
             parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True)
@@ -46,8 +46,8 @@ class Login:
             return self._form(session, error=EXPIRED, status=403)
         email = form.get("email", "")
         is_right = self._account.opens_with(email, form.get("password", ""))
-        if not is_right or self._day.bad.wrong_password:
-            if self._day.bad.error_url_login:
+        if not is_right or self._day.faults.wrong_password:
+            if self._day.faults.error_url_login:
                 return RedirectResponse(ERROR_URL, status_code=303)
             return self._form(session, email=email, error=WRONG)
         self._sessions.end(session)
@@ -59,7 +59,7 @@ class Login:
         self, session: Session | None, *, email: str = "", error: str = "", status: int = 200
     ) -> Response:
         session = session or self._sessions.start()
-        late_ms = self._day.bad.login_late_button_ms
+        late_ms = self._day.faults.login_late_button_ms
         html = login_page(session.csrf_token, enable_after_ms=late_ms, email=email, error=error)
         answer = HTMLResponse(html, status_code=status)
         _set_cookie(answer, session)

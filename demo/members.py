@@ -9,7 +9,7 @@ from demo.pages import channel_page, home_page, notice_page
 from demo.sessions import Sessions
 
 
-class Members:
+class MemberPages:
     """What a visitor sees after the log-in."""
 
     def __init__(self, sessions: Sessions) -> None:

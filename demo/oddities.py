@@ -48,7 +48,7 @@ FIRST_VIDEOS: dict[int, dict[str, Any]] = {
 }
 
 
-def make_odd(channel: Channel, place: int) -> Channel:
+def make_edge_case(channel: Channel, place: int) -> Channel:
     """Give a channel what is odd at its place in the list; most are returned as they came."""
     channel = replace(channel, **CHANNELS.get(place, {}))
     if place not in FIRST_VIDEOS:

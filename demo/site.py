@@ -12,13 +12,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from demo.account import Account
-from demo.bad_days import BadDays
+from demo.bad_days import Faults
 from demo.channel_list import ChannelList
 from demo.controls import make_controls
-from demo.day import Day
+from demo.day import FaultState
 from demo.images import make_image
-from demo.login import Login
-from demo.members import Members
+from demo.login import LoginPages
+from demo.members import MemberPages
 from demo.pages import notice_page
 from demo.request_log import RequestLog, make_entries
 from demo.sessions import Sessions
@@ -26,10 +26,10 @@ from demo.sessions import Sessions
 _Page = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(account: Account, bad_days: BadDays, latency_ms: int = 0) -> Starlette:
+def create_app(account: Account, bad_days: Faults, latency_ms: int = 0) -> Starlette:
     """Build the site; each page waits `latency_ms` before it answers, images do not."""
-    day, sessions, requests = Day(bad_days), Sessions(), make_entries()
-    login, members = Login(account, sessions, day), Members(sessions)
+    day, sessions, requests = FaultState(bad_days), Sessions(), make_entries()
+    login, members = LoginPages(account, sessions, day), MemberPages(sessions)
 
     def page(path: str, show: _Page, method: str = "GET") -> Route:
         async def show_after_a_while(request: Request) -> Response:
@@ -39,13 +39,13 @@ def create_app(account: Account, bad_days: BadDays, latency_ms: int = 0) -> Star
         return Route(path, show_after_a_while, methods=[method])
 
     async def show_frame(_request: Request) -> Response:
-        await asyncio.sleep(day.bad.slow_frame_ms / 1000)
+        await asyncio.sleep(day.faults.slow_frame_ms / 1000)
         return HTMLResponse(notice_page("Anúncio", "Anuncie aqui.", is_error=False))
 
     async def show_image(request: Request) -> Response:
         name = request.path_params["name"]
         if name == "banner.gif":
-            await asyncio.sleep(day.bad.slow_image_ms / 1000)
+            await asyncio.sleep(day.faults.slow_image_ms / 1000)
         return Response(make_image(name), media_type="image/gif")
 
     return Starlette(

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from demo.connection import NoAnswer, connection_of
-from demo.day import Day
+from demo.day import FaultState
 from demo.pages import notice_page
 
 _TITLES = {
@@ -16,22 +16,22 @@ _TITLES = {
 }
 
 
-def status_answer(status: Literal[429, 500, 503], retry_after_s: int | None) -> Response:
+def status_response(status: Literal[429, 500, 503], retry_after_s: int | None) -> Response:
     """Make an error answer, with `Retry-After` in seconds if one is given."""
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     html = notice_page(f"{status} {_TITLES[status]}", "Tente novamente mais tarde.")
     return HTMLResponse(html, status_code=status, headers=headers)
 
 
-def list_trouble(request: Request, day: Day) -> Response | None:
+def list_error(request: Request, day: FaultState) -> Response | None:
     """Return what strikes a list request before the site has looked at it, if anything does."""
     if day.take("reset"):
         connection_of(request).reset()
         return NoAnswer(day.given_up)
     if day.take("status_503"):
-        return status_answer(503, day.bad.retry_after)
+        return status_response(503, day.faults.retry_after)
     if day.take("status_429"):
-        return status_answer(429, day.bad.retry_after)
+        return status_response(429, day.faults.retry_after)
     if day.take("status_500"):
-        return status_answer(500, day.bad.retry_after)
+        return status_response(500, day.faults.retry_after)
     return None

@@ -16,7 +16,7 @@ from garimpo.dev import Ports, run_dev
 from garimpo.errors import ApiError
 from garimpo.exits import EXIT_CODES
 from garimpo.options import load_settings
-from garimpo.output import print_out, say
+from garimpo.output import print_stdout, print_error
 from garimpo.stack.errors import StackError
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ for command in (run, watch, result, jobs, cancel, check):
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - what a callback of an option gets
     if wanted:
-        print_out(f"garimpo {metadata.version('garimpo')}\n")
+        print_stdout(f"garimpo {metadata.version('garimpo')}\n")
         raise typer.Exit
 
 
@@ -50,7 +50,7 @@ def demo() -> None:
     try:
         run_demo(load_settings())
     except (DemoFailedError, StackError, ApiError) as error:
-        say(str(error))
+        print_error(str(error))
         raise typer.Exit(1) from error
 
 
@@ -64,7 +64,7 @@ def dev(
     try:
         run_dev(load_settings(), Ports(api_port, flower_port, site_port))
     except StackError as error:
-        say(str(error))
+        print_error(str(error))
         raise typer.Exit(1) from error
 
 

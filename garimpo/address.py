@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 
 @dataclass(frozen=True)
-class JobAddress:
+class JobRef:
     """One job of a site's."""
 
     site: str
@@ -14,15 +14,15 @@ class JobAddress:
     id: str
 
     @classmethod
-    def of(cls, listed: dict[str, Any]) -> Self:
+    def from_listing(cls, listed: dict[str, Any]) -> Self:
         """Read it from a job as the API lists it."""
         return cls(listed["site"], listed["job"], listed["job_id"])
 
-    def path(self, what: str) -> str:
+    def make_path(self, endpoint: str) -> str:
         """Return a path below the API's address; `what` is `result`, `events` or `cancel`."""
-        return f"{job_path(self.site, self.job)}/{what}/{quote(self.id, safe='')}"
+        return f"{make_job_path(self.site, self.job)}/{endpoint}/{quote(self.id, safe='')}"
 
 
-def job_path(site: str, job: str) -> str:
+def make_job_path(site: str, job: str) -> str:
     """Return where a site's job has its addresses."""
     return f"/api/v1/{quote(site, safe='')}/{quote(job, safe='')}"

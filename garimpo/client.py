@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import httpx
 
-from garimpo.address import JobAddress, job_path
+from garimpo.address import JobRef, make_job_path
 from garimpo.connection import Body, Connection
 from garimpo.errors import ApiError, ApiRefusedError, ApiUnreachableError, UnknownJobError
 from garimpo.events import read_events
-from garimpo.following import Follower
+from garimpo.following import JobFollower
 
 __all__ = ["Body", "Client"]
 
@@ -65,16 +65,16 @@ class Client:
     def health(self) -> Body:
         """Return the health body, whatever it says; raises ApiUnreachableError, NotTheApiError."""
         with self._connection.open("GET", "/api/health", accept_errors=True) as response:
-            return self._connection.read(response)
+            return self._connection.read_json(response)
 
-    def job_names(self) -> list[tuple[str, str]]:
+    def list_job_names(self) -> list[tuple[str, str]]:
         """Return each site and job that the API's OpenAPI has; raises ApiError."""
-        paths = self._connection.ask("GET", "/openapi.json", must_have=("paths",))["paths"]
+        paths = self._connection.request_json("GET", "/openapi.json", required_keys=("paths",))["paths"]
         parts = [path.removeprefix("/api/v1/").split("/") for path in paths]
         return [(part[0], part[1]) for part in parts if part[2:] == ["start"]]
 
     def start(
-        self, site: str, job: str, params: Mapping[str, Any] | None = None, key: str | None = None
+        self, site: str, job: str, params: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Body:
         """Start a job and return its JobStart; it is one job, however often it must be sent.
 
@@ -89,12 +89,12 @@ class Client:
             UnknownJobError: there is no such job.
             ApiRefusedError: a parameter is wrong.
         """
-        path = f"{job_path(site, job)}/start"
-        headers, body = {"Idempotency-Key": key or str(uuid4())}, dict(params or {})
+        path = f"{make_job_path(site, job)}/start"
+        headers, body = {"Idempotency-Key": idempotency_key or str(uuid4())}, dict(params or {})
         for further_tries in reversed(range(_START_TRIES)):
             try:
-                return self._connection.ask(
-                    "POST", path, json=body, headers=headers, must_have=("job_id", "status")
+                return self._connection.request_json(
+                    "POST", path, json=body, headers=headers, required_keys=("job_id", "status")
                 )
             except ApiUnreachableError as error:
                 if not (further_tries and error.may_have_arrived):
@@ -108,37 +108,37 @@ class Client:
 
     def _known_names(self) -> list[tuple[str, str]]:
         try:
-            return self.job_names()
+            return self.list_job_names()
         except ApiError:  # they are advice only
             return []
 
-    def result(self, address: JobAddress) -> Body:
+    def result(self, address: JobRef) -> Body:
         """Return the job's JobStatus, JobResult or JobError.
 
         Raises:
             ApiUnreachableError: nothing answers, or it cannot answer now.
             ApiRefusedError: there is no such result, or not any more.
         """
-        return self._connection.ask("GET", address.path("result"))
+        return self._connection.request_json("GET", address.make_path("result"))
 
-    def find(self, job_id: str) -> JobAddress:
+    def find(self, job_id: str) -> JobRef:
         """Return which site's and which job's it is; raises as `result` does."""
         path = f"/api/v1/jobs/{quote(job_id, safe='')}"
         must_have = ("site", "job", "job_id")
-        return JobAddress.of(self._connection.ask("GET", path, must_have=must_have))
+        return JobRef.from_listing(self._connection.request_json("GET", path, required_keys=must_have))
 
-    def cancel(self, address: JobAddress) -> Body:
+    def cancel(self, address: JobRef) -> Body:
         """End a job before its time; raises as `result` does, also if it had ended."""
-        return self._connection.ask("POST", address.path("cancel"))
+        return self._connection.request_json("POST", address.make_path("cancel"))
 
-    def jobs(self, **filters: Any) -> Body:
+    def list_jobs(self, **filters: Any) -> Body:
         """List jobs, the newest first: `jobs` and `next_cursor`; raises as `result` does."""
         wanted = {name: value for name, value in filters.items() if value}
-        return self._connection.ask(
-            "GET", "/api/v1/jobs", params=wanted, must_have=("jobs", "next_cursor")
+        return self._connection.request_json(
+            "GET", "/api/v1/jobs", params=wanted, required_keys=("jobs", "next_cursor")
         )
 
-    def file(self, address: JobAddress, **wanted: str) -> "Body | Iterator[bytes]":
+    def download(self, address: JobRef, **wanted: str) -> "Body | Iterator[bytes]":
         """Return the result as a file, piece by piece; its status unless it is completed.
 
         Args:
@@ -152,38 +152,38 @@ class Client:
         first = next(pieces)
         return first if isinstance(first, dict) else pieces
 
-    def _file(self, address: JobAddress, wanted: Mapping[str, str]) -> Iterator[Any]:
+    def _file(self, address: JobRef, wanted: Mapping[str, str]) -> Iterator[Any]:
         """Yield a body, or an empty piece and then the file's."""
-        path = address.path("result")
+        path = address.make_path("result")
         with self._connection.open("GET", path, params=wanted, timeout=_FILE_TIMEOUT) as response:
             if response.headers.get("Content-Type", "").startswith("application/json"):
-                yield self._connection.read(response)
+                yield self._connection.read_json(response)
                 return
             yield b""
             yield from response.iter_bytes()
 
-    def events(self, address: JobAddress) -> Iterator[Body]:
+    def events(self, address: JobRef) -> Iterator[Body]:
         """Yield the job's bodies as they change; the last one is final unless it breaks off."""
         timeout = httpx.Timeout(10, read=_STREAM_SILENT_S)
-        with self._connection.open("GET", address.path("events"), timeout=timeout) as response:
+        with self._connection.open("GET", address.make_path("events"), timeout=timeout) as response:
             yield from read_events(response.iter_lines())
 
     def follow(
         self,
-        address: JobAddress,
+        address: JobRef,
         on_trouble: Callable[[str], None] = lambda _: None,
         *,
         live: bool = False,
-        every_s: float | None = None,
-        at_most_s: float | None = None,
+        poll_interval_s: float | None = None,
+        max_interval_s: float | None = None,
     ) -> Iterator[Body]:
         """Yield the job's bodies to the final one; see `Follower`."""
-        follower = Follower(
+        follower = JobFollower(
             lambda: self.result(address),
             lambda: self.events(address),
             pause=self._pause,
             patience_s=self._patience_s,
-            every_s=every_s,
-            at_most_s=at_most_s,
+            poll_interval_s=poll_interval_s,
+            max_interval_s=max_interval_s,
         )
         return follower.follow(on_trouble, live=live)

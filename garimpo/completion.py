@@ -12,26 +12,26 @@ from garimpo.settings import SettingsError, read_settings
 _TIMEOUT_S = 1.0
 _JOBS = 30
 #: Tab is no place for messages; the command itself will tell.
-_TROUBLE = (ApiError, SettingsError)
+_ERRORS = (ApiError, SettingsError)
 
 
 def complete_site(ctx: typer.Context, incomplete: str) -> list[str]:
     """List the sites that begin so."""
-    return _begin_with(incomplete, (site for site, _ in _names(ctx)))
+    return _filter_prefix(incomplete, (site for site, _ in _names(ctx)))
 
 
 def complete_job(ctx: typer.Context, incomplete: str) -> list[str]:
     """List the jobs of the site before it that begin so."""
     wanted = ctx.params.get("site")
-    return _begin_with(incomplete, (job for site, job in _names(ctx) if wanted in {site, None}))
+    return _filter_prefix(incomplete, (job for site, job in _names(ctx) if wanted in {site, None}))
 
 
 def complete_job_id(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """List the latest jobs' ids that begin so, each with what it is."""
     try:
         with _open(ctx) as client:
-            jobs = client.jobs(limit=_JOBS)["jobs"]
-    except _TROUBLE:
+            jobs = client.list_jobs(limit=_JOBS)["jobs"]
+    except _ERRORS:
         return []
     return [
         (job["job_id"], f"{job['site']} {job['job']} {job['status']}")
@@ -43,8 +43,8 @@ def complete_job_id(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]
 def _names(ctx: typer.Context) -> list[tuple[str, str]]:
     try:
         with _open(ctx) as client:
-            return client.job_names()
-    except _TROUBLE:
+            return client.list_job_names()
+    except _ERRORS:
         return []
 
 
@@ -52,5 +52,5 @@ def _open(ctx: typer.Context) -> Client:
     return Client(ctx.params.get("url") or read_settings().garimpo_url, timeout_s=_TIMEOUT_S)
 
 
-def _begin_with(incomplete: str, words: Iterable[str]) -> list[str]:
+def _filter_prefix(incomplete: str, words: Iterable[str]) -> list[str]:
     return sorted({word for word in words if word.startswith(incomplete)})

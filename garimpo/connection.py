@@ -23,7 +23,7 @@ class Connection:
         Raises:
             ApiUnreachableError: the address is none.
         """
-        self._url = _complete(url)
+        self._url = _add_scheme(url)
         #: For messages: without the user name and password that may stand in it.
         self.url = _hide_account(self._url)
         try:
@@ -43,12 +43,12 @@ class Connection:
         """Close what is open."""
         self._http.close()
 
-    def ask(
+    def request_json(
         self,
         method: str,
         path: str,
         *,
-        must_have: tuple[str, ...] = ("status",),
+        required_keys: tuple[str, ...] = ("status",),
         **request: Any,
     ) -> Body:
         """Send a request and return its answer's body.
@@ -65,8 +65,8 @@ class Connection:
             NotTheApiError: somebody else answers.
         """
         with self.open(method, path, **request) as response:
-            answer = self.read(response)
-        if not answer.keys() >= set(must_have):
+            answer = self.read_json(response)
+        if not answer.keys() >= set(required_keys):
             raise NotTheApiError(self.url, response.status_code)
         return answer
 
@@ -95,7 +95,7 @@ class Connection:
                 may_have_arrived=not isinstance(error, httpx.ConnectError | httpx.InvalidURL),
             ) from error
 
-    def read(self, response: httpx.Response) -> Body:
+    def read_json(self, response: httpx.Response) -> Body:
         """Return an answer's body; raises NotTheApiError unless it is a JSON object."""
         try:
             response.read()
@@ -111,13 +111,13 @@ class Connection:
         if passing:
             reason = _read_detail(response) or f"HTTP {response.status_code}"
             raise ApiUnreachableError(self.url, reason, _read_retry_after(response), answered=True)
-        answer = self.read(response)
+        answer = self.read_json(response)
         if "detail" not in answer:
             raise NotTheApiError(self.url, response.status_code)
         raise ApiRefusedError(response.status_code, str(answer["detail"]), answer.get("error_code"))
 
 
-def _complete(url: str) -> str:
+def _add_scheme(url: str) -> str:
     """Return an address with its scheme, also where only host and port are given."""
     url = url.strip().rstrip("/")
     return url if "://" in url else f"http://{url}"

@@ -7,22 +7,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from garimpo.address import JobAddress
+from garimpo.address import JobRef
 from garimpo.client import Body, Client
-from garimpo.output import describe_failure, write_json
+from garimpo.output import describe_failure, format_json
 from garimpo.settings import Settings
 from garimpo.stack.process import Process
-from garimpo.stack.signals import open_ending
+from garimpo.stack.signals import exit_on_signals
 from garimpo.stack.stack import Stack
 from garimpo.table import make_table
-from garimpo.watching import follow_job
+from garimpo.watching import show_job
 
 SITE, JOB, COLLECTION = "tubehunt", "scrape-channels", "channels"
 _OUTPUT = Path("output/demo-channels.json")
 _ROWS = 10
 _HEALTHY_WITHIN_S = 60.0
 #: The API asks for fewer questions; this one has nobody else to serve, and the bar shall move.
-_LOOK_EVERY_S = 0.1
+_POLL_S = 0.1
 
 _NEXT = """
 What to try next:
@@ -47,22 +47,22 @@ def run_demo(settings: Settings) -> Path:
     """
     begin = time.monotonic()
     narrator = Console(stderr=True)
-    with open_ending(), Stack(settings=settings.chrome) as stack:
+    with exit_on_signals(), Stack(settings=settings.chrome) as stack:
         narrator.print("Starting Redis, the stand-in site, the API and a worker ...")
         api, worker = _start(stack)
-        with Client(api.url, language=settings.language, pause=_make_watch(stack)) as client:
+        with Client(api.url, language=settings.language, pause=_make_pause(stack)) as client:
             _wait_healthy(client, stack)
             start = client.start(SITE, JOB)
             # Not live: the pauses between two questions are when dead services are noticed.
-            body = follow_job(client, JobAddress(SITE, JOB, start["job_id"]), start, live=False)
+            body = show_job(client, JobRef(SITE, JOB, start["job_id"]), start, live=False)
         if body["status"] == "failed":
             log = "\n  ".join(worker.last_lines())
             message = f"The job has failed: {describe_failure(body)}\nThe worker's log:\n  {log}"
             raise DemoFailedError(message)
-        _tell(body, time.monotonic() - begin)
+        _print_summary(body, time.monotonic() - begin)
         narrator.print("Stopping what was started ...")
     _OUTPUT.parent.mkdir(exist_ok=True)
-    _OUTPUT.write_text(write_json(body["result"]), encoding="utf-8")
+    _OUTPUT.write_text(format_json(body["result"]), encoding="utf-8")
     # The last line is a promise to scripts: not wrapped, not coloured.
     print(f"{body['result'][f'total_{COLLECTION}']} {COLLECTION}: {_OUTPUT.resolve()}")  # noqa: T201
     return _OUTPUT
@@ -77,12 +77,12 @@ def _start(stack: Stack) -> tuple[Process, Process]:
     return api, worker
 
 
-def _make_watch(stack: Stack) -> Callable[[float], None]:
+def _make_pause(stack: Stack) -> Callable[[float], None]:
     """Return a pause between two questions that notices when a service dies."""
     nothing = threading.Event()
 
     def pause(seconds: float) -> None:
-        nothing.wait(min(seconds, _LOOK_EVERY_S))
+        nothing.wait(min(seconds, _POLL_S))
         stack.check()
 
     return pause
@@ -91,15 +91,15 @@ def _make_watch(stack: Stack) -> Callable[[float], None]:
 def _wait_healthy(client: Client, stack: Stack) -> None:
     """Wait for the API to see Redis and the worker."""
     deadline = time.monotonic() + _HEALTHY_WITHIN_S
-    pause = _make_watch(stack)
+    pause = _make_pause(stack)
     while (health := client.health())["status"] != "ok":
         if time.monotonic() > deadline:
             message = f"The API does not become healthy: {health}"
             raise DemoFailedError(message)
-        pause(_LOOK_EVERY_S)
+        pause(_POLL_S)
 
 
-def _tell(body: Body, whole_s: float) -> None:
+def _print_summary(body: Body, whole_s: float) -> None:
     console = Console(highlight=False)
     channels = body["result"][COLLECTION]
     console.print(make_table(channels, rows=_ROWS, width=console.width))

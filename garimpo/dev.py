@@ -9,16 +9,16 @@ from rich.console import Console
 from demo.account import Account
 from garimpo.settings import Settings
 from garimpo.stack.errors import StackError
-from garimpo.stack.holding import hold_folder
+from garimpo.stack.holding import lock_folder
 from garimpo.stack.ports import require_free
 from garimpo.stack.services import has_redis
-from garimpo.stack.signals import open_ending
+from garimpo.stack.signals import exit_on_signals
 from garimpo.stack.stack import Stack
 from jobs import keys
 
 #: Redis' data, so that jobs survive a restart, and the logs.
 _FOLDER = Path(".garimpo")
-_LOOK_EVERY_S = 0.5
+_POLL_S = 0.5
 
 
 class DevSettingsError(StackError):
@@ -45,7 +45,7 @@ def run_dev(settings: Settings, ports: Ports) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     stand_in = wants_stand_in(settings)
-    with open_ending(), hold_folder(_FOLDER), Stack(_FOLDER, project=Path.cwd()) as stack:
+    with exit_on_signals(), lock_folder(_FOLDER), Stack(_FOLDER, project=Path.cwd()) as stack:
         _require_room(settings, ports, stand_in=stand_in)
         console.print("Starting ...")
         _start(stack, settings, ports, stand_in=stand_in)
@@ -87,8 +87,8 @@ def _start(stack: Stack, settings: Settings, ports: Ports, *, stand_in: bool) ->
     if stand_in:
         stack.site(port=ports.site, wait=False)
     stack.api(port=ports.api, wait=False)
-    stack.worker(queues=keys.QUEUE, wait=False)
-    stack.callbacks(wait=False)
+    stack.worker(queues=keys.JOB_QUEUE, wait=False)
+    stack.webhook_sender(wait=False)
     stack.flower(port=ports.flower, wait=False)
 
 
@@ -114,5 +114,5 @@ def _list_addresses(settings: Settings, ports: Ports, stack: Stack, *, stand_in:
 def _watch(stack: Stack) -> None:
     nothing = threading.Event()
     while True:
-        nothing.wait(_LOOK_EVERY_S)
+        nothing.wait(_POLL_S)
         stack.check()

@@ -28,7 +28,7 @@ def estimate_left_s(body: Body) -> float | None:
     return max(0.0, ran_s * (100 - progress) / progress)
 
 
-def describe_left(body: Body, age_s: float = 0.0) -> str:
+def describe_remaining(body: Body, age_s: float = 0.0) -> str:
     """Say it in a few words; empty if there is nothing to say.
 
     Args:

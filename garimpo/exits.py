@@ -1,6 +1,6 @@
 """How the commands end."""
 
-FAILED, REFUSED, NOT_YET, INTERRUPTED = 1, 2, 3, 130
+FAILED, API_ERROR, NOT_YET, INTERRUPTED = 1, 2, 3, 130
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 the job has failed, or a check has; 2 the API has refused, is not "

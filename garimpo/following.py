@@ -7,27 +7,27 @@ from garimpo.connection import Body
 from garimpo.errors import ApiUnreachableError
 
 #: While the API is away: the first pause between two questions, and the longest.
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 10.0
+_FIRST_BACKOFF_S = 0.5
+_MAX_BACKOFF_S = 10.0
 #: A pause that the API asks for is kept within these bounds.
-_SHORTEST_WAIT_S = 0.05
-_LONGEST_WAIT_S = 120.0
+_MIN_INTERVAL_S = 0.05
+_MAX_INTERVAL_S = 120.0
 #: Where a waiting body does not say when to ask again.
-_USUAL_WAIT_S = 2.0
+_DEFAULT_INTERVAL_S = 2.0
 
 
-class Follower:
+class JobFollower:
     """Follows one job."""
 
     def __init__(  # noqa: PLR0913 - how to ask, and how to wait
         self,
-        ask: Callable[[], Body],
+        poll: Callable[[], Body],
         stream: Callable[[], Iterator[Body]],
         *,
         pause: Callable[[float], object],
         patience_s: float,
-        every_s: float | None = None,
-        at_most_s: float | None = None,
+        poll_interval_s: float | None = None,
+        max_interval_s: float | None = None,
     ) -> None:
         """Prepare it; nothing is asked.
 
@@ -39,14 +39,14 @@ class Follower:
             every_s: when to ask again; None is when the body says.
             at_most_s: the longest that a body may ask to wait; None is two minutes.
         """
-        self._ask = ask
+        self._poll = poll
         self._stream = stream
         self._pause = pause
         self._patience_s = patience_s
-        self._every_s = every_s
-        self._at_most_s = at_most_s or _LONGEST_WAIT_S
+        self._poll_interval_s = poll_interval_s
+        self._max_interval_s = max_interval_s or _MAX_INTERVAL_S
         self._away_since: float | None = None
-        self._next_pause_s = _FIRST_PAUSE_S
+        self._next_pause_s = _FIRST_BACKOFF_S
 
     def follow(self, on_trouble: Callable[[str], None], *, live: bool) -> Iterator[Body]:
         """Yield the job's bodies to the final one: live, or each when it is time to ask again.
@@ -58,29 +58,29 @@ class Follower:
         while True:
             heard: Body | None = None
             try:
-                for heard in self._stream() if live else iter([self._ask()]):
-                    self._away_since, self._next_pause_s = None, _FIRST_PAUSE_S
+                for heard in self._stream() if live else iter([self._poll()]):
+                    self._away_since, self._next_pause_s = None, _FIRST_BACKOFF_S
                     yield heard
                     if heard["status"] in {"completed", "failed"}:
                         return
                 if heard is not None:  # it was asked once, or its stream has broken off
                     self._wait(heard)
             except ApiUnreachableError as error:
-                self._outlive(error, on_trouble)
+                self._wait_for_api(error, on_trouble)
             live = live and heard is not None
 
-    def _outlive(self, error: ApiUnreachableError, on_trouble: Callable[[str], None]) -> None:
+    def _wait_for_api(self, error: ApiUnreachableError, on_trouble: Callable[[str], None]) -> None:
         self._away_since = self._away_since or time.monotonic()
         if time.monotonic() - self._away_since > self._patience_s:
             raise error
         on_trouble(error.reason)
         self._pause(_bound(max(error.retry_after_s or 0.0, self._next_pause_s)))
-        self._next_pause_s = min(2 * self._next_pause_s, _LONGEST_PAUSE_S)
+        self._next_pause_s = min(2 * self._next_pause_s, _MAX_BACKOFF_S)
 
     def _wait(self, body: Body) -> None:
-        told_s = min(body.get("retry_after_seconds") or _USUAL_WAIT_S, self._at_most_s)
-        self._pause(_bound(self._every_s or told_s))
+        told_s = min(body.get("retry_after_seconds") or _DEFAULT_INTERVAL_S, self._max_interval_s)
+        self._pause(_bound(self._poll_interval_s or told_s))
 
 
 def _bound(seconds: float) -> float:
-    return min(max(seconds, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+    return min(max(seconds, _MIN_INTERVAL_S), _MAX_INTERVAL_S)

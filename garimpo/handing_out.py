@@ -7,10 +7,10 @@ from pathlib import Path
 
 import typer
 
-from garimpo.output import open_stdout, say
+from garimpo.output import open_stdout, print_error
 
 
-def hand_out(pieces: Iterable[bytes], output: Path | None, kind: str = "json") -> None:
+def write_result(pieces: Iterable[bytes], output: Path | None, kind: str = "json") -> None:
     """Write a result, piece by piece, to `output` or to stdout.
 
     A file is whole in the end, or as it was. A link stays one: the file that it leads to is
@@ -38,7 +38,7 @@ def hand_out(pieces: Iterable[bytes], output: Path | None, kind: str = "json") -
     except OSError as error:
         message = f"--output {output}: {error.strerror}"
         raise typer.BadParameter(message) from error
-    say(f"The result is in {output}, as {kind.upper()}")
+    print_error(f"The result is in {output}, as {kind.upper()}")
 
 
 def _replace(file: Path, pieces: Iterable[bytes]) -> None:

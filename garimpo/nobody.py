@@ -13,7 +13,7 @@ _HINT = "No worker is alive, so the job waits until one is: start one; `garimpo 
 
 
 @contextmanager
-def hint_at_nobody(
+def warn_if_no_worker(
     client: Client, tell: Callable[[str], None], *, every_s: float = _LOOK_EVERY_S
 ) -> Iterator[Callable[[Body], None]]:
     """Tell once, if the job waits for long, that no worker is alive.

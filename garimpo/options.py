@@ -10,8 +10,8 @@ import typer
 from garimpo import completion
 from garimpo.client import Client
 from garimpo.errors import ApiError
-from garimpo.exits import REFUSED
-from garimpo.output import print_out, say, write_json
+from garimpo.exits import API_ERROR
+from garimpo.output import print_stdout, print_error, format_json
 from garimpo.params import ParamError, Value, parse_params
 from garimpo.settings import Settings, SettingsError, read_settings
 
@@ -77,10 +77,10 @@ def open_client(
         with Client(address, language=settings.language, pause=pause) as client:
             yield client
     except ApiError as error:
-        say(str(error))
+        print_error(str(error))
         if as_json:
-            print_out(write_json({"detail": str(error), "error_code": error.code}))
-        raise typer.Exit(REFUSED) from error
+            print_stdout(format_json({"detail": str(error), "error_code": error.code}))
+        raise typer.Exit(API_ERROR) from error
 
 
 def read_params(pairs: list[str] | None) -> dict[str, Value]:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from garimpo.connection import Body
-from garimpo.exits import REFUSED
+from garimpo.exits import API_ERROR
 from garimpo.terminal import make_printable
 
 #: Wide enough for every column where no terminal cuts lines.
@@ -26,12 +26,12 @@ class _Console(Console):
         raise  # noqa: PLE0704 - it is called where it is handled
 
 
-def say(text: str) -> None:
+def print_error(text: str) -> None:
     """Write a line to stderr: stdout belongs to the result."""
     sys.stderr.write(text + "\n")
 
 
-def write_json(result: Any) -> str:
+def format_json(result: Any) -> str:
     """Return a result as JSON for people and programs."""
     return json.dumps(result, ensure_ascii=False, indent=2) + "\n"
 
@@ -44,23 +44,23 @@ def open_stdout() -> Iterator[BinaryIO]:
         typer.Exit: it is closed, full, or nobody reads it; it has been said.
     """
     if sys.stdout is None:  # as Python has it after `>&-`
-        _end("it is closed")
+        _exit_stdout_error("it is closed")
     try:
         yield sys.stdout.buffer
         sys.stdout.flush()
     except OSError as error:
         # What is still in the buffer must not be tried again, and told again, at the very end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _end(str(error.strerror))
+        _exit_stdout_error(str(error.strerror))
 
 
-def print_out(text: str) -> None:
+def print_stdout(text: str) -> None:
     """Write text to stdout; raises typer.Exit as `open_stdout` does."""
     with open_stdout() as stdout:
         stdout.write(text.encode())
 
 
-def draw_out(drawing: RenderableType, **how: Any) -> None:
+def render_stdout(drawing: RenderableType, **how: Any) -> None:
     """Draw something on stdout; raises typer.Exit as `open_stdout` does.
 
     Args:
@@ -83,6 +83,6 @@ def describe_failure(body: Body) -> str:
     return make_printable(f"{body['error']}{code}")
 
 
-def _end(reason: str) -> NoReturn:
-    say(f"stdout cannot be written: {reason}.")
-    raise typer.Exit(REFUSED)
+def _exit_stdout_error(reason: str) -> NoReturn:
+    print_error(f"stdout cannot be written: {reason}.")
+    raise typer.Exit(API_ERROR)

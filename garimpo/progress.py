@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 from garimpo.connection import Body
-from garimpo.estimate import describe_left
+from garimpo.estimate import describe_remaining
 from garimpo.terminal import make_printable
 
 _now = time.monotonic
@@ -29,10 +29,10 @@ class _Left(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         body, age_s = task.fields["body"], _now() - task.fields["at"]
-        return Text(describe_left(body, age_s) if body else "", style="dim")
+        return Text(describe_remaining(body, age_s) if body else "", style="dim")
 
 
-class Display:
+class ProgressDisplay:
     """Shows the bodies of jobs, as `with Display() as display: display.show(body)`."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -82,13 +82,13 @@ class Display:
             self._bars.update(task, description=text, completed=percent, body=body, at=_now())
             self._print(name, f"{percent:3d}% {text}")
 
-    def trouble(self, reason: str, name: str = "") -> None:
+    def show_trouble(self, reason: str, name: str = "") -> None:
         """Say that the API is away for now and that we ask on."""
         text = f"{name}The API does not serve ({make_printable(reason)}); asking again ..."
         self._bars.update(self._task_of(name), description=text, body=None)
         self._print(name, f"     {text}")
 
-    def hint(self, text: str) -> None:
+    def show_hint(self, text: str) -> None:
         """Write a line of its own; bars stay below it. Any thread may call it."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -1,15 +1,15 @@
 """A job is shown on the screen until it ends."""
 
-from garimpo.address import JobAddress
+from garimpo.address import JobRef
 from garimpo.client import Body, Client
 from garimpo.exits import FAILED, INTERRUPTED
-from garimpo.nobody import hint_at_nobody
-from garimpo.output import describe_failure, say
-from garimpo.progress import Display
+from garimpo.nobody import warn_if_no_worker
+from garimpo.output import describe_failure, print_error
+from garimpo.progress import ProgressDisplay
 
 
-def follow_job(
-    client: Client, address: JobAddress, start: Body | None = None, *, live: bool = True
+def show_job(
+    client: Client, address: JobRef, start: Body | None = None, *, live: bool = True
 ) -> Body:
     """Show a job's progress until it ends; return its JobResult or JobError.
 
@@ -22,24 +22,24 @@ def follow_job(
     Raises:
         ApiError: the job's end could not be learnt.
     """
-    with Display() as display, hint_at_nobody(client, display.hint) as see:
+    with ProgressDisplay() as display, warn_if_no_worker(client, display.show_hint) as see:
         if start:
             display.show(start)
             see(start)
         body = start or {}
-        for body in client.follow(address, display.trouble, live=live):
+        for body in client.follow(address, display.show_trouble, live=live):
             display.show(body)
             see(body)
     return body
 
 
-def tell_interrupted(address: JobAddress) -> int:
+def report_interrupted(address: JobRef) -> int:
     """Say after a Ctrl-C how to get the result; return the exit code."""
-    say(f"The job goes on: `garimpo watch {address.id}`, or `garimpo cancel {address.id}`.")
+    print_error(f"The job goes on: `garimpo watch {address.id}`, or `garimpo cancel {address.id}`.")
     return INTERRUPTED
 
 
-def tell_failure(body: Body) -> int:
+def report_failure(body: Body) -> int:
     """Say why a job has failed; return the exit code."""
-    say(describe_failure(body))
+    print_error(describe_failure(body))
     return FAILED

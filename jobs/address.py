@@ -18,7 +18,7 @@ _SENTINEL = frozenset({"master_name", "sentinel_username", "sentinel_password"})
 _PARAMETERS = {"redis": frozenset[str](), "rediss": _TLS, "sentinel": _TLS | _SENTINEL}
 
 
-class AddressError(ValueError):
+class RedisUrlError(ValueError):
     """REDIS_URL is none. The text says why, and shows nothing of its values: one is a password."""
 
     def __init__(self, why: str) -> None:
@@ -26,7 +26,7 @@ class AddressError(ValueError):
 
 
 @dataclass(frozen=True)
-class Address:
+class RedisUrl:
     """What REDIS_URL says."""
 
     scheme: str
@@ -38,9 +38,9 @@ class Address:
     #: redis-py's `ssl_…` parameters; none without TLS.
     tls: Mapping[str, str]
     #: What the Sentinels call their master; empty without Sentinels.
-    master: str
+    master_name: str
     #: `username` and `password` for the Sentinels themselves, where they want them.
-    sentinel_login: Mapping[str, str] = field(repr=False)
+    sentinel_credentials: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -57,30 +57,30 @@ class Address:
         scheme, _, rest = url.strip().partition("://")
         if scheme not in _PORTS:
             why = "must begin with redis://, rediss:// or sentinel://"
-            raise AddressError(why)
+            raise RedisUrlError(why)
         is_sentinel = scheme == "sentinel"
         each = re.split("[;,]", rest.replace("sentinel://", "")) if is_sentinel else [rest]
         try:
             parts = [urlsplit(f"//{text}") for text in each]
-            hosts = tuple(_host(part, _PORTS[scheme]) for part in parts)
-            db = int(_first(part.path.strip("/") for part in parts) or 0)
+            hosts = tuple(_parse_host(part, _PORTS[scheme]) for part in parts)
+            db = int(_first_set(part.path.strip("/") for part in parts) or 0)
         except ValueError:
             why = "is no address: in its password all but letters and digits must be %-encoded"
             # The cause would show a piece of the password.
-            raise AddressError(why) from None
+            raise RedisUrlError(why) from None
         query = {name: value for part in parts for name, value in parse_qsl(part.query)}
         if unknown := sorted(query.keys() - _PARAMETERS[scheme]):
             why = f"has parameters that {scheme}:// does not know: {', '.join(unknown)}"
-            raise AddressError(why)
+            raise RedisUrlError(why)
         return cls(
             scheme=scheme,
             hosts=hosts,
             db=db,
-            username=_decode(_first(part.username for part in parts)),
-            password=_decode(_first(part.password for part in parts)),
-            tls=_tls(query) if scheme == "rediss" or query.keys() & _TLS else {},
-            master=query.get("master_name", "mymaster") if is_sentinel else "",
-            sentinel_login={
+            username=_decode(_first_set(part.username for part in parts)),
+            password=_decode(_first_set(part.password for part in parts)),
+            tls=_parse_tls(query) if scheme == "rediss" or query.keys() & _TLS else {},
+            master_name=query.get("master_name", "mymaster") if is_sentinel else "",
+            sentinel_credentials={
                 name.removeprefix("sentinel_"): value
                 for name, value in query.items()
                 if name.startswith("sentinel_")
@@ -88,7 +88,7 @@ class Address:
         )
 
     @property
-    def options(self) -> dict[str, Any]:
+    def connection_options(self) -> dict[str, Any]:
         """What redis-py has to be told for a connection to Redis, beside the host and `ssl`."""
         login = {"username": self.username, "password": self.password}
         return {"db": self.db, **login, **self.tls}
@@ -103,12 +103,12 @@ class Address:
             "socket_timeout": 1,
             "retry": None,
             "ssl": bool(self.tls),
-            **self.sentinel_login,
+            **self.sentinel_credentials,
             **self.tls,
         }
 
 
-def _first(values: Iterable[str | None]) -> str | None:
+def _first_set(values: Iterable[str | None]) -> str | None:
     return next(filter(None, values), None)
 
 
@@ -116,16 +116,16 @@ def _decode(text: str | None) -> str | None:
     return unquote(text) if text else None
 
 
-def _host(part: SplitResult, port: int) -> tuple[str, int]:
+def _parse_host(part: SplitResult, port: int) -> tuple[str, int]:
     if not part.hostname or part.fragment:
         raise ValueError
     return part.hostname, part.port or port
 
 
-def _tls(query: Mapping[str, str]) -> dict[str, str]:
+def _parse_tls(query: Mapping[str, str]) -> dict[str, str]:
     # Celery's documents spell it CERT_NONE, redis-py's none.
     checks = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
     if checks not in {"required", "none"}:
         why = "has an ssl_cert_reqs that is neither required nor none"
-        raise AddressError(why)
+        raise RedisUrlError(why)
     return {name: query[name] for name in query.keys() & _TLS} | {"ssl_cert_reqs": checks}

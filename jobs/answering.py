@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from redis import exceptions
 
 
-class JobsUnavailableError(Exception):
+class RedisUnavailableError(Exception):
     """Redis does not answer, or takes no writes: nothing can be said of any job just now."""
 
 
 @asynccontextmanager
-async def answering(within_s: float = 4.0) -> AsyncIterator[None]:
+async def redis_deadline(seconds: float = 4.0) -> AsyncIterator[None]:
     """Bound the calls to Redis in this block.
 
     Args:
@@ -22,7 +22,7 @@ async def answering(within_s: float = 4.0) -> AsyncIterator[None]:
         JobsUnavailableError: Redis is away, starting, full, without its replicas, or not writing.
     """
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(seconds):
             yield
     except (exceptions.RedisError, OSError, TimeoutError) as error:
-        raise JobsUnavailableError from error
+        raise RedisUnavailableError from error

@@ -8,10 +8,10 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
-from jobs.address import Address
+from jobs.address import RedisUrl
 
 
-class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+class _SentinelBlockingPool(SentinelConnectionPool, BlockingConnectionPool):
     """Asks the Sentinels where Redis is; its callers wait their turn, as at the other pool."""
 
     async def aclose(self) -> None:
@@ -31,9 +31,9 @@ def connect(url: str) -> Redis:
     Raises:
         AddressError: It is no address.
     """
-    address = Address.parse(url)
+    address = RedisUrl.parse(url)
     options: dict[str, Any] = {
-        **address.options,
+        **address.connection_options,
         # More callers than this wait their turn, within their deadline.
         "max_connections": 64,
         "timeout": None,
@@ -46,11 +46,11 @@ def connect(url: str) -> Redis:
         "health_check_interval": 0,
     }
     client: Redis
-    if address.master:
+    if address.master_name:
         options["ssl"] = options.pop("connection_class") is SSLConnection
         client = Sentinel(  # type: ignore[no-untyped-call] # redis-py gives it no types
             address.hosts, sentinel_kwargs=address.sentinel_options
-        ).master_for(address.master, connection_pool_class=_SentinelPool, **options)
+        ).master_for(address.master_name, connection_pool_class=_SentinelBlockingPool, **options)
     else:
         [(host, port)] = address.hosts
         client = Redis.from_pool(BlockingConnectionPool(host=host, port=port, **options))

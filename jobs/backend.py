@@ -17,12 +17,12 @@ from celery.backends.redis import RedisBackend
 from celery.exceptions import NotRegistered
 from redis import Redis
 
-from jobs.connection import connect
-from jobs.ending import NOBODY, Ending, Endings, held_by
+from jobs.connection import connect_patient
+from jobs.ending import UNLEASED, JobOutcome, Completer, worker_authority
 from jobs.failure import FailureCode, JobFailedError
-from jobs.lease import Leases
+from jobs.lease import LeasedJobStore
 from jobs.logs import failure_fields, job_fields
-from jobs.record import Message
+from jobs.record import ProgressMessage
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 PROGRESS = "PROGRESS"
 
 
-def failure_of(error: BaseException) -> JobFailedError:
+def to_job_failure(error: BaseException) -> JobFailedError:
     """Say what a caller is told of the exception that ended a task."""
     if isinstance(error, JobFailedError):
         return error
@@ -51,21 +51,21 @@ class FencedRedisBackend(RedisBackend):
     #: A result's life in seconds: set by Celery's own class.
     expires: int
     #: The name of the worker that this process is, or is a child of.
-    worker = ""
+    worker_name = ""
 
     def _create_client(self, **_params: object) -> Redis:
         # Celery would build a client from settings of its own; one client, one behaviour.
-        return connect(self.app.conf.garimpo_redis)
+        return connect_patient(self.app.conf.garimpo_redis)
 
     @cached_property
-    def leases(self) -> Leases:
+    def leased_jobs(self) -> LeasedJobStore:
         """What a worker writes to its jobs, over this backend's connection."""
-        return Leases(self.client, self.app.conf.garimpo_leasing)
+        return LeasedJobStore(self.client, self.app.conf.garimpo_leasing)
 
     @cached_property
-    def endings(self) -> Endings:
+    def completer(self) -> Completer:
         """What ends jobs, over this backend's connection."""
-        return Endings(self.client, result_ttl=timedelta(seconds=self.expires))
+        return Completer(self.client, result_ttl=timedelta(seconds=self.expires))
 
     def store_result(
         self,
@@ -84,19 +84,19 @@ class FencedRedisBackend(RedisBackend):
         token = getattr(request, "lease_token", None)
         task = str(getattr(request, "task", None) or getattr(request, "name", ""))
         if state == PROGRESS and token:
-            said = Message(result["key"], result["args"])
-            self.leases.progress(task_id, token, result["progress"], said)
+            said = ProgressMessage(result["key"], result["args"])
+            self.leased_jobs.set_progress(task_id, token, result["progress"], said)
             return result
-        failed = self._failure(task_id, state, result, token)
+        failed = self._find_failure(task_id, state, result, token)
         if failed:
-            ending = Ending.failed(task_id, failed)
+            ending = JobOutcome.failed(task_id, failed)
         elif state == states.SUCCESS and token:
-            ending = Ending.completed(task_id, result)
+            ending = JobOutcome.completed(task_id, result)
         else:
             logger.info("%s of %s is not stored: it has no lease", state, task_id)
             return result
-        authorities = self._authorities(state, result, token)
-        attempts = (self.endings.end(task_id, authority, task, ending) for authority in authorities)
+        authorities = self._find_authorities(state, result, token)
+        attempts = (self.completer.complete(task_id, authority, task, ending) for authority in authorities)
         ended = next(filter(None, attempts), None)
         if not ended:
             logger.warning("the end of %s is not stored: the job is no longer ours", task_id)
@@ -107,7 +107,7 @@ class FencedRedisBackend(RedisBackend):
             logger.log(level, "job failed", extra=fields)
         return result
 
-    def _failure(
+    def _find_failure(
         self, task_id: str, state: str, result: Any, token: str | None
     ) -> JobFailedError | None:
         """Say why a job has failed by this write of Celery's; None if it has not."""
@@ -116,15 +116,15 @@ class FencedRedisBackend(RedisBackend):
         if state != states.FAILURE:
             return None
         if isinstance(result, TimeLimitExceeded):
-            read = {"items": len(self.leases.items(task_id))}
+            read = {"items": len(self.leased_jobs.get_items(task_id))}
             return JobFailedError(FailureCode.TIME_LIMIT, read)
-        return failure_of(result) if token or isinstance(result, NotRegistered) else None
+        return to_job_failure(result) if token or isinstance(result, NotRegistered) else None
 
-    def _authorities(self, state: str, result: object, token: str | None) -> list[str]:
+    def _find_authorities(self, state: str, result: object, token: str | None) -> list[str]:
         """Say by what right; each is tried."""
         if token:
             return [token]
         if state == states.REVOKED:
-            return [NOBODY, held_by(self.worker)]
+            return [UNLEASED, worker_authority(self.worker_name)]
         # A hard limit is told by the main process, which then kills the child that has the token.
-        return [NOBODY if isinstance(result, NotRegistered) else held_by(self.worker)]
+        return [UNLEASED if isinstance(result, NotRegistered) else worker_authority(self.worker_name)]

@@ -11,39 +11,39 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from jobs.front import Accepted, Seen
-from jobs.record import Record
-from jobs.state import State
+from jobs.front import SubmitResult, JobSnapshot
+from jobs.record import JobRecord
+from jobs.state import JobState
 from jobs.text import Language, render
-from jobs.turn import Turn
+from jobs.turn import QueuePosition
 
 
-def timestamp(at: datetime) -> str:
+def format_timestamp(at: datetime) -> str:
     """Write a time in UTC so that it says so (ISO 8601, `+00:00`)."""
     return at.isoformat(timespec="microseconds")
 
 
-_RETRY = Field(description="When to ask again, in seconds from now.")
+_RETRY_AFTER = Field(description="When to ask again, in seconds from now.")
 
 
 class JobStart(BaseModel):
     """The job is accepted."""
 
     job_id: str
-    status: Literal[State.PENDING] = State.PENDING
+    status: Literal[JobState.PENDING] = JobState.PENDING
     message: str
     created_at: str
     result_url: str = Field(description="Where to ask for the result.")
     joined: bool = Field(description="Whether it is the job of an earlier, identical start.")
     is_final: Literal[False] = False
-    retry_after_seconds: int = _RETRY
+    retry_after_seconds: int = _RETRY_AFTER
 
 
 class JobStatus(BaseModel):
     """The job waits or runs."""
 
     job_id: str
-    status: Literal[State.PENDING, State.PROCESSING]
+    status: Literal[JobState.PENDING, JobState.PROCESSING]
     progress: int = Field(ge=0, le=100, description="Percent; it never falls.")
     message: str = Field(description="What goes on, in the caller's language.")
     created_at: str
@@ -56,14 +56,14 @@ class JobStatus(BaseModel):
         description="Until a worker takes it, from what jobs have taken lately; null if nobody "
         "can tell: without workers, before the first completed job."
     )
-    retry_after_seconds: int = _RETRY
+    retry_after_seconds: int = _RETRY_AFTER
 
 
 class JobResult(BaseModel):
     """The job is completed."""
 
     job_id: str
-    status: Literal[State.COMPLETED] = State.COMPLETED
+    status: Literal[JobState.COMPLETED] = JobState.COMPLETED
     progress: Literal[100] = 100
     result: Mapping[str, Any]
     execution_time_seconds: float = Field(description="From its start to its end.")
@@ -78,7 +78,7 @@ class JobError(BaseModel):
     """The job has failed."""
 
     job_id: str
-    status: Literal[State.FAILED] = State.FAILED
+    status: Literal[JobState.FAILED] = JobState.FAILED
     progress: int = Field(ge=0, le=100, description="How far it had come.")
     error: str = Field(description="Why, in the caller's language.")
     error_code: str = Field(description="The same, for programs; never renamed.")
@@ -90,70 +90,70 @@ class JobError(BaseModel):
     is_final: Literal[True] = True
 
 
-def started(accepted: Accepted, result_url: str, language: Language) -> JobStart:
+def build_start(accepted: SubmitResult, result_url: str, language: Language) -> JobStart:
     """Answer a start."""
     joined = accepted.how in {"joined", "rejoined"}
     return JobStart(
         job_id=accepted.id,
         message=render(language, "joined" if joined else "accepted", {}),
-        created_at=timestamp(accepted.created_at),
+        created_at=format_timestamp(accepted.created_at),
         result_url=result_url,
         joined=joined,
         retry_after_seconds=1,
     )
 
 
-def sentence(record: Record, language: Language) -> str:
+def render_message(record: JobRecord, language: Language) -> str:
     """Say what goes on with a job, or how it has ended."""
     if record.failure:
         return render(language, f"failure.{record.failure.code}", record.failure.details)
-    if record.state is State.COMPLETED:
+    if record.state is JobState.COMPLETED:
         return render(language, "completed", {})
-    if record.state is State.PENDING or record.message is None:
+    if record.state is JobState.PENDING or record.message is None:
         return render(language, "pending", {})
     return render(language, record.message.key, record.message.args)
 
 
-def seconds_until(turn: Turn | None) -> int | None:
+def estimate_wait_s(turn: QueuePosition | None) -> int | None:
     """Say in how many seconds a turn comes; None if nobody can tell."""
-    return None if turn is None or turn.seconds is None else round(turn.seconds)
+    return None if turn is None or turn.wait_s is None else round(turn.wait_s)
 
 
-def unfinished(seen: Seen, language: Language) -> JobStatus:
+def build_status(seen: JobSnapshot, language: Language) -> JobStatus:
     """Answer for a job that waits or runs."""
     record = seen.record
     elapsed_s = max(0.0, (seen.now - record.created_at).total_seconds())
-    waits, turn = record.state is State.PENDING, seen.turn
+    waits, turn = record.state is JobState.PENDING, seen.queue_position
     return JobStatus(
         job_id=record.id,
-        status=State.PENDING if waits else State.PROCESSING,
+        status=JobState.PENDING if waits else JobState.PROCESSING,
         progress=record.progress,
-        message=sentence(record, language),
+        message=render_message(record, language),
         queue_position=turn.position if turn else None,
-        estimated_wait_seconds=seconds_until(turn),
+        estimated_wait_seconds=estimate_wait_s(turn),
         attempt=record.attempt,
-        created_at=timestamp(record.created_at),
-        started_at=timestamp(record.started_at) if record.started_at else None,
+        created_at=format_timestamp(record.created_at),
+        started_at=format_timestamp(record.started_at) if record.started_at else None,
         elapsed_seconds=round(elapsed_s, 3),
         # A tenth of what has passed: short jobs are seen at once, long ones cost few requests.
         retry_after_seconds=min(10, max(1, round(elapsed_s / 10))),
     )
 
 
-def _ended(record: Record) -> tuple[dict[str, Any], str]:
+def _build_final_fields(record: JobRecord) -> tuple[dict[str, Any], str]:
     ended_at = record.ended_at or record.created_at
     ran_s = (ended_at - record.started_at).total_seconds() if record.started_at else 0.0
     fields = {
         "job_id": record.id,
         "attempt": record.attempt,
-        "created_at": timestamp(record.created_at),
-        "started_at": timestamp(record.started_at) if record.started_at else None,
+        "created_at": format_timestamp(record.created_at),
+        "started_at": format_timestamp(record.started_at) if record.started_at else None,
         "execution_time_seconds": round(ran_s, 3),
     }
-    return fields, timestamp(ended_at)
+    return fields, format_timestamp(ended_at)
 
 
-def completed(record: Record, stored: str, language: Language) -> JobResult:
+def build_result(record: JobRecord, stored: str, language: Language) -> JobResult:
     """Answer for a job that has its result.
 
     Args:
@@ -162,7 +162,7 @@ def completed(record: Record, stored: str, language: Language) -> JobResult:
         language: Of the warnings' sentences.
     """
     result = json.loads(stored)["result"]
-    fields, at = _ended(record)
+    fields, at = _build_final_fields(record)
     warnings = [
         {**warning, "message": render(language, f"warning.{warning['code']}", warning)}
         for warning in result["warnings"]
@@ -170,7 +170,7 @@ def completed(record: Record, stored: str, language: Language) -> JobResult:
     return JobResult(**fields, completed_at=at, result={**result, "warnings": warnings})
 
 
-def failed(record: Record, language: Language) -> JobError:
+def build_error(record: JobRecord, language: Language) -> JobError:
     """Answer for a job that has failed.
 
     Raises:
@@ -178,11 +178,11 @@ def failed(record: Record, language: Language) -> JobError:
     """
     if record.failure is None:
         raise ValueError(record.state)
-    fields, at = _ended(record)
+    fields, at = _build_final_fields(record)
     return JobError(
         **fields,
         progress=record.progress,
         failed_at=at,
-        error=sentence(record, language),
+        error=render_message(record, language),
         error_code=record.failure.code,
     )

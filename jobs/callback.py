@@ -6,18 +6,18 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from jobs import body
-from jobs.delivery import Delivery, Slot
-from jobs.front import Seen
-from jobs.record import Record
-from jobs.state import State
-from jobs.webhook import Payload, Webhook
+from jobs.delivery import Delivery, DeliveryEvent
+from jobs.front import JobSnapshot
+from jobs.record import JobRecord
+from jobs.state import JobState
+from jobs.webhook import WebhookPayload, WebhookSubscription
 
 
 class ThinData(BaseModel):
     """The `data` of a thin call back: which job, its state, and where to get the rest."""
 
     job_id: str
-    status: State
+    status: JobState
     progress: int
     is_final: bool
     error_code: str | None = Field(description="Of a failed job.")
@@ -26,13 +26,13 @@ class ThinData(BaseModel):
     too_large: bool = Field(description="Whether it is thin because the full one is too large.")
 
 
-def event_type(delivery: Delivery, record: Record) -> str:
+def event_type(delivery: Delivery, record: JobRecord) -> str:
     """Name the event, such as `job.completed`."""
-    return f"job.{record.state if delivery.slot is Slot.END else delivery.slot}"
+    return f"job.{record.state if delivery.event is DeliveryEvent.END else delivery.event}"
 
 
-def render(
-    delivery: Delivery, record: Record, webhook: Webhook, result: str, limit_bytes: int
+def build_payload(
+    delivery: Delivery, record: JobRecord, webhook: WebhookSubscription, stored_result: str, limit_bytes: int
 ) -> str:
     """Write the body; every try has the same.
 
@@ -43,23 +43,23 @@ def render(
         result: What Celery's backend keeps of a completed job; empty if that is not told.
         limit_bytes: A body that is larger becomes thin, and says so.
     """
-    if webhook.payload is Payload.FULL:
-        text = _write(delivery, record, _full(delivery, record, webhook, result).model_dump())
+    if webhook.payload is WebhookPayload.FULL:
+        text = _encode(delivery, record, _build_full(delivery, record, webhook, stored_result).model_dump())
         if len(text.encode()) <= limit_bytes:
             return text
-    too_large = webhook.payload is Payload.FULL
-    return _write(delivery, record, _thin(record, webhook, too_large=too_large).model_dump())
+    too_large = webhook.payload is WebhookPayload.FULL
+    return _encode(delivery, record, _build_thin(record, webhook, too_large=too_large).model_dump())
 
 
-def _full(delivery: Delivery, record: Record, webhook: Webhook, result: str) -> BaseModel:
+def _build_full(delivery: Delivery, record: JobRecord, webhook: WebhookSubscription, result: str) -> BaseModel:
     if record.failure:
-        return body.failed(record, webhook.language)
-    if record.state is State.COMPLETED:
-        return body.completed(record, result, webhook.language)
-    return body.unfinished(Seen(record, delivery.at), webhook.language)
+        return body.build_error(record, webhook.language)
+    if record.state is JobState.COMPLETED:
+        return body.build_result(record, result, webhook.language)
+    return body.build_status(JobSnapshot(record, delivery.occurred_at), webhook.language)
 
 
-def _thin(record: Record, webhook: Webhook, *, too_large: bool) -> ThinData:
+def _build_thin(record: JobRecord, webhook: WebhookSubscription, *, too_large: bool) -> ThinData:
     address = f"{webhook.api_url.rstrip('/')}/api/v1/{record.site}/{record.job}"
     return ThinData(
         job_id=record.id,
@@ -73,9 +73,9 @@ def _thin(record: Record, webhook: Webhook, *, too_large: bool) -> ThinData:
     )
 
 
-def _write(delivery: Delivery, record: Record, data: dict[str, Any]) -> str:
-    at = record.ended_at or delivery.at
+def _encode(delivery: Delivery, record: JobRecord, data: dict[str, Any]) -> str:
+    at = record.ended_at or delivery.occurred_at
     return json.dumps(
-        {"type": event_type(delivery, record), "timestamp": body.timestamp(at), "data": data},
+        {"type": event_type(delivery, record), "timestamp": body.format_timestamp(at), "data": data},
         ensure_ascii=False,
     )

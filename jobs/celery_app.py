@@ -7,19 +7,19 @@ from kombu import Queue
 from kombu.utils.url import as_url
 
 from jobs import keys
-from jobs.address import Address
-from jobs.leasing import Leasing
+from jobs.address import RedisUrl
+from jobs.leasing import LeasePolicy
 
 #: Longer than kombu's BRPOP (1 s), and than a busy machine may take for it.
-_SHORTEST_TIMEOUT_S = 5
+_MIN_SOCKET_TIMEOUT_S = 5
 
 
 def make_celery(
     redis_url: str,
     *,
     result_ttl: timedelta,
-    leasing: Leasing | None = None,
-    longest_job_s: int = 0,
+    lease_policy: LeasePolicy | None = None,
+    max_job_s: int = 0,
 ) -> Celery:
     """Build the app; nothing is connected yet.
 
@@ -32,7 +32,7 @@ def make_celery(
     Raises:
         AddressError: `redis_url` is no address.
     """
-    redis, leasing = Address.parse(redis_url), leasing or Leasing()
+    redis, lease_policy = RedisUrl.parse(redis_url), lease_policy or LeasePolicy()
     app = Celery("garimpo", set_as_current=False)
     app.conf.update(
         broker_url=_broker_url(redis),
@@ -40,7 +40,7 @@ def make_celery(
         broker_use_ssl=dict(redis.tls) or False,
         result_backend="jobs.backend.FencedRedisBackend",
         garimpo_redis=redis,
-        garimpo_leasing=leasing,
+        garimpo_leasing=lease_policy,
         # One scrape keeps a browser busy for minutes: no job waits behind another one.
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
@@ -51,8 +51,8 @@ def make_celery(
         # On a busy machine a child may take longer to start than the usual 4 s, and so would the
         # one that is started in its place.
         worker_proc_alive_timeout=30,
-        task_queues=[Queue(keys.QUEUE), Queue(keys.CALLBACKS)],
-        task_default_queue=keys.QUEUE,
+        task_queues=[Queue(keys.JOB_QUEUE), Queue(keys.WEBHOOK_QUEUE)],
+        task_default_queue=keys.JOB_QUEUE,
         # The message is given up only when the job has ended, and comes back if the child dies.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -82,14 +82,14 @@ def make_celery(
             # kombu delivers a message again that is not acknowledged for so long: never while its
             # job may run, or wait in a worker for the one before it. It would find nothing to run;
             # what is lost the reconciler puts back, long before.
-            "visibility_timeout": max(3600, 2 * longest_job_s),
+            "visibility_timeout": max(3600, 2 * max_job_s),
             # The kernel notices a peer that is gone while nothing is said.
             "socket_keepalive": True,
             # A Redis that is there answers at once; the default is to wait for minutes.
             "socket_connect_timeout": 5,
             # Without it a dead link is never noticed. After two leases all that the worker had is
             # another's; an ordinary restart or failover of Redis takes less.
-            "socket_timeout": max(_SHORTEST_TIMEOUT_S, 2 * leasing.lease.total_seconds()),
+            "socket_timeout": max(_MIN_SOCKET_TIMEOUT_S, 2 * lease_policy.lease.total_seconds()),
             # A connection that was silent for longer is tried before it is used.
             "health_check_interval": 25,
             **_sentinel_options(redis),
@@ -101,20 +101,20 @@ def make_celery(
     return app
 
 
-def _broker_url(redis: Address) -> str:
+def _broker_url(redis_url: RedisUrl) -> str:
     """Return the address as kombu reads it: each Sentinel with all that there is to know."""
     return ";".join(
-        as_url(redis.scheme, host, port, redis.username, redis.password, path=str(redis.db))
-        for host, port in redis.hosts
+        as_url(redis_url.scheme, host, port, redis_url.username, redis_url.password, path=str(redis_url.db))
+        for host, port in redis_url.hosts
     )
 
 
-def _sentinel_options(redis: Address) -> dict[str, object]:
-    if not redis.master:
+def _sentinel_options(redis_url: RedisUrl) -> dict[str, object]:
+    if not redis_url.master_name:
         return {}
     return {
-        "master_name": redis.master,
-        "sentinel_kwargs": redis.sentinel_options,
+        "master_name": redis_url.master_name,
+        "sentinel_kwargs": redis_url.sentinel_options,
         # A master that hangs has a successor within seconds; and each of kombu's connections waits
         # for the old one by itself.
         "socket_timeout": 5,

@@ -9,12 +9,12 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelManagedConnection
 
-from jobs.address import Address
+from jobs.address import RedisUrl
 
 _T = TypeVar("_T")
 
 #: What is raised while Redis is away.
-AWAY = (
+UNAVAILABLE_ERRORS = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
     # Full, or a replica that is about to be promoted: as passing as an outage.
@@ -28,7 +28,7 @@ AWAY = (
 _REFUSALS = ("NOREPLICAS", "MISCONF")
 
 
-class _Patience(Retry):
+class _PatientRetry(Retry):
     """Waits for a Redis that refuses as for one that is away."""
 
     def call_with_retry(self, do: Callable[[], _T], *args: Any, **kwargs: Any) -> _T:
@@ -43,7 +43,7 @@ class _Patience(Retry):
         return super().call_with_retry(tried, *args, **kwargs)
 
 
-class _ToMaster(SentinelManagedConnection):
+class _MasterConnection(SentinelManagedConnection):
     """Asks the Sentinels before every attempt.
 
     redis-py's own asks them once for each command: what is repeated goes to the old master again
@@ -56,11 +56,11 @@ class _ToMaster(SentinelManagedConnection):
         return sock
 
 
-class _ToMasterOverTls(_ToMaster, SSLConnection):
+class _MasterTlsConnection(_MasterConnection, SSLConnection):
     """The same over TLS."""
 
 
-def connect(address: Address) -> Redis:
+def connect_patient(address: RedisUrl) -> Redis:
     """Open a worker's connection pool; nothing is sent yet.
 
     Args:
@@ -74,12 +74,12 @@ def connect(address: Address) -> Redis:
         # Of a link that died in silence, during a page, the next command is to know.
         socket_keepalive=True,
         health_check_interval=30,
-        retry=_Patience(ExponentialBackoff(cap=2, base=0.05), 120),
-        retry_on_error=list(AWAY),
+        retry=_PatientRetry(ExponentialBackoff(cap=2, base=0.05), 120),
+        retry_on_error=list(UNAVAILABLE_ERRORS),
     )
 
 
-def connect_impatient(address: Address) -> Redis:
+def connect_impatient(url: RedisUrl) -> Redis:
     """Open a connection pool whose calls fail at once while Redis is away.
 
     Args:
@@ -87,25 +87,25 @@ def connect_impatient(address: Address) -> Redis:
             not wait for it.
     """
     return _open(
-        address,
+        url,
         socket_connect_timeout=2,
         socket_timeout=2,
         retry=Retry(NoBackoff(), 0),
     )
 
 
-def _open(address: Address, **options: Any) -> Redis:
-    options |= address.options | {"decode_responses": True}
+def _open(url: RedisUrl, **options: Any) -> Redis:
+    options |= url.connection_options | {"decode_responses": True}
     client: Redis
-    if address.master:
+    if url.master_name:
         client = Sentinel(  # type: ignore[no-untyped-call] # redis-py gives it no types
-            address.hosts, sentinel_kwargs=address.sentinel_options
+            url.hosts, sentinel_kwargs=url.sentinel_options
         ).master_for(
-            address.master,
-            connection_class=_ToMasterOverTls if address.tls else _ToMaster,
+            url.master_name,
+            connection_class=_MasterTlsConnection if url.tls else _MasterConnection,
             **options,
         )
     else:
-        [(host, port)] = address.hosts
-        client = Redis(host=host, port=port, ssl=bool(address.tls), **options)
+        [(host, port)] = url.hosts
+        client = Redis(host=host, port=port, ssl=bool(url.tls), **options)
     return client

@@ -9,26 +9,26 @@ from uuid import uuid4
 from redis import Redis
 
 from jobs import keys, message, script
-from jobs.delivery import Delivery, Fate, Slot, Try, webhook_id
+from jobs.delivery import Delivery, DeliveryState, DeliveryEvent, DeliveryAttempt, webhook_id
 from jobs.leasing import ms
-from jobs.record import Record, moment
+from jobs.record import JobRecord, from_ms
 
 #: So many tries are kept of a call back: more than one round has.
-_KEPT = 50
+_MAX_STORED_ATTEMPTS = 50
 #: A call back whose senders die is given up after so long: the most WEBHOOK_RETRY_FOR_S may be.
-_LONGEST = timedelta(hours=24)
+_MAX_AGE = timedelta(hours=24)
 #: How many call backs one look takes on; what is left is due at the next.
-_BATCH = 200
+_BATCH_SIZE = 200
 
 
 @dataclass(frozen=True)
-class Taken:
+class ClaimedDelivery:
     """A call back that is ours to send."""
 
     token: str
     delivery: Delivery
     #: The job as it is told.
-    record: Record
+    record: JobRecord
     #: What Celery's backend keeps of its result; empty if that is not told.
     result: str
     #: When it was taken, on Redis' clock.
@@ -37,18 +37,18 @@ class Taken:
     @property
     def age(self) -> timedelta:
         """How long ago its first try was due."""
-        return self.now - self.delivery.since
+        return self.now - self.delivery.first_due_at
 
 
-def _pairs(reply: Sequence[str]) -> dict[str, str]:
+def _decode_hash(reply: Sequence[str]) -> dict[str, str]:
     return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
-def _member(job_id: str, slot: str) -> str:
+def _member_name(job_id: str, slot: str) -> str:
     return f"{job_id}:{slot}"
 
 
-class Deliveries:
+class LeasedDeliveryStore:
     """What a sender writes; each call is one script, safe to repeat."""
 
     def __init__(self, redis: Redis, *, lease: timedelta) -> None:
@@ -58,30 +58,30 @@ class Deliveries:
             redis: The connection.
             lease: For how long a sender has a call back that it has taken.
         """
-        self._take = redis.register_script(script.source("take"))
-        self._settle = redis.register_script(script.source("settle"))
+        self._take = redis.register_script(script.load_script("take"))
+        self._settle = redis.register_script(script.load_script("settle"))
         self._lease = lease
 
-    def take(self, job_id: str, slot: Slot) -> Taken | None:
+    def claim(self, job_id: str, event: DeliveryEvent) -> ClaimedDelivery | None:
         """Take a call back that is due; None if there is nothing to send."""
         token = uuid4().hex
         reply = self._take(
             keys=[
-                keys.delivery(job_id, slot),
-                keys.DUE,
-                keys.told(job_id, slot),
-                keys.told_result(job_id, slot),
+                keys.delivery(job_id, event),
+                keys.DELIVERIES_DUE,
+                keys.delivery_record(job_id, event),
+                keys.delivery_result(job_id, event),
             ],
-            args=[token, _member(job_id, slot), ms(self._lease)],
+            args=[token, _member_name(job_id, event), ms(self._lease)],
         )
         if isinstance(reply, str):
             return None
         fields, told, result, now = cast("tuple[list[str], list[str], str, str]", reply)
-        delivery = Delivery.decode(job_id, slot, _pairs(fields))
-        return Taken(token, delivery, Record.decode(job_id, _pairs(told)), result, moment(now))
+        delivery = Delivery.decode(job_id, event, _decode_hash(fields))
+        return ClaimedDelivery(token, delivery, JobRecord.decode(job_id, _decode_hash(told)), result, from_ms(now))
 
-    def settle(
-        self, taken: Taken, tried: Try, fate: Fate, pause: timedelta, *, absent: bool
+    def record_attempt(
+        self, claimed: ClaimedDelivery, attempt: DeliveryAttempt, state: DeliveryState, delay: timedelta, *, not_found: bool
     ) -> str:
         """Note how a try has ended.
 
@@ -96,41 +96,41 @@ class Deliveries:
             What has become of it: another than `fate` if there is news to tell, or nothing any
             more; `lost` if the lease had run out.
         """
-        job_id, slot = taken.delivery.job_id, taken.delivery.slot
+        job_id, slot = claimed.delivery.job_id, claimed.delivery.event
         return str(
             self._settle(
                 keys=[
                     keys.delivery(job_id, slot),
-                    keys.DUE,
-                    keys.tries(job_id, slot),
+                    keys.DELIVERIES_DUE,
+                    keys.delivery_attempts(job_id, slot),
                     keys.COUNTERS,
-                    keys.delivery(job_id, Slot.END),
+                    keys.delivery(job_id, DeliveryEvent.END),
                 ],
                 args=[
-                    taken.token,
-                    _member(job_id, slot),
+                    claimed.token,
+                    _member_name(job_id, slot),
                     slot,
-                    fate,
-                    ms(pause),
-                    tried.encode(),
-                    tried.kind,
-                    int(absent),
-                    taken.delivery.revision,
-                    message.encode_callback(job_id, slot),
-                    _KEPT,
+                    state,
+                    ms(delay),
+                    attempt.encode(),
+                    attempt.outcome,
+                    int(not_found),
+                    claimed.delivery.revision,
+                    message.encode_delivery(job_id, slot),
+                    _MAX_STORED_ATTEMPTS,
                 ],
             )
         )
 
 
-class Redeliveries:
+class DeliveryReconciler:
     """Queues the tries that are due, and what got lost."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._redeliver = redis.register_script(script.source("redeliver"))
+        self._redeliver = redis.register_script(script.load_script("redeliver"))
 
-    def look(self, now_ms: int) -> dict[str, str]:
+    def run_once(self, now_ms: int) -> dict[str, str]:
         """Look once.
 
         Args:
@@ -142,31 +142,31 @@ class Redeliveries:
         Raises:
             redis.RedisError: Redis did not answer.
         """
-        due = self._redis.zrangebyscore(keys.DUE, "-inf", now_ms, start=0, num=_BATCH)
-        return {member: self._one(member, now_ms) for member in cast("list[str]", due)}
+        due = self._redis.zrangebyscore(keys.DELIVERIES_DUE, "-inf", now_ms, start=0, num=_BATCH_SIZE)
+        return {member: self._reconcile_delivery(member, now_ms) for member in cast("list[str]", due)}
 
-    def _one(self, member: str, now_ms: int) -> str:
+    def _reconcile_delivery(self, member: str, now_ms: int) -> str:
         job_id, _, slot = member.partition(":")
         revision = self._redis.hget(keys.delivery(job_id, slot), "revision") or 0
-        lost = Try(now_ms, webhook_id(job_id, Slot(slot), int(revision)), error="sender_lost")
+        lost = DeliveryAttempt(now_ms, webhook_id(job_id, DeliveryEvent(slot), int(revision)), error="sender_lost")
         return str(
             self._redeliver(
                 keys=[
                     keys.delivery(job_id, slot),
-                    keys.DUE,
-                    keys.OPEN,
-                    keys.CALLBACKS,
-                    keys.tries(job_id, slot),
+                    keys.DELIVERIES_DUE,
+                    keys.DELIVERIES_OPEN,
+                    keys.WEBHOOK_QUEUE,
+                    keys.delivery_attempts(job_id, slot),
                     keys.COUNTERS,
-                    keys.delivery(job_id, Slot.END),
+                    keys.delivery(job_id, DeliveryEvent.END),
                 ],
                 args=[
                     member,
-                    message.encode_callback(job_id, slot),
+                    message.encode_delivery(job_id, slot),
                     lost.encode(),
                     slot,
-                    _KEPT,
-                    ms(_LONGEST),
+                    _MAX_STORED_ATTEMPTS,
+                    ms(_MAX_AGE),
                 ],
             )
         )

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from jobs.record import moment
+from jobs.record import from_ms
 
 
-class Slot(StrEnum):
+class DeliveryEvent(StrEnum):
     """What of a job a call back tells; a job has one of each at most."""
 
     STARTED = "started"
@@ -17,7 +17,7 @@ class Slot(StrEnum):
     END = "end"
 
 
-class Fate(StrEnum):
+class DeliveryState(StrEnum):
     """What has become of a call back."""
 
     #: For its first or its next try.
@@ -27,7 +27,7 @@ class Fate(StrEnum):
     GIVEN_UP = "given_up"
 
 
-def webhook_id(job_id: str, slot: Slot, revision: int) -> str:
+def webhook_id(job_id: str, event: DeliveryEvent, revision: int) -> str:
     """Name what is told, the same at each try: a receiver drops what it has had before.
 
     Args:
@@ -36,11 +36,11 @@ def webhook_id(job_id: str, slot: Slot, revision: int) -> str:
         revision: The job's. Progress is told of again and again.
     """
     # No full stop: the signature puts them between id, time and body.
-    return f"{job_id}_{slot}_{revision}" if slot is Slot.PROGRESS else f"{job_id}_{slot}"
+    return f"{job_id}_{event}_{revision}" if event is DeliveryEvent.PROGRESS else f"{job_id}_{event}"
 
 
 @dataclass(frozen=True)
-class Try:
+class DeliveryAttempt:
     """One try."""
 
     #: When it began, in ms since the epoch.
@@ -57,7 +57,7 @@ class Try:
     error: str = ""
 
     @property
-    def kind(self) -> str:
+    def outcome(self) -> str:
         """The class of its answer, such as `2xx`; or why there was none."""
         return self.error if self.status is None else f"{self.status // 100}xx"
 
@@ -66,7 +66,7 @@ class Try:
         return json.dumps(asdict(self))
 
     @classmethod
-    def decode(cls, text: str) -> "Try":
+    def decode(cls, text: str) -> "DeliveryAttempt":
         """Read what `encode` wrote."""
         return cls(**json.loads(text))
 
@@ -76,40 +76,40 @@ class Delivery:
     """A call back at one moment."""
 
     job_id: str
-    slot: Slot
-    fate: Fate
+    event: DeliveryEvent
+    state: DeliveryState
     #: The job's, when what is told was true; and when that was.
     revision: int
-    at: datetime
+    occurred_at: datetime
     #: When the first try was due; and how many there have been since.
-    since: datetime
-    number: int
+    first_due_at: datetime
+    attempt_count: int
     #: How many of them were answered with 404 or 409.
-    absences: int
+    not_found_count: int
     #: When the next try is due; None if there is none.
-    next_at: datetime | None
-    tries: Sequence[Try] = ()
+    next_attempt_at: datetime | None
+    attempts: Sequence[DeliveryAttempt] = ()
 
     @property
     def webhook_id(self) -> str:
         """What its `webhook-id` header is."""
-        return webhook_id(self.job_id, self.slot, self.revision)
+        return webhook_id(self.job_id, self.event, self.revision)
 
     @classmethod
     def decode(
-        cls, job_id: str, slot: Slot, fields: Mapping[str, str], tries: Sequence[str] = ()
+        cls, job_id: str, event: DeliveryEvent, fields: Mapping[str, str], attempts: Sequence[str] = ()
     ) -> "Delivery":
         """Read the hash that `scripts/prelude.lua` describes, and the list of the tries."""
-        fate = Fate(fields["state"])
+        fate = DeliveryState(fields["state"])
         return cls(
             job_id=job_id,
-            slot=slot,
-            fate=fate,
+            event=event,
+            state=fate,
             revision=int(fields["revision"]),
-            at=moment(fields["at"]),
-            since=moment(fields["since"]),
-            number=int(fields["tries"]),
-            absences=int(fields["absences"]),
-            next_at=moment(fields["next_at"]) if fate is Fate.WAITING else None,
-            tries=tuple(Try.decode(text) for text in tries),
+            occurred_at=from_ms(fields["at"]),
+            first_due_at=from_ms(fields["since"]),
+            attempt_count=int(fields["tries"]),
+            not_found_count=int(fields["absences"]),
+            next_attempt_at=from_ms(fields["next_at"]) if fate is DeliveryState.WAITING else None,
+            attempts=tuple(DeliveryAttempt.decode(text) for text in attempts),
         )

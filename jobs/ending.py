@@ -13,19 +13,19 @@ from jobs import keys, message, script
 from jobs.failure import FailureCode, JobFailedError
 from jobs.leasing import ms
 from jobs.record import Failure
-from jobs.state import State
+from jobs.state import JobState
 
 #: How long a tombstone outlives its job's record.
-TOMBSTONE = timedelta(days=7)
+TOMBSTONE_TTL = timedelta(days=7)
 
 #: Whether a job has ended just now, or before by the same authority.
-Ended = Literal["now", "before"] | None
+CompletionStatus = Literal["now", "before"] | None
 
 #: The authority to end a job that no worker holds.
-NOBODY = ""
+UNLEASED = ""
 
 
-def held_by(worker: str) -> str:
+def worker_authority(worker: str) -> str:
     """Return the authority of a worker's main process over a job of its dead child."""
     return f"worker:{worker}"
 
@@ -52,37 +52,37 @@ def result_meta(job_id: str, state: str, result: object, done_at: str | None = N
 
 
 @dataclass(frozen=True)
-class Ending:
+class JobOutcome:
     """How a job ends."""
 
-    state: State
+    state: JobState
     #: What Celery's result key keeps from now on.
     meta: str
     failure: Failure | None = None
 
     @classmethod
-    def completed(cls, job_id: str, result: Mapping[str, Any]) -> "Ending":
+    def completed(cls, job_id: str, result: Mapping[str, Any]) -> "JobOutcome":
         """End with a result."""
-        return cls(State.COMPLETED, result_meta(job_id, states.SUCCESS, result, _now()))
+        return cls(JobState.COMPLETED, result_meta(job_id, states.SUCCESS, result, _format_now()))
 
     @classmethod
-    def failed(cls, job_id: str, reason: JobFailedError) -> "Ending":
+    def failed(cls, job_id: str, reason: JobFailedError) -> "JobOutcome":
         """End with a failure, which `AsyncResult(job_id).result` gives as this exception."""
         stored = {
             "exc_type": type(reason).__name__,
             "exc_module": type(reason).__module__,
             "exc_message": [reason.code, reason.details],
         }
-        meta = result_meta(job_id, states.FAILURE, stored, _now())
-        return cls(State.FAILED, meta, Failure(reason.code, reason.details))
+        meta = result_meta(job_id, states.FAILURE, stored, _format_now())
+        return cls(JobState.FAILED, meta, Failure(reason.code, reason.details))
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-def finish_call(
-    job_id: str, authority: str, task: str, ending: Ending, result_ttl: timedelta
+def completion_call(
+    job_id: str, authority: str, task: str, outcome: JobOutcome, result_ttl: timedelta
 ) -> tuple[list[str], list[str | int]]:
     """Return the keys and arguments of the finish script, for either kind of client.
 
@@ -93,7 +93,7 @@ def finish_call(
         ending: How.
         result_ttl: How long the result can be read.
     """
-    given_up = ending.failure is not None and ending.failure.code is FailureCode.WORKER_LOST
+    given_up = outcome.failure is not None and outcome.failure.code is FailureCode.WORKER_LOST
     script_keys = [
         keys.record(job_id),
         keys.result(job_id),
@@ -101,36 +101,36 @@ def finish_call(
         keys.pages(job_id),
         keys.ACTIVE,
         keys.tombstone(job_id),
-        keys.GIVEN_UP,
-        keys.UNTOLD,
+        keys.WORKER_LOST,
+        keys.UNPUBLISHED_ENDS,
         keys.COUNTERS,
-        keys.QUEUE,
-        keys.LEFT_SESSIONS,
+        keys.JOB_QUEUE,
+        keys.ABANDONED_SESSIONS,
     ]
     arguments: list[str | int] = [
         authority,
         job_id,
-        ending.state,
-        ending.failure.encode() if ending.failure else "",
-        ending.meta,
+        outcome.state,
+        outcome.failure.encode() if outcome.failure else "",
+        outcome.meta,
         ms(result_ttl),
-        ms(result_ttl + TOMBSTONE),
+        ms(result_ttl + TOMBSTONE_TTL),
         task,
         int(given_up),
-        ending.failure.code if ending.failure else ending.state,
-        message.encode_callback(job_id, "end"),
+        outcome.failure.code if outcome.failure else outcome.state,
+        message.encode_delivery(job_id, "end"),
     ]
     return script_keys, arguments
 
 
-class Endings:
+class Completer:
     """Ends jobs, for workers."""
 
     def __init__(self, redis: Redis, *, result_ttl: timedelta) -> None:
-        self._finish = redis.register_script(script.source("finish"))
+        self._finish = redis.register_script(script.load_script("finish"))
         self._result_ttl = result_ttl
 
-    def end(self, job_id: str, authority: str, task: str, ending: Ending) -> Ended:
+    def complete(self, job_id: str, authority: str, task: str, outcome: JobOutcome) -> CompletionStatus:
         """End a job; None if it was not, or no longer, the authority's to end."""
-        script_keys, arguments = finish_call(job_id, authority, task, ending, self._result_ttl)
-        return cast("Ended", self._finish(keys=script_keys, args=arguments))
+        script_keys, arguments = completion_call(job_id, authority, task, outcome, self._result_ttl)
+        return cast("CompletionStatus", self._finish(keys=script_keys, args=arguments))

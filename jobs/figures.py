@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.presence import Doing
+from jobs.presence import WorkerStatus
 
 #: The names of the counters that are histograms; the others count.
 HISTOGRAMS = ("waited", "ran")
 #: The upper bounds of their buckets, in seconds: those of `scripts/prelude.lua`.
-BOUNDS = ("1", "2.5", "5", "10", "30", "60", "120", "300", "600", "1800", "3600", "+Inf")
-_SUM = "_sum_ms"
+BUCKET_BOUNDS = ("1", "2.5", "5", "10", "30", "60", "120", "300", "600", "1800", "3600", "+Inf")
+_SUM_SUFFIX = "_sum_ms"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Histogram:
     """How long something took."""
 
     #: How many took no longer than each bound and longer than the one before, by bound.
-    buckets: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUNDS, 0))
+    buckets: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BUCKET_BOUNDS, 0))
     sum_s: float = 0.0
 
 
@@ -51,20 +51,20 @@ class Counters:
             owner = JobName(site, job)
             if name in HISTOGRAMS:
                 histograms[name][owner].buckets[more] = int(value)
-            elif name.removesuffix(_SUM) in HISTOGRAMS:
-                histograms[name.removesuffix(_SUM)][owner].sum_s = int(value) / 1000
+            elif name.removesuffix(_SUM_SUFFIX) in HISTOGRAMS:
+                histograms[name.removesuffix(_SUM_SUFFIX)][owner].sum_s = int(value) / 1000
             else:
                 counts[name][owner, more] = int(value)
         return cls(counts, histograms)
 
 
 @dataclass(frozen=True)
-class Figures:
+class Stats:
     """All of it at one moment."""
 
     counters: Counters
     #: The workers that are alive, by name.
-    workers: Mapping[str, Doing]
+    workers: Mapping[str, WorkerStatus]
     #: How many jobs wait in the queue for a worker.
     waiting: int
     #: For how long the one that comes next has waited since its start, in seconds.
@@ -72,11 +72,11 @@ class Figures:
     #: How many jobs have not ended.
     unfinished: int
     #: How many of the last week were given up because their workers died.
-    given_up: int
+    worker_lost: int
     #: How many call backs wait for their first or their next try; and for how long the one that has
     #: waited longest, in seconds.
-    callbacks_waiting: int
-    oldest_callback_s: float
+    deliveries_waiting: int
+    oldest_delivery_s: float
 
     @property
     def running(self) -> int:

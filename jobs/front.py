@@ -8,18 +8,18 @@ from typing import Literal, cast
 from redis.asyncio import Redis
 
 from jobs import keys, message, script
-from jobs.answering import answering
-from jobs.ending import NOBODY, Ending, finish_call
+from jobs.answering import redis_deadline
+from jobs.ending import UNLEASED, JobOutcome, completion_call
 from jobs.failure import FailureCode, JobFailedError
-from jobs.job import Job
-from jobs.leasing import Leasing, ms
-from jobs.record import Record, moment
-from jobs.state import State
-from jobs.turn import Queue, Turn
+from jobs.job import JobRequest
+from jobs.leasing import LeasePolicy, ms
+from jobs.record import JobRecord, from_ms
+from jobs.state import JobState
+from jobs.turn import QueueLoad, QueuePosition
 
 
 @dataclass(frozen=True)
-class Expired:
+class ExpiredJob:
     """The job did exist, and its result is gone."""
 
     #: The recipe's job, as `site.job`.
@@ -27,17 +27,17 @@ class Expired:
 
 
 @dataclass(frozen=True)
-class Seen:
+class JobSnapshot:
     """A record, and when it was looked at (on Redis' clock, as all its times)."""
 
-    record: Record
+    record: JobRecord
     now: datetime
     #: When its turn comes; None if it does not wait.
-    turn: Turn | None = None
+    queue_position: QueuePosition | None = None
 
 
 @dataclass(frozen=True)
-class Accepted:
+class SubmitResult:
     """An accepted start."""
 
     id: str
@@ -52,21 +52,21 @@ class IdempotencyConflictError(Exception):
 
 
 #: For how long a key stands for its request.
-_KEY_KEPT = timedelta(hours=24)
+_IDEMPOTENCY_TTL = timedelta(hours=24)
 
 
-class JobFront:
+class JobStore:
     """What the API can ask of the jobs; each call raises `JobsUnavailableError` without Redis."""
 
-    def __init__(self, redis: Redis, leasing: Leasing, *, result_ttl: timedelta) -> None:
+    def __init__(self, redis: Redis, lease_policy: LeasePolicy, *, result_ttl: timedelta) -> None:
         self._redis = redis
-        self._leasing = leasing
+        self._lease_policy = lease_policy
         self._result_ttl = result_ttl
-        self._submit = redis.register_script(script.source("submit"))
-        self._cancel = redis.register_script(script.source("cancel"))
-        self._finish = redis.register_script(script.source("finish"))
+        self._submit = redis.register_script(script.load_script("submit"))
+        self._cancel = redis.register_script(script.load_script("cancel"))
+        self._finish = redis.register_script(script.load_script("finish"))
 
-    async def submit(self, job: Job, *, key: str | None = None, join: bool = False) -> Accepted:
+    async def submit(self, request: JobRequest, *, idempotency_key: str | None = None, join: bool = False) -> SubmitResult:
         """Accept a job: its record and its message in the queue, in one step.
 
         Args:
@@ -78,68 +78,68 @@ class JobFront:
         Raises:
             IdempotencyConflictError: The key stands for another request.
         """
-        fields = [text for pair in job.as_fields().items() for text in pair]
-        sent = message.encode(job.task, job.id)
-        kept_ms = ms(_KEY_KEPT) if key is not None else 0
-        scope = sha256("\0".join((job.caller, job.task, key or "")).encode()).hexdigest()
-        async with answering():
+        fields = [text for pair in request.as_fields().items() for text in pair]
+        sent = message.encode_job(request.task_name, request.id)
+        kept_ms = ms(_IDEMPOTENCY_TTL) if idempotency_key is not None else 0
+        scope = sha256("\0".join((request.caller, request.task_name, idempotency_key or "")).encode()).hexdigest()
+        async with redis_deadline():
             word, created_at, job_id = await self._submit(
                 keys=[
-                    keys.record(job.id),
+                    keys.record(request.id),
                     keys.ACTIVE,
-                    keys.QUEUE,
+                    keys.JOB_QUEUE,
                     keys.COUNTERS,
                     keys.idempotency(scope),
-                    keys.identical(job.identity),
+                    keys.identical(request.identity),
                 ],
                 args=[
-                    job.id,
+                    request.id,
                     sent,
-                    ms(self._leasing.lease),
+                    ms(self._lease_policy.lease),
                     kept_ms,
-                    job.fingerprint,
+                    request.fingerprint,
                     int(join),
                     *fields,
                 ],
             )
         if word == "conflict":
             raise IdempotencyConflictError
-        return Accepted(job_id, moment(created_at), word)
+        return SubmitResult(job_id, from_ms(created_at), word)
 
-    async def cancel(self, job: Job) -> bool:
+    async def cancel(self, request: JobRequest) -> bool:
         """Ask for the end of a job: at once if it waits, else at its worker's next heartbeat.
 
         Returns:
             False if it had ended before.
         """
-        async with answering():
-            told = await self._cancel(keys=[keys.record(job.id)])
+        async with redis_deadline():
+            told = await self._cancel(keys=[keys.record(request.id)])
             if told == "waiting":
                 # Whoever claims it in this moment finds it cancelled, and ends it just so.
-                failed = Ending.failed(job.id, JobFailedError(FailureCode.CANCELLED))
-                script_keys, arguments = finish_call(
-                    job.id, NOBODY, job.task, failed, self._result_ttl
+                failed = JobOutcome.failed(request.id, JobFailedError(FailureCode.CANCELLED))
+                script_keys, arguments = completion_call(
+                    request.id, UNLEASED, request.task_name, failed, self._result_ttl
                 )
                 await self._finish(keys=script_keys, args=arguments)
         return told in {"waiting", "running"}
 
-    async def look(self, job_id: str) -> Seen | Expired | None:
+    async def get(self, job_id: str) -> JobSnapshot | ExpiredJob | None:
         """Read a job's record; None if there never was such a job."""
-        async with answering():
+        async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.hgetall(keys.record(job_id))
             pipeline.get(keys.tombstone(job_id))
             pipeline.time()
-            pipeline.zrank(keys.listed(State.PENDING), job_id)
-            Queue.ask(pipeline)
+            pipeline.zrank(keys.state_index(JobState.PENDING), job_id)
+            QueueLoad.add_queries(pipeline)
             fields, tombstone, (seconds, micros), before, *queue = await pipeline.execute()
         if fields:
             now_ms = seconds * 1000 + micros // 1000
-            turn = Queue.read(now_ms, queue).turn(before)
-            return Seen(Record.decode(job_id, fields), moment(now_ms), turn)
-        return Expired(tombstone) if tombstone else None
+            turn = QueueLoad.parse_replies(now_ms, queue).locate(before)
+            return JobSnapshot(JobRecord.decode(job_id, fields), from_ms(now_ms), turn)
+        return ExpiredJob(tombstone) if tombstone else None
 
-    async def items(self, job_id: str, start: int, count: int) -> tuple[list[str], int]:
+    async def get_items(self, job_id: str, start: int, count: int) -> tuple[list[str], int]:
         """Read some of what a job has scraped so far.
 
         Args:
@@ -150,18 +150,18 @@ class JobFront:
         Returns:
             The items, each one JSON object; and how many there are in all.
         """
-        async with answering():
+        async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.lrange(keys.items(job_id), start, start + count - 1)
             pipeline.llen(keys.items(job_id))
             items, total = await pipeline.execute()
         return items, total
 
-    async def result(self, job_id: str) -> str | None:
+    async def get_result(self, job_id: str) -> str | None:
         """Read what Celery's backend keeps of a completed job; None once it has expired.
 
         Returns:
             JSON; its `result` is what the task returned. It may be megabytes.
         """
-        async with answering():
+        async with redis_deadline():
             return cast("str | None", await self._redis.get(keys.result(job_id)))

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from jobs.webhook import Webhook
+from jobs.webhook import WebhookSubscription
 
 
 def task_name(site: str, job: str) -> str:
@@ -16,38 +16,38 @@ def task_name(site: str, job: str) -> str:
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRequest:
     """One accepted start."""
 
     site: str
     #: The recipe's job, such as `scrape-channels`.
     name: str
     #: The digest of the recipe that the parameters were checked against.
-    recipe: str
+    recipe_digest: str
     params: Mapping[str, Any]
     #: Who asked; empty while there are no API keys.
     caller: str = ""
     #: Who is told of it.
-    webhook: Webhook | None = None
+    webhook: WebhookSubscription | None = None
     id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
-    def task(self) -> str:
+    def task_name(self) -> str:
         """The Celery task that runs it."""
         return task_name(self.site, self.name)
 
     @property
     def fingerprint(self) -> str:
         """Tell this request from others: who asks for what, and who is told."""
-        asked: list[object] = [self.caller, self.task, dict(self.params)]
+        asked: list[object] = [self.caller, self.task_name, dict(self.params)]
         if self.webhook:
-            asked.append(self.webhook.asked)
+            asked.append(self.webhook.identity)
         return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     @property
     def identity(self) -> str:
         """The same, and with which recipe: jobs that share it give the same result."""
-        return sha256(f"{self.fingerprint} {self.recipe}".encode()).hexdigest()
+        return sha256(f"{self.fingerprint} {self.recipe_digest}".encode()).hexdigest()
 
     def as_fields(self) -> dict[str, str]:
         """Return what the record keeps of it, as Redis hash fields."""
@@ -55,7 +55,7 @@ class Job:
         return {
             "site": self.site,
             "job": self.name,
-            "recipe": self.recipe,
+            "recipe": self.recipe_digest,
             "params": json.dumps(dict(self.params)),
             "caller": self.caller,
             **webhook,

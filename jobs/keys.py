@@ -5,45 +5,45 @@
 ACTIVE = "garimpo:active"
 
 #: The jobs that were given up because their workers died: score is when (ms).
-GIVEN_UP = "garimpo:given-up"
+WORKER_LOST = "garimpo:given-up"
 
 #: The jobs that have ended a short while ago: score is when Flower is told of it once more (ms).
-UNTOLD = "garimpo:untold"
+UNPUBLISHED_ENDS = "garimpo:untold"
 
 #: Which worker looks at the jobs that are due; when that was done last (ms); there while leases
 #: that have run out mean nothing.
 RECONCILER = "garimpo:reconciler"
-LOOKED = "garimpo:looked"
+LAST_RECONCILED = "garimpo:looked"
 GRACE = "garimpo:grace"
 
 #: The workers that are alive: member is the name, score is until when that is believed (ms).
 WORKERS = "garimpo:workers"
 #: What each of them does, by its name.
-DOING = "garimpo:workers:doing"
+WORKER_STATUS = "garimpo:workers:doing"
 
 #: What has happened since ever, for metrics (`scripts/prelude.lua`).
 COUNTERS = "garimpo:counters"
 #: Its field for what a completed job takes nowadays (ms).
-PACE = "pace_ms"
+TYPICAL_DURATION = "pace_ms"
 
 #: Sessions at a remote browser that nobody is left to end: the ids.
-LEFT_SESSIONS = "garimpo:left-sessions"
+ABANDONED_SESSIONS = "garimpo:left-sessions"
 
 #: Written to find out whether Redis takes writes.
-HEALTH = "garimpo:health"
+WRITE_PROBE = "garimpo:health"
 
 #: The channel on which `scripts/prelude.lua` tells which job has changed.
-CHANGES = "garimpo:changes"
+CHANGES_CHANNEL = "garimpo:changes"
 
 #: The queue of scrapes. kombu keeps a queue's messages in the list of the queue's name.
-QUEUE = "jobs"
+JOB_QUEUE = "jobs"
 
 #: The queue of call backs.
-CALLBACKS = "callbacks"
+WEBHOOK_QUEUE = "callbacks"
 #: The call backs that are neither delivered nor given up, as JOB:SLOT: score is when each is due
 #: for a look (ms), its next try or the end of its sender's lease; and since when it waits (ms).
-DUE = "garimpo:deliveries:due"
-OPEN = "garimpo:deliveries:open"
+DELIVERIES_DUE = "garimpo:deliveries:due"
+DELIVERIES_OPEN = "garimpo:deliveries:open"
 
 
 def record(job_id: str) -> str:
@@ -71,7 +71,7 @@ def result(job_id: str) -> str:
     return f"celery-task-meta-{job_id}"
 
 
-def listed(state: str, group: str = "") -> str:
+def state_index(state: str, group: str = "") -> str:
     """Name the zset of the jobs in a state: id, by when they were accepted (ms).
 
     Args:
@@ -96,26 +96,26 @@ def outcomes(hour: int) -> str:
     return f"garimpo:outcomes:{hour}"
 
 
-def delivery(job_id: str, slot: str) -> str:
+def delivery(job_id: str, event: str) -> str:
     """Name the hash of a call back.
 
     Args:
         job_id: The job's id.
         slot: What of the job it tells: `started`, `progress` or `end`.
     """
-    return f"garimpo:delivery:{job_id}:{slot}"
+    return f"garimpo:delivery:{job_id}:{event}"
 
 
-def tries(job_id: str, slot: str) -> str:
+def delivery_attempts(job_id: str, event: str) -> str:
     """Name the list of its tries, the oldest first, each one JSON object."""
-    return f"{delivery(job_id, slot)}:tries"
+    return f"{delivery(job_id, event)}:tries"
 
 
-def told(job_id: str, slot: str) -> str:
+def delivery_record(job_id: str, event: str) -> str:
     """Name the copy of the job's record that it tells."""
-    return f"{delivery(job_id, slot)}:record"
+    return f"{delivery(job_id, event)}:record"
 
 
-def told_result(job_id: str, slot: str) -> str:
+def delivery_result(job_id: str, event: str) -> str:
     """Name the copy of the job's result that it tells."""
-    return f"{delivery(job_id, slot)}:result"
+    return f"{delivery(job_id, event)}:result"

@@ -10,12 +10,13 @@ from celery.exceptions import Ignore
 from redis import Redis
 
 from jobs import keys, message, script
+from jobs import message as message_module
 from jobs.ending import result_meta
-from jobs.leasing import Leasing, ms
-from jobs.record import Message, Record
+from jobs.leasing import LeasePolicy, ms
+from jobs.record import ProgressMessage, JobRecord
 
 #: What is counted when a job's message says that it begins.
-_COUNTED = {
+_COUNTER_BY_STEP = {
     "starting_browser": "browsers",
     "logging_in": "logins",
     "logging_in_again": "logins",
@@ -31,16 +32,16 @@ class LeaseLostError(Ignore):
     """
 
 
-class NothingToRunError(LeaseLostError):
+class NotClaimableError(LeaseLostError):
     """A delivery for a job that is not there to be run.
 
     Attributes:
         why: `absent`, `final`, `busy`, `cancelled` or `poison`.
     """
 
-    def __init__(self, why: str) -> None:
-        self.why = why
-        super().__init__(why)
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ class Lease:
     """A claimed job."""
 
     token: str
-    record: Record
+    record: JobRecord
     #: The numbers of the pages that earlier attempts have finished.
-    pages: frozenset[int]
+    done_pages: frozenset[int]
 
 
 @dataclass(frozen=True)
-class Page:
+class FinishedPage:
     """A finished page."""
 
     number: int
@@ -63,25 +64,25 @@ class Page:
     warnings: Sequence[Mapping[str, Any]] = ()
 
 
-def progress_meta(percent: int, said: Message) -> dict[str, Any]:
+def progress_meta(percent: int, message: ProgressMessage) -> dict[str, Any]:
     """Return what Celery's result key holds while a job runs: AsyncResult(id).info."""
-    return {"progress": percent, "key": said.key, "args": dict(said.args)}
+    return {"progress": percent, "key": message.key, "args": dict(message.args)}
 
 
-class Leases:
+class LeasedJobStore:
     """What a worker writes to a job while it has it; each call is one script, safe to repeat."""
 
-    def __init__(self, redis: Redis, leasing: Leasing) -> None:
+    def __init__(self, redis: Redis, lease_policy: LeasePolicy) -> None:
         self._redis = redis
-        self._leasing = leasing
-        self._claim = redis.register_script(script.source("claim"))
-        self._heartbeat = redis.register_script(script.source("heartbeat"))
-        self._progress = redis.register_script(script.source("progress"))
-        self._append = redis.register_script(script.source("append"))
-        self._browser = redis.register_script(script.source("browser"))
-        self._release = redis.register_script(script.source("release"))
+        self._lease_policy = lease_policy
+        self._claim = redis.register_script(script.load_script("claim"))
+        self._heartbeat = redis.register_script(script.load_script("heartbeat"))
+        self._progress = redis.register_script(script.load_script("progress"))
+        self._append = redis.register_script(script.load_script("append"))
+        self._browser = redis.register_script(script.load_script("browser"))
+        self._release = redis.register_script(script.load_script("release"))
 
-    def claim(self, job_id: str, worker: str, first: Message, token: str | None = None) -> Lease:
+    def claim(self, job_id: str, worker: str, first_message: ProgressMessage, token: str | None = None) -> Lease:
         """Take a waiting job.
 
         Args:
@@ -94,8 +95,8 @@ class Leases:
             NothingToRunError: It is not there to be run.
         """
         token = token or uuid4().hex
-        meta = result_meta(job_id, "PROGRESS", progress_meta(0, first))
-        crashes, lease_ms = self._leasing.crashes, ms(self._leasing.lease)
+        meta = result_meta(job_id, "PROGRESS", progress_meta(0, first_message))
+        crashes, lease_ms = self._lease_policy.max_crashes, ms(self._lease_policy.lease)
         reply = cast(
             "str | list[str]",
             self._claim(
@@ -103,63 +104,63 @@ class Leases:
                 args=[
                     token,
                     worker,
-                    first.encode(),
+                    first_message.encode(),
                     meta,
                     job_id,
                     lease_ms,
                     crashes,
-                    message.encode_callback(job_id, "started"),
+                    message.encode_delivery(job_id, "started"),
                 ],
             ),
         )
         if isinstance(reply, str):
-            raise NothingToRunError(reply)
-        record = Record.decode(job_id, dict(zip(reply[::2], reply[1::2], strict=True)))
+            raise NotClaimableError(reply)
+        record = JobRecord.decode(job_id, dict(zip(reply[::2], reply[1::2], strict=True)))
         done = cast("list[str]", self._redis.hkeys(keys.pages(job_id)))
         return Lease(token, record, frozenset(map(int, done)))
 
-    def look(self, job_id: str) -> Record | None:
+    def get(self, job_id: str) -> JobRecord | None:
         """Read a job's record; None if there is none."""
         fields = cast("dict[str, str]", self._redis.hgetall(keys.record(job_id)))
-        return Record.decode(job_id, fields) if fields else None
+        return JobRecord.decode(job_id, fields) if fields else None
 
-    def heartbeat(self, job_id: str, token: str) -> Literal["held", "cancelled", "lost"]:
+    def renew(self, job_id: str, token: str) -> Literal["held", "cancelled", "lost"]:
         """Keep a lease alive; tell what has become of it."""
         return cast(
             "Literal['held', 'cancelled', 'lost']",
             self._heartbeat(
                 keys=[keys.record(job_id), keys.ACTIVE],
-                args=[token, job_id, ms(self._leasing.lease)],
+                args=[token, job_id, ms(self._lease_policy.lease)],
             ),
         )
 
-    def progress(self, job_id: str, token: str, percent: int, said: Message) -> None:
+    def set_progress(self, job_id: str, token: str, percent: int, message: ProgressMessage) -> None:
         """Tell how far the job is.
 
         Raises:
             LeaseLostError: The token no longer holds the job.
         """
-        meta = result_meta(job_id, "PROGRESS", progress_meta(percent, said))
+        meta = result_meta(job_id, "PROGRESS", progress_meta(percent, message))
         held = self._progress(
             keys=[keys.record(job_id), keys.result(job_id), keys.COUNTERS],
             args=[
                 token,
                 percent,
-                said.encode(),
+                message.encode(),
                 meta,
-                _COUNTED.get(said.key, ""),
+                _COUNTER_BY_STEP.get(message.key, ""),
                 job_id,
-                message.encode_callback(job_id, "progress"),
+                message_module.encode_delivery(job_id, "progress"),
             ],
         )
         if not held:
             raise LeaseLostError
 
-    def append(
+    def append_page(
         self,
         job_id: str,
         token: str,
-        page: Page,
+        page: FinishedPage,
     ) -> None:
         """Add a finished page.
 
@@ -183,7 +184,7 @@ class Leases:
         if not held:
             raise LeaseLostError
 
-    def browser(self, job_id: str, token: str, session: str) -> None:
+    def set_browser_session(self, job_id: str, token: str, session: str) -> None:
         """Note the job's browser session at a remote end; empty once it has ended.
 
         Raises:
@@ -192,18 +193,18 @@ class Leases:
         if not self._browser(keys=[keys.record(job_id)], args=[token, session]):
             raise LeaseLostError
 
-    def items(self, job_id: str) -> list[dict[str, Any]]:
+    def get_items(self, job_id: str) -> list[dict[str, Any]]:
         """Read all items that have been added so far, in their order."""
         stored = cast("list[str]", self._redis.lrange(keys.items(job_id), 0, -1))
         return [json.loads(item) for item in stored]
 
-    def warnings(self, job_id: str) -> list[dict[str, Any]]:
+    def get_warnings(self, job_id: str) -> list[dict[str, Any]]:
         """Read what was odd about all pages that have been added so far, in their order."""
         stored = cast("dict[str, str]", self._redis.hgetall(keys.pages(job_id)))
         in_order = sorted(stored.items(), key=lambda page: int(page[0]))
         return [warning for _, text in in_order for warning in json.loads(text)]
 
-    def release(self, task: str, job_id: str, token: str) -> bool:
+    def release(self, task_name: str, job_id: str, token: str) -> bool:
         """Hand a job back, for another worker to go on with; False if the token does not hold it.
 
         Args:
@@ -211,10 +212,10 @@ class Leases:
             job_id: The job's id.
             token: The lease's.
         """
-        sent = message.encode(task, job_id)
+        sent = message.encode_job(task_name, job_id)
         return bool(
             self._release(
-                keys=[keys.record(job_id), keys.ACTIVE, keys.QUEUE, keys.COUNTERS],
-                args=[token, job_id, sent, ms(self._leasing.lease)],
+                keys=[keys.record(job_id), keys.ACTIVE, keys.JOB_QUEUE, keys.COUNTERS],
+                args=[token, job_id, sent, ms(self._lease_policy.lease)],
             )
         )

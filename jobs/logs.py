@@ -26,7 +26,7 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 logger = logging.getLogger(__name__)
 
 
-def configure(form: LogFormat, level: LogLevel) -> None:
+def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
     """Write every line of this process to stderr in one form, whoever logs it.
 
     Warnings become lines, and so do exceptions that nobody catches.
@@ -35,23 +35,23 @@ def configure(form: LogFormat, level: LogLevel) -> None:
         form: The form.
         level: Lines below it are not written.
     """
-    if form == "auto":
-        form = "text" if sys.stderr.isatty() else "json"
+    if log_format == "auto":
+        log_format = "text" if sys.stderr.isatty() else "json"
     handler = logging.StreamHandler()
-    handler.setFormatter(ProcessorFormatter(processors=_json() if form == "json" else _text()))
+    handler.setFormatter(ProcessorFormatter(processors=_json_processors() if log_format == "json" else _text_processors()))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    sys.excepthook = lambda _kind, error, _trace: _tell_crash(error)
-    threading.excepthook = lambda crash: _tell_crash(crash.exc_value)
+    sys.excepthook = lambda _kind, error, _trace: _log_crash(error)
+    threading.excepthook = lambda crash: _log_crash(crash.exc_value)
 
 
-def _tell_crash(error: BaseException | None) -> None:
+def _log_crash(error: BaseException | None) -> None:
     logger.critical("not caught", exc_info=error)
 
 
-def _json() -> list[Processor]:
+def _json_processors() -> list[Processor]:
     return [
         TimeStamper("iso", utc=True),
         add_log_level,
@@ -59,21 +59,21 @@ def _json() -> list[Processor]:
         add_logger_name,
         merge_contextvars,
         ExtraAdder(),
-        _put_last,
+        _move_common_fields_last,
         format_exc_info,
         ProcessorFormatter.remove_processors_meta,
         JSONRenderer(),
     ]
 
 
-def _text() -> list[Processor]:
+def _text_processors() -> list[Processor]:
     return [
         TimeStamper("%Y-%m-%d %H:%M:%S", utc=False),
         add_log_level,
         add_logger_name,
         merge_contextvars,
         ExtraAdder(),
-        _put_last,
+        _move_common_fields_last,
         ProcessorFormatter.remove_processors_meta,
         ConsoleRenderer(
             colors=sys.stderr.isatty(),
@@ -84,7 +84,7 @@ def _text() -> list[Processor]:
     ]
 
 
-def _put_last(_logger: object, _method: str, line: EventDict) -> EventDict:
+def _move_common_fields_last(_logger: object, _method: str, line: EventDict) -> EventDict:
     """Put what many lines have in common behind what is this line's own, in one order."""
     for name in ("job_id", "site", "job", "attempt", "worker"):
         if name in line:
@@ -92,14 +92,14 @@ def _put_last(_logger: object, _method: str, line: EventDict) -> EventDict:
     return line
 
 
-def job_fields(task: str, job_id: str) -> dict[str, str]:
+def job_fields(task_name: str, job_id: str) -> dict[str, str]:
     """Say which job a line is about, for `extra` or `bind_contextvars`.
 
     Args:
         task: The name of the job's Celery task.
         job_id: The job's id.
     """
-    site, _, job = task.partition(".")
+    site, _, job = task_name.partition(".")
     return {"job_id": job_id, "site": site, "job": job}
 
 

@@ -18,28 +18,28 @@ from uuid import uuid4
 from jobs import keys
 
 #: The Celery task that sends a call back.
-SEND = "callbacks.send"
+SEND_WEBHOOK_TASK = "callbacks.send"
 
 
-def encode(task: str, job_id: str) -> str:
+def encode_job(task_name: str, job_id: str) -> str:
     """Return the message that makes a worker run a job; it carries the job's id alone.
 
     Args:
         task: The Celery task that runs it.
         job_id: The job's id, which becomes the task's id and only argument.
     """
-    return _encode(task, job_id, [job_id], keys.QUEUE)
+    return _encode(task_name, job_id, [job_id], keys.JOB_QUEUE)
 
 
-def encode_callback(job_id: str, slot: str) -> str:
+def encode_delivery(job_id: str, event: str) -> str:
     """Return the message that makes a worker send a call back.
 
     Args:
         job_id: The job's id.
         slot: What of the job it tells (`keys.delivery`).
     """
-    arguments = [job_id, str(slot)]
-    return _encode(SEND, ":".join(arguments), arguments, keys.CALLBACKS, ignore_result=True)
+    arguments = [job_id, str(event)]
+    return _encode(SEND_WEBHOOK_TASK, ":".join(arguments), arguments, keys.WEBHOOK_QUEUE, ignore_result=True)
 
 
 def _encode(
@@ -88,6 +88,6 @@ def _encode(
     )
 
 
-def job_id(sent: str) -> str:
+def decode_job_id(message: str) -> str:
     """Return the id of the job whose message this is."""
-    return str(json.loads(sent)["headers"]["id"])
+    return str(json.loads(message)["headers"]["id"])

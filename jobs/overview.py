@@ -8,23 +8,23 @@ from heapq import nlargest
 from redis.asyncio import Redis
 
 from jobs import keys, message
-from jobs.answering import answering
-from jobs.ending import TOMBSTONE
-from jobs.figures import Counters, Figures, JobName
+from jobs.answering import redis_deadline
+from jobs.ending import TOMBSTONE_TTL
+from jobs.figures import Counters, Stats, JobName
 from jobs.leasing import ms
-from jobs.presence import Doing
-from jobs.record import Record
-from jobs.state import State
-from jobs.turn import Queue, Turn
+from jobs.presence import WorkerStatus
+from jobs.record import JobRecord
+from jobs.state import JobState
+from jobs.turn import QueueLoad, QueuePosition
 
 #: How far back outcomes are told.
-_HOURS = 24
+_OUTCOME_HOURS = 24
 #: Where jobs have expired, so many are looked at together: after a quiet day it may be all of them.
-_GONE_BATCH = 1000
+_PRUNE_BATCH = 1000
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Cursor:
     """A job's place in a list: when it was accepted (ms), and its id."""
 
     accepted_ms: int
@@ -32,24 +32,24 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class OutcomeCount:
     """How often a recipe's job has ended in one way."""
 
     job: JobName
     #: `completed`, or a failure's code.
     outcome: str
-    number: int
+    count: int
 
 
-class Overview:
+class JobIndex:
     """Each call raises `JobsUnavailableError` without Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def jobs(
-        self, states: Sequence[State], group: str, count: int, after: Place | None
-    ) -> tuple[list[Record], Place | None]:
+    async def list_jobs(
+        self, states: Sequence[JobState], group: str, limit: int, after: Cursor | None
+    ) -> tuple[list[JobRecord], Cursor | None]:
         """List jobs, the newest first; none that has expired.
 
         Args:
@@ -61,32 +61,32 @@ class Overview:
         Returns:
             The jobs, and the place after which the next ones come; None if there are no more.
         """
-        lists = [keys.listed(state, group) for state in states]
-        found: list[tuple[Record, Place]] = []
+        lists = [keys.state_index(state, group) for state in states]
+        found: list[tuple[JobRecord, Cursor]] = []
         # One more than is wanted tells whether there are more.
-        batch, is_last = count + 1, False
-        while len(found) <= count and not is_last:
-            async with answering():
-                places = await self._places(lists, batch, after)
-            records = {one.id: one for one in await self.records([one.job_id for one in places])}
+        batch, is_last = limit + 1, False
+        while len(found) <= limit and not is_last:
+            async with redis_deadline():
+                places = await self._read_cursors(lists, batch, after)
+            records = {one.id: one for one in await self.get_records([one.job_id for one in places])}
             found += [(records[one.job_id], one) for one in places if one.job_id in records]
             is_last = len(places) < batch
             if gone := [one.job_id for one in places if one.job_id not in records]:
-                await self._forget(lists, gone)
-                after, batch = places[-1], _GONE_BATCH
-        shown = found[:count]
-        last = shown[-1][1] if len(found) > count else None
+                await self._prune(lists, gone)
+                after, batch = places[-1], _PRUNE_BATCH
+        shown = found[:limit]
+        last = shown[-1][1] if len(found) > limit else None
         return [record for record, _ in shown], last
 
-    async def _forget(self, lists: Sequence[str], job_ids: Sequence[str]) -> None:
+    async def _prune(self, lists: Sequence[str], job_ids: Sequence[str]) -> None:
         """Take expired jobs out of the lists: the next reader need not pass over them again."""
-        async with answering():
+        async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
             for listed in lists:
                 pipeline.zrem(listed, *job_ids)
             await pipeline.execute()
 
-    async def _places(self, lists: Sequence[str], count: int, after: Place | None) -> list[Place]:
+    async def _read_cursors(self, lists: Sequence[str], count: int, after: Cursor | None) -> list[Cursor]:
         highest: int | str = "+inf"
         if after:
             highest = after.accepted_ms
@@ -110,49 +110,49 @@ class Overview:
                 withscores=True,
             )
         found = [
-            Place(int(accepted_ms), job_id)
+            Cursor(int(accepted_ms), job_id)
             for listed in await pipeline.execute()
             for job_id, accepted_ms in listed
         ]
         return nlargest(count, (place for place in found if after is None or place < after))
 
-    async def turns(self, records: Sequence[Record]) -> dict[str, Turn]:
+    async def get_queue_positions(self, records: Sequence[JobRecord]) -> dict[str, QueuePosition]:
         """Tell when the turns of those come that wait, by their ids."""
-        waiting = [record.id for record in records if record.state is State.PENDING]
+        waiting = [record.id for record in records if record.state is JobState.PENDING]
         if not waiting:
             return {}
-        async with answering():
+        async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.time()
-            Queue.ask(pipeline)
+            QueueLoad.add_queries(pipeline)
             for job_id in waiting:
-                pipeline.zrank(keys.listed(State.PENDING), job_id)
+                pipeline.zrank(keys.state_index(JobState.PENDING), job_id)
             (seconds, micros), *answers = await pipeline.execute()
         queue, places = answers[: -len(waiting)], answers[-len(waiting) :]
-        now = Queue.read(seconds * 1000 + micros // 1000, queue)
-        turns = {job_id: now.turn(place) for job_id, place in zip(waiting, places, strict=True)}
+        now = QueueLoad.parse_replies(seconds * 1000 + micros // 1000, queue)
+        turns = {job_id: now.locate(place) for job_id, place in zip(waiting, places, strict=True)}
         return {job_id: turn for job_id, turn in turns.items() if turn}
 
-    async def figures(self) -> Figures:
+    async def get_stats(self) -> Stats:
         """Tell what has happened and what goes on.
 
         Raises:
             JobsUnavailableError: Also if Redis answers, and takes no writes.
         """
-        async with answering():
+        async with redis_deadline():
             seconds, micros = await self._redis.time()
             now_ms = int(seconds) * 1000 + int(micros) // 1000
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.set(keys.HEALTH, now_ms, px=1000)
+            pipeline.set(keys.WRITE_PROBE, now_ms, px=1000)
             pipeline.hgetall(keys.COUNTERS)
             pipeline.zrangebyscore(keys.WORKERS, now_ms, "+inf")
-            pipeline.hgetall(keys.DOING)
-            pipeline.llen(keys.QUEUE)
-            pipeline.lindex(keys.QUEUE, -1)
+            pipeline.hgetall(keys.WORKER_STATUS)
+            pipeline.llen(keys.JOB_QUEUE)
+            pipeline.lindex(keys.JOB_QUEUE, -1)
             pipeline.zcard(keys.ACTIVE)
-            pipeline.zcount(keys.GIVEN_UP, now_ms - ms(TOMBSTONE), "+inf")
-            pipeline.zcard(keys.OPEN)
-            pipeline.zrange(keys.OPEN, 0, 0, withscores=True)
+            pipeline.zcount(keys.WORKER_LOST, now_ms - ms(TOMBSTONE_TTL), "+inf")
+            pipeline.zcard(keys.DELIVERIES_OPEN)
+            pipeline.zrange(keys.DELIVERIES_OPEN, 0, 0, withscores=True)
             (
                 _,
                 counters,
@@ -165,48 +165,48 @@ class Overview:
                 callbacks,
                 oldest_callback,
             ) = await pipeline.execute()
-            since_ms = await self._accepted_ms(oldest) if oldest else None
-        return Figures(
+            since_ms = await self._get_accepted_ms(oldest) if oldest else None
+        return Stats(
             counters=Counters.decode(counters),
-            workers={name: Doing.decode(doing.get(name, "{}")) for name in alive},
+            workers={name: WorkerStatus.decode(doing.get(name, "{}")) for name in alive},
             waiting=waiting,
             oldest_waiting_s=max(0, now_ms - since_ms) / 1000 if since_ms else 0.0,
             unfinished=active,
-            given_up=lost,
-            callbacks_waiting=callbacks,
-            oldest_callback_s=max(0.0, now_ms - oldest_callback[0][1]) / 1000
+            worker_lost=lost,
+            deliveries_waiting=callbacks,
+            oldest_delivery_s=max(0.0, now_ms - oldest_callback[0][1]) / 1000
             if oldest_callback
             else 0.0,
         )
 
-    async def outcomes(self) -> list[Outcome]:
+    async def count_outcomes(self) -> list[OutcomeCount]:
         """Tell how many jobs have ended in the last day, this hour and the 24 before, and how."""
-        async with answering():
+        async with redis_deadline():
             seconds, _ = await self._redis.time()
             hour = int(seconds) // 3600
             pipeline = self._redis.pipeline(transaction=False)
-            for back in range(_HOURS + 1):
+            for back in range(_OUTCOME_HOURS + 1):
                 pipeline.hgetall(keys.outcomes(hour - back))
             hours = await pipeline.execute()
         total: Counter[tuple[JobName, str]] = Counter()
         for counted in hours:
             total.update(Counters.decode(counted).counts.get("ended", {}))
-        return [Outcome(*job_and_outcome, number) for job_and_outcome, number in total.items()]
+        return [OutcomeCount(*job_and_outcome, number) for job_and_outcome, number in total.items()]
 
-    async def records(self, job_ids: Sequence[str]) -> list[Record]:
+    async def get_records(self, job_ids: Sequence[str]) -> list[JobRecord]:
         """Read several jobs; those that are gone are left out."""
-        async with answering():
+        async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
                 pipeline.hgetall(keys.record(job_id))
             records = await pipeline.execute() if job_ids else []
         return [
-            Record.decode(job_id, fields)
+            JobRecord.decode(job_id, fields)
             for job_id, fields in zip(job_ids, records, strict=True)
             if fields
         ]
 
-    async def _accepted_ms(self, sent: str) -> int | None:
+    async def _get_accepted_ms(self, sent: str) -> int | None:
         """Return when the job of a message in the queue was accepted; None if it has gone."""
-        accepted = await self._redis.hget(keys.record(message.job_id(sent)), "created_at")
+        accepted = await self._redis.hget(keys.record(message.decode_job_id(sent)), "created_at")
         return int(accepted) if accepted else None

@@ -12,7 +12,7 @@ from jobs.leasing import ms
 
 
 @dataclass(frozen=True)
-class Doing:
+class WorkerStatus:
     """What a worker does."""
 
     #: The ids of the jobs that it has.
@@ -27,18 +27,18 @@ class Doing:
         return json.dumps(asdict(self))
 
     @classmethod
-    def decode(cls, text: str) -> "Doing":
+    def decode(cls, text: str) -> "WorkerStatus":
         """Read what `encode` wrote."""
         return cls(**json.loads(text))
 
 
-class WorkerList:
+class WorkerRegistry:
     """The list, as a worker writes to it."""
 
     def __init__(self, redis: Redis) -> None:
-        self._present = redis.register_script(script.source("presence"))
+        self._present = redis.register_script(script.load_script("presence"))
 
-    def present(self, worker: str, doing: Doing, believed_for: timedelta) -> None:
+    def heartbeat(self, worker: str, status: WorkerStatus, ttl: timedelta) -> None:
         """Say that a worker is alive.
 
         Args:
@@ -50,6 +50,6 @@ class WorkerList:
             redis.RedisError: Redis did not answer.
         """
         self._present(
-            keys=[keys.WORKERS, keys.DOING],
-            args=[worker, ms(believed_for), doing.encode()],
+            keys=[keys.WORKERS, keys.WORKER_STATUS],
+            args=[worker, ms(ttl), status.encode()],
         )

@@ -9,10 +9,10 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import urlsplit
 
-Address = IPv4Address | IPv6Address
+IpAddress = IPv4Address | IPv6Address
 
 #: As long as an address may be.
-LONGEST_URL = 2048
+MAX_URL_LENGTH = 2048
 #: What may stand in one: visible ASCII, but for what no URL has and parsers read differently.
 _URL = re.compile(r"(?i:https?)://[!#-;=?-\[\]_a-z~]+")
 _PORTS = {"http": 80, "https": 443}
@@ -21,13 +21,13 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 #: Public by their numbers, and yet inside: the host's services for its machines at Azure (see
 #: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16), and those at
 #: Oracle, which not every version of `ipaddress` knows as private.
-_OF_CLOUDS = (ipaddress.IPv4Network("168.63.129.16/32"), ipaddress.IPv4Network("192.0.0.0/24"))
+_CLOUD_NETWORKS = (ipaddress.IPv4Network("168.63.129.16/32"), ipaddress.IPv4Network("192.0.0.0/24"))
 #: The names that are this machine's wherever they are asked for (RFC 6761, section 6.3).
-_LOCALHOST = re.compile(r"(.+\.)?localhost\.?")
+_LOCALHOST_NAME = re.compile(r"(.+\.)?localhost\.?")
 _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
-class Why(StrEnum):
+class UrlRejection(StrEnum):
     """Why no call back goes there."""
 
     #: It is no http or https address.
@@ -38,16 +38,16 @@ class Why(StrEnum):
     ADDRESS = "address"
 
 
-class UnreachableError(Exception):
+class UrlNotAllowedError(Exception):
     """No call back goes there."""
 
-    def __init__(self, why: Why) -> None:
-        self.why = why
-        super().__init__(why)
+    def __init__(self, rejection: UrlRejection) -> None:
+        self.rejection = rejection
+        super().__init__(rejection)
 
 
 @dataclass(frozen=True)
-class Target:
+class ParsedUrl:
     """A URL's parts, as they are sent."""
 
     scheme: str
@@ -69,7 +69,7 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse(url: str) -> Target:
+def parse_url(url: str) -> ParsedUrl:
     """Take a URL apart.
 
     Raises:
@@ -79,13 +79,13 @@ def parse(url: str) -> Target:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise UnreachableError(Why.FORM) from error
-    if len(url) > LONGEST_URL or not _URL.fullmatch(url) or not host or port == 0:
-        raise UnreachableError(Why.FORM)
+        raise UrlNotAllowedError(UrlRejection.FORM) from error
+    if len(url) > MAX_URL_LENGTH or not _URL.fullmatch(url) or not host or port == 0:
+        raise UrlNotAllowedError(UrlRejection.FORM)
     if "@" in parts.netloc:
-        raise UnreachableError(Why.USERINFO)
+        raise UrlNotAllowedError(UrlRejection.USERINFO)
     path = url.partition("#")[0].partition("://")[2][len(parts.netloc) :]
-    return Target(
+    return ParsedUrl(
         scheme=parts.scheme,
         host=host,
         port=port or _PORTS[parts.scheme],
@@ -93,7 +93,7 @@ def parse(url: str) -> Target:
     )
 
 
-def literal(host: str) -> Address | None:
+def parse_ip_literal(host: str) -> IpAddress | None:
     """Return the address that a host is, in any notation that resolvers take; None for a name."""
     try:
         return ipaddress.ip_address(host)
@@ -106,7 +106,7 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def is_public(address: Address) -> bool:
+def is_public(address: IpAddress) -> bool:
     """Whether an address is somebody's on the internet, wherever it is hidden in another."""
     if isinstance(address, IPv6Address):
         hidden = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
@@ -120,12 +120,12 @@ def is_public(address: Address) -> bool:
         address.is_multicast
         or address.is_reserved
         or address.is_unspecified
-        or any(address in network for network in _OF_CLOUDS)
+        or any(address in network for network in _CLOUD_NETWORKS)
     )
 
 
 @dataclass(frozen=True)
-class Reach:
+class WebhookUrlPolicy:
     """What may be called besides the public internet."""
 
     #: Names or addresses, each with a port or for all ports (None).
@@ -133,7 +133,7 @@ class Reach:
     networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network] = ()
 
     @classmethod
-    def read(cls, text: str) -> "Reach":
+    def parse(cls, text: str) -> "WebhookUrlPolicy":
         """Read WEBHOOK_ALLOW: hosts, `host:port` and networks, with commas between them.
 
         Raises:
@@ -144,17 +144,17 @@ class Reach:
             try:
                 networks.append(ipaddress.ip_network(entry))
             except ValueError:
-                hosts.add(_read_host(entry))
+                hosts.add(_parse_host(entry))
         return cls(frozenset(hosts), tuple(networks))
 
-    def check_address(self, target: Target, address: Address) -> None:
+    def check_address(self, url: ParsedUrl, address: IpAddress) -> None:
         """Look at an address before it is connected to.
 
         Raises:
             UnreachableError: It is neither public nor allowed.
         """
-        if not self._may(target, address):
-            raise UnreachableError(Why.ADDRESS)
+        if not self._is_allowed(url, address):
+            raise UrlNotAllowedError(UrlRejection.ADDRESS)
 
     def check_url(self, url: str) -> None:
         """Look at a URL without asking anybody for its host's address.
@@ -162,24 +162,24 @@ class Reach:
         Raises:
             UnreachableError: It cannot be called, whatever its name leads to.
         """
-        target = parse(url)
-        if address := literal(target.host):
+        target = parse_url(url)
+        if address := parse_ip_literal(target.host):
             self.check_address(target, address)
-        elif _LOCALHOST.fullmatch(target.host) and not any(
-            self._may(target, loopback) for loopback in _LOOPBACK
+        elif _LOCALHOST_NAME.fullmatch(target.host) and not any(
+            self._is_allowed(target, loopback) for loopback in _LOOPBACK
         ):
-            raise UnreachableError(Why.ADDRESS)
+            raise UrlNotAllowedError(UrlRejection.ADDRESS)
 
-    def _may(self, target: Target, address: Address) -> bool:
-        named = {target.host, str(address)}
+    def _is_allowed(self, url: ParsedUrl, address: IpAddress) -> bool:
+        named = {url.host, str(address)}
         return (
             is_public(address)
-            or any((name, port) in self.hosts for name in named for port in (target.port, None))
+            or any((name, port) in self.hosts for name in named for port in (url.port, None))
             or any(address in network for network in self.networks)
         )
 
 
-def _read_host(entry: str) -> tuple[str, int | None]:
+def _parse_host(entry: str) -> tuple[str, int | None]:
     parts = urlsplit(f"//{entry}")
     if not parts.hostname or parts.netloc != entry or "@" in entry:
         message = f"WEBHOOK_ALLOW: {entry!r} is no host, host:port or network"

@@ -3,10 +3,10 @@
 from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from jobs.reach import Reach
+from jobs.reach import WebhookUrlPolicy
 
 
-class ReachSettings(BaseSettings):
+class WebhookPolicySettings(BaseSettings):
     """Read from the environment, then from `.env`; the environment wins."""
 
     # A variable that is set to nothing, as compose files do it, counts as not set.
@@ -17,11 +17,11 @@ class ReachSettings(BaseSettings):
 
     @field_validator("webhook_allow")
     @classmethod
-    def _check_allowed(cls, text: str) -> str:
-        Reach.read(text)
+    def _check_webhook_allow(cls, text: str) -> str:
+        WebhookUrlPolicy.parse(text)
         return text
 
     @property
-    def reach(self) -> Reach:
+    def webhook_url_policy(self) -> WebhookUrlPolicy:
         """The same, read."""
-        return Reach.read(self.webhook_allow)
+        return WebhookUrlPolicy.parse(self.webhook_allow)

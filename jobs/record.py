@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs.failure import FailureCode
-from jobs.job import Job
-from jobs.state import State
-from jobs.webhook import Webhook
+from jobs.job import JobRequest
+from jobs.state import JobState
+from jobs.webhook import WebhookSubscription
 
 
 @dataclass(frozen=True)
-class Message:
+class ProgressMessage:
     """A sentence for the caller, before it is put into a language (`jobs/texts`)."""
 
     key: str
@@ -24,7 +24,7 @@ class Message:
         return json.dumps({"key": self.key, "args": dict(self.args)})
 
     @classmethod
-    def decode(cls, text: str) -> "Message":
+    def decode(cls, text: str) -> "ProgressMessage":
         """Read what `encode` wrote."""
         return cls(**json.loads(text))
 
@@ -47,51 +47,51 @@ class Failure:
         return cls(FailureCode(data["code"]), data["details"])
 
 
-def moment(ms: str | int) -> datetime:
+def from_ms(ms: str | int) -> datetime:
     """Turn Redis' clock, in ms, into a time in UTC."""
     return datetime.fromtimestamp(int(ms) / 1000, UTC)
 
 
 @dataclass(frozen=True)
-class Record:
+class JobRecord:
     """All that is known of a job, but for its items and its result."""
 
     id: str
     site: str
     job: str
-    recipe: str
+    recipe_digest: str
     params: Mapping[str, Any]
     caller: str
-    state: State
+    state: JobState
     #: A whole number from 0 to 100 that never falls.
     progress: int
     #: How often a worker has taken the job.
     attempt: int
     #: What goes on now; none while the job waits.
-    message: Message | None
+    message: ProgressMessage | None
     #: Only for failed jobs.
     failure: Failure | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
     #: The session that a worker has, or has left, at a remote browser; empty if there is none.
-    browser: str = ""
+    browser_session: str = ""
     #: Who has the job, or had it when it ended; empty if nobody.
     worker: str = ""
     #: Counts the changes that a caller can see.
     revision: int = 0
     #: Who is told of the job.
-    webhook: Webhook | None = None
+    webhook: WebhookSubscription | None = None
 
     @property
-    def asked(self) -> Job:
+    def request(self) -> JobRequest:
         """The job as it was asked for."""
-        return Job(
-            self.site, self.job, self.recipe, self.params, self.caller, self.webhook, self.id
+        return JobRequest(
+            self.site, self.job, self.recipe_digest, self.params, self.caller, self.webhook, self.id
         )
 
     @classmethod
-    def decode(cls, job_id: str, fields: Mapping[str, str]) -> "Record":
+    def decode(cls, job_id: str, fields: Mapping[str, str]) -> "JobRecord":
         """Read a record's hash.
 
         Args:
@@ -102,19 +102,19 @@ class Record:
             id=job_id,
             site=fields["site"],
             job=fields["job"],
-            recipe=fields["recipe"],
+            recipe_digest=fields["recipe"],
             params=json.loads(fields["params"]),
             caller=fields["caller"],
-            state=State(fields["state"]),
+            state=JobState(fields["state"]),
             progress=int(fields["progress"]),
             attempt=int(fields["attempt"]),
-            message=Message.decode(fields["message"]) if "message" in fields else None,
+            message=ProgressMessage.decode(fields["message"]) if "message" in fields else None,
             failure=Failure.decode(fields["failure"]) if "failure" in fields else None,
-            created_at=moment(fields["created_at"]),
-            started_at=moment(fields["started_at"]) if "started_at" in fields else None,
-            ended_at=moment(fields["ended_at"]) if "ended_at" in fields else None,
-            browser=fields.get("browser", ""),
+            created_at=from_ms(fields["created_at"]),
+            started_at=from_ms(fields["started_at"]) if "started_at" in fields else None,
+            ended_at=from_ms(fields["ended_at"]) if "ended_at" in fields else None,
+            browser_session=fields.get("browser", ""),
             worker=fields.get("worker", ""),
             revision=int(fields.get("revision", 0)),
-            webhook=Webhook.decode(fields["webhook"]) if "webhook" in fields else None,
+            webhook=WebhookSubscription.decode(fields["webhook"]) if "webhook" in fields else None,
         )

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 
 @cache
-def source(name: str) -> str:
+def load_script(name: str) -> str:
     """Return the text of `jobs/scripts/<name>.lua`, with what all scripts may call before it.
 
     Every change of a job is one of these scripts, on Redis' own clock: no two programs need to

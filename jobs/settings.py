@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from jobs.leasing import Leasing
+from jobs.leasing import LeasePolicy
 from jobs.logs import LogFormat, LogLevel
 
 
@@ -43,20 +43,20 @@ class JobSettings(BaseSettings):
     log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
 
     @model_validator(mode="after")
-    def _check_leasing(self) -> Self:
+    def _check_lease_policy(self) -> Self:
         if 2 * self.heartbeat_s > self.lease_s:
             message = "HEARTBEAT_S must be at most half of LEASE_S: one lost word must cost nothing"
             raise ValueError(message)
         return self
 
     @property
-    def leasing(self) -> Leasing:
+    def lease_policy(self) -> LeasePolicy:
         """The times of leases as plain values."""
-        return Leasing(
+        return LeasePolicy(
             lease=timedelta(seconds=self.lease_s),
-            heartbeat=timedelta(seconds=self.heartbeat_s),
-            reconcile=timedelta(seconds=self.reconcile_every_s),
-            crashes=self.max_crashes,
+            heartbeat_interval=timedelta(seconds=self.heartbeat_s),
+            reconcile_interval=timedelta(seconds=self.reconcile_every_s),
+            max_crashes=self.max_crashes,
             queue_ttl=timedelta(seconds=self.queue_ttl_s),
         )
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """A job's state; it only goes forward, in the order of this list."""
 
     #: Accepted and waiting for a worker.
@@ -18,4 +18,4 @@ class State(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether nothing can change any more."""
-        return self in {State.COMPLETED, State.FAILED}
+        return self in {JobState.COMPLETED, JobState.FAILED}

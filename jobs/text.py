@@ -33,11 +33,11 @@ def render(language: Language, key: str, args: Mapping[str, object]) -> str:
             joined by commas, and a `reason` that has a sentence of its own is given as that.
     """
     sentences = catalogue(language)
-    words = {name: _word(language, name, value) for name, value in args.items()}
+    words = {name: _format_argument(language, name, value) for name, value in args.items()}
     return sentences[key].format_map(words)
 
 
-def _word(language: Language, name: str, value: object) -> str:
+def _format_argument(language: Language, name: str, value: object) -> str:
     if isinstance(value, Mapping):
         return str(value[language])
     if isinstance(value, list | tuple):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from jobs.text import Language
 
 
-class Payload(StrEnum):
+class WebhookPayload(StrEnum):
     """How much a call back brings."""
 
     #: The body that the result endpoint gives.
@@ -17,7 +17,7 @@ class Payload(StrEnum):
     THIN = "thin"
 
 
-class Event(StrEnum):
+class WebhookEvent(StrEnum):
     """What of a job can be told besides its end."""
 
     STARTED = "job.started"
@@ -25,21 +25,21 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True)
-class Webhook:
+class WebhookSubscription:
     """What the record keeps of it, as JSON; `scripts/prelude.lua` reads `events` and `payload`."""
 
     #: As it was given, byte for byte. Its query string may be a secret.
     url: str
-    payload: Payload = Payload.FULL
+    payload: WebhookPayload = WebhookPayload.FULL
     #: What is told besides the end.
-    events: Sequence[Event] = ()
+    events: Sequence[WebhookEvent] = ()
     #: Of the sentences in it: that of the start.
     language: Language = Language.PT
     #: Where the API is, as whoever started the job sees it; for links.
     api_url: str = ""
 
     @property
-    def asked(self) -> list[object]:
+    def identity(self) -> list[object]:
         """What tells this one from others; a repeated start may come in another language."""
         return [self.url, self.payload, sorted(self.events)]
 
@@ -48,13 +48,13 @@ class Webhook:
         return json.dumps(asdict(self))
 
     @classmethod
-    def decode(cls, text: str) -> "Webhook":
+    def decode(cls, text: str) -> "WebhookSubscription":
         """Read what `encode` wrote."""
         data = json.loads(text)
         return cls(
             url=data["url"],
-            payload=Payload(data["payload"]),
-            events=tuple(Event(event) for event in data["events"]),
+            payload=WebhookPayload(data["payload"]),
+            events=tuple(WebhookEvent(event) for event in data["events"]),
             language=Language(data["language"]),
             api_url=data["api_url"],
         )

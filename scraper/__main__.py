@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from scraper.errors import RecipeMalformed, ScrapeError, SettingMalformed
 from scraper.recipes.loader import RecipeError, load_recipes
-from scraper.recipes.models import Job
+from scraper.recipes.models import JobDefinition
 from scraper.recipes.notation import check_base_url
-from scraper.recipes.params import params_model, parse_value
+from scraper.recipes.params import make_params_model, parse_value
 from scraper.result import make_result
 from scraper.run import Target, scrape
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
@@ -35,10 +35,10 @@ class _Terminal:
         values = " ".join(f"{name}={_plain(value)}" for name, value in args.items())
         sys.stderr.write(f"{percent:3d}% {key} {values}".rstrip() + "\n")
 
-    def browser(self, session: str) -> None:
+    def browser_opened(self, session: str) -> None:
         """Do without: the run ends its browser itself."""
 
-    def page(
+    def page_read(
         self,
         number: int,
         items: list[dict[str, Any]],
@@ -106,7 +106,7 @@ def _target(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Tar
     return Target(recipe, recipe.jobs[options.job], base_url, site.credentials)
 
 
-def _params(job: Job, given: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
+def _params(job: JobDefinition, given: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for pair in given:
         name, _, text = pair.partition("=")
@@ -117,7 +117,7 @@ def _params(job: Job, given: list[str], parser: argparse.ArgumentParser) -> dict
         except ValueError as error:
             parser.error(f"parameter {name} {error}")
     try:
-        return params_model(job, "Params").model_validate(values).model_dump()
+        return make_params_model(job, "Params").model_validate(values).model_dump()
     except ValidationError as error:
         parser.error("; ".join(f"parameter {e['loc'][0]}: {e['msg']}" for e in error.errors()))
 

@@ -2,15 +2,15 @@
 
 from enum import Enum, auto
 
-from scraper.browser.look import Look
+from scraper.browser.look import PageSnapshot
 from scraper.recipes.models import Limits
-from scraper.stillness import Stillness
+from scraper.stillness import StabilityTimer
 
 #: The name of the items' count in a look.
 ITEMS = "items"
 
 
-class Verdict(Enum):
+class PageState(Enum):
     """What has become of a page."""
 
     #: All its items are there.
@@ -21,16 +21,16 @@ class Verdict(Enum):
     FAILED = auto()
 
 
-class Arrival:
+class PageReadiness:
     """Watches a page come."""
 
     def __init__(self, limits: Limits, page_size: int | None) -> None:
         self._limits = limits
         self._page_size = page_size
-        self._still = Stillness()
-        self._ready = Stillness()
+        self._still = StabilityTimer()
+        self._ready = StabilityTimer()
 
-    def judge(self, look: Look) -> Verdict | None:
+    def check(self, look: PageSnapshot) -> PageState | None:
         """Return what has become of the page, or None while it is still coming.
 
         A full page is ready at once. Another one is when it has loaded and the number of its
@@ -41,20 +41,20 @@ class Arrival:
         if not look.is_parsed:
             return None
         if look.failure:
-            return Verdict.FAILED
+            return PageState.FAILED
         count = look.counts[ITEMS]
-        still = self._still.seconds((look.origin, look.state, count))
+        still = self._still.measure((look.time_origin, look.ready_state, count))
         if self._page_size is not None and count >= self._page_size:
-            return Verdict.READY
-        if still < self._patience_s(look):
+            return PageState.READY
+        if still < self._required_stable_s(look):
             return None
-        return Verdict.READY if count else Verdict.EMPTY
+        return PageState.READY if count else PageState.EMPTY
 
-    def may_fill(self, look: Look) -> bool:
+    def may_still_fill(self, look: PageSnapshot) -> bool:
         """Whether a page that is ready has time for what its items still lack."""
-        return self._ready.seconds(look.origin) < self._limits.empty_after_s
+        return self._ready.measure(look.time_origin) < self._limits.empty_after_s
 
-    def _patience_s(self, look: Look) -> float:
+    def _required_stable_s(self, look: PageSnapshot) -> float:
         """Return how long a page that may not be whole has to stand still."""
         if not look.is_loaded or not look.counts[ITEMS]:
             return self._limits.empty_after_s

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from scraper.arrival import ITEMS, Arrival, Verdict
-from scraper.browser.look import Look, Watch
+from scraper.arrival import ITEMS, PageReadiness, PageState
+from scraper.browser.look import PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.errors import PageChanged
-from scraper.recipes.models import Job, Limits
-from scraper.site import Site
-from scraper.tries import OnRetry, Tries, is_gone
+from scraper.recipes.models import JobDefinition, Limits
+from scraper.site import SiteUrls
+from scraper.tries import OnRetry, PageRetry, is_gone
 
 Item = dict[str, Any]
 
@@ -30,11 +30,11 @@ class NoItems(Enum):
 
 
 #: What a page gives; a look at one that failed.
-Found = list[Item] | NoItems | Look
+ReadOutcome = list[Item] | NoItems | PageSnapshot
 
 
 @dataclass(frozen=True)
-class Page:
+class ListPage:
     """A page to read."""
 
     #: As it stands in the page's address.
@@ -47,10 +47,10 @@ class Page:
     size: int | None
 
 
-class Reader:
+class PageReader:
     """Reads the pages of a job in a tab."""
 
-    def __init__(self, tab: Tab, site: Site, job: Job, limits: Limits) -> None:
+    def __init__(self, tab: Tab, site: SiteUrls, job: JobDefinition, limits: Limits) -> None:
         self._tab = tab
         self._site = site
         self._job = job
@@ -60,7 +60,7 @@ class Reader:
             for name, field in job.fields.items()
         }
 
-    def read(self, page: Page, on_retry: OnRetry) -> list[Item] | NoItems:
+    def read(self, page: ListPage, on_retry: OnRetry) -> list[Item] | NoItems:
         """Open a page and read its items, within the recipe's time for a page.
 
         Raises:
@@ -70,48 +70,48 @@ class Reader:
             BrowserCrashed, Stopped: as the tab's methods.
         """
         deadline = time.monotonic() + self._limits.page_timeout_s
-        tries = Tries(self._tab, page.url, self._limits, deadline)
+        tries = PageRetry(self._tab, page.url, self._limits, deadline)
         while True:
             seen = self._load(page, deadline)
             if seen is None:
-                raise tries.overdue(self._limits.page_timeout_s)
-            if not isinstance(seen, Look):
+                raise tries.timeout_error(self._limits.page_timeout_s)
+            if not isinstance(seen, PageSnapshot):
                 return seen
             if is_gone(seen):
-                raise self._changed(page, self._job.marker or self._job.items, "not_the_list")
-            tries.take_failure(seen, on_retry)
+                raise self._page_changed(page, self._job.marker or self._job.items, "not_the_list")
+            tries.record_failure(seen, on_retry)
 
-    def _load(self, page: Page, deadline: float) -> Found | None:
+    def _load(self, page: ListPage, deadline: float) -> ReadOutcome | None:
         """Try once; a failure is returned as it was seen, and None at the deadline."""
         left = self._tab.open(page.url)
-        arrival = Arrival(self._limits, page.size)
+        arrival = PageReadiness(self._limits, page.size)
 
-        def verdict(look: Look) -> Found | None:
-            return None if look.origin == left else self._take(look, page, arrival)
+        def verdict(look: PageSnapshot) -> ReadOutcome | None:
+            return None if look.time_origin == left else self._evaluate(look, page, arrival)
 
-        watch = Watch(counts={ITEMS: self._job.items})
+        watch = SnapshotQuery(counts={ITEMS: self._job.items})
         return self._tab.wait(watch, deadline, verdict)
 
-    def _take(self, look: Look, page: Page, arrival: Arrival) -> Found | None:
+    def _evaluate(self, look: PageSnapshot, page: ListPage, arrival: PageReadiness) -> ReadOutcome | None:
         """Return what the page has to give; None while it is still coming."""
         if self._is_logged_out(look):
             return NoItems.LOGGED_OUT
-        match arrival.judge(look):
-            case Verdict.READY:
+        match arrival.check(look):
+            case PageState.READY:
                 return self._extract(look, arrival)
-            case Verdict.EMPTY:
-                return self._accept_empty(page)
-            case Verdict.FAILED:
+            case PageState.EMPTY:
+                return self._check_end_of_list(page)
+            case PageState.FAILED:
                 return look
             case None:
                 return None
 
-    def _is_logged_out(self, look: Look) -> bool:
+    def _is_logged_out(self, look: PageSnapshot) -> bool:
         if look.status == _UNAUTHORIZED and self._site.login_url:
             return True
         return not look.failure and self._site.is_login_page(look.url)
 
-    def _extract(self, look: Look, arrival: Arrival) -> list[Item] | None:
+    def _extract(self, look: PageSnapshot, arrival: PageReadiness) -> list[Item] | None:
         """Return the items of the page that was looked at; None if they are not, or no more, there.
 
         An item may come before what is in it: as long as one lacks a required field there is some
@@ -122,12 +122,12 @@ class Reader:
             return None
         read = json.loads(text)
         items: list[Item] = read["items"]
-        if read["origin"] != look.origin or len(items) < look.counts[ITEMS]:
+        if read["origin"] != look.time_origin or len(items) < look.counts[ITEMS]:
             return None
         lacks = any(item[name] in (None, []) for item in items for name in self._job.require)
-        return None if lacks and arrival.may_fill(look) else items
+        return None if lacks and arrival.may_still_fill(look) else items
 
-    def _accept_empty(self, page: Page) -> NoItems | None:
+    def _check_end_of_list(self, page: ListPage) -> NoItems | None:
         """Say that the list ends here, if this is a page of it.
 
         Raises:
@@ -135,18 +135,18 @@ class Reader:
         """
         marker = self._job.marker
         if page.ordinal == 1 or marker is None:
-            raise self._changed(page, self._job.items, "no_item")
-        fields = {f"field {name}": css for name, css in self._telling_fields().items()}
-        look = self._tab.look(Watch(counts={_MARKER: marker, **fields}))
+            raise self._page_changed(page, self._job.items, "no_item")
+        fields = {f"field {name}": css for name, css in self._identifying_fields().items()}
+        look = self._tab.snapshot(SnapshotQuery(counts={_MARKER: marker, **fields}))
         if look is None:
             return None
         if look.counts[_MARKER] == 0:
-            raise self._changed(page, marker, "not_the_list")
+            raise self._page_changed(page, marker, "not_the_list")
         if any(look.counts[name] for name in fields):
-            raise self._changed(page, self._job.items, "no_item")
+            raise self._page_changed(page, self._job.items, "no_item")
         return NoItems.END
 
-    def _telling_fields(self) -> dict[str, str]:
+    def _identifying_fields(self) -> dict[str, str]:
         """Return the selectors that tell of items although none was found.
 
         No item is without its required fields, and other fields' selectors may well match
@@ -156,5 +156,5 @@ class Reader:
         fields = {name: self._job.fields[name].css for name in names}
         return {name: css for name, css in fields.items() if css is not None}
 
-    def _changed(self, page: Page, selector: str, reason: str) -> PageChanged:
+    def _page_changed(self, page: ListPage, selector: str, reason: str) -> PageChanged:
         return PageChanged(page.url, selector, reason)

@@ -9,7 +9,7 @@ _PAGES_FROM = 10
 _PAGES_TO = 99
 
 
-class Watcher(Protocol):
+class ScrapeObserver(Protocol):
     """Whoever watches a run."""
 
     def progress(self, percent: int, key: str, **args: object) -> None:
@@ -24,14 +24,14 @@ class Watcher(Protocol):
             args: the key's values. A page is the ordinal among the pages asked for, from 1.
         """
 
-    def browser(self, session: str) -> None:
+    def browser_opened(self, session: str) -> None:
         """Hear of the run's browser at a remote end; not called for a local one.
 
         Args:
             session: its id there; empty once it has ended.
         """
 
-    def page(
+    def page_read(
         self, number: int, items: list[dict[str, Any]], warnings: list[dict[str, Any]]
     ) -> None:
         """Take the new items of a page, once for each page that was read.
@@ -43,10 +43,10 @@ class Watcher(Protocol):
         """
 
 
-class Progress:
+class ProgressReporter:
     """Turns the steps of a run into percent."""
 
-    def __init__(self, watcher: Watcher, label: Label, *, pages: int, items: int) -> None:
+    def __init__(self, watcher: ScrapeObserver, label: Label, *, pages: int, items: int) -> None:
         """Start with the pages asked for, and the items that are there already."""
         self._watcher = watcher
         self._label = {"pt": label.pt, "en": label.en}
@@ -56,21 +56,21 @@ class Progress:
 
     def starting_browser(self) -> None:
         """Say that Chrome is being started."""
-        self._tell(1, "starting_browser")
+        self._report(1, "starting_browser")
 
     def logging_in(self) -> None:
         """Say that the login begins."""
-        self._tell(5, "logging_in")
+        self._report(5, "logging_in")
 
     def logging_in_again(self, page: int) -> None:
         """Say that the session has ended at a page."""
-        self._tell(0, "logging_in_again", page=page)
+        self._report(0, "logging_in_again", page=page)
 
     def opening_page(self, page: int) -> None:
         """Say that a page is being opened; once there are items, their number says more."""
         if self._items:
             return
-        self._tell(self._percent_after(page - 1), "opening_page", page=page, pages=self._pages)
+        self._report(self._percent_after(page - 1), "opening_page", page=page, pages=self._pages)
 
     def extracting(self, page: int, new: int, size: int | None) -> None:
         """Say how many items there are after a page, and how many there may be in the end.
@@ -83,21 +83,21 @@ class Progress:
         self._items += new
         total = self._items + (size or 0) * (self._pages - page)
         counts = {"done": self._items, "total": total}
-        self._tell(self._percent_after(page), "extracting", label=self._label, **counts)
+        self._report(self._percent_after(page), "extracting", label=self._label, **counts)
 
     def retrying(self, page: int, attempt: int, tries: int, seconds: float) -> None:
         """Say that a page is tried again, after a pause."""
         told = {"page": page, "attempt": attempt, "tries": tries, "seconds": round(seconds, 1)}
-        self._tell(0, "retrying", **told)
+        self._report(0, "retrying", **told)
 
     def retrying_login(self, attempt: int, tries: int, seconds: float) -> None:
         """Say that the login is tried again, after a pause."""
         told = {"attempt": attempt, "tries": tries, "seconds": round(seconds, 1)}
-        self._tell(0, "retrying_login", **told)
+        self._report(0, "retrying_login", **told)
 
     def _percent_after(self, page: int) -> int:
         return _PAGES_FROM + (_PAGES_TO - _PAGES_FROM) * page // self._pages
 
-    def _tell(self, percent: int, key: str, **args: object) -> None:
+    def _report(self, percent: int, key: str, **args: object) -> None:
         self._percent = max(self._percent, percent)
         self._watcher.progress(self._percent, key, **args)

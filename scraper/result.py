@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from scraper.recipes.models import Job
-from scraper.run import Summary
+from scraper.recipes.models import JobDefinition
+from scraper.run import ScrapeSummary
 
 
 def make_result(
-    job: Job, items: list[dict[str, Any]], summary: Summary, now: datetime
+    job: JobDefinition, items: list[dict[str, Any]], summary: ScrapeSummary, now: datetime
 ) -> dict[str, Any]:
     """Return the result of a job that has succeeded.
 

@@ -16,19 +16,19 @@ from scraper.errors import (
     ScrapeError,
     Stopped,
 )
-from scraper.pages import Page, Reader
-from scraper.progress import Progress, Watcher
-from scraper.recipes.models import Job, Recipe
-from scraper.sieve import Sieve
-from scraper.site import Site
-from scraper.visit import Visit
+from scraper.pages import ListPage, PageReader
+from scraper.progress import ProgressReporter, ScrapeObserver
+from scraper.recipes.models import JobDefinition, Recipe
+from scraper.sieve import ItemFilter
+from scraper.site import SiteUrls
+from scraper.visit import SiteSession
 
 # Whoever runs jobs finds here all that it takes.
-__all__ = ["BrowserSettings", "Credentials", "Summary", "Target", "Watcher", "scrape"]
+__all__ = ["BrowserSettings", "Credentials", "ScrapeSummary", "Target", "ScrapeObserver", "scrape"]
 
 
 # So many browsers may break under one attempt: a page that breaks each of them is to blame.
-_BROWSERS = 3
+_MAX_CRASHES = 3
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,17 @@ class Target:
     """What to scrape, and as whom."""
 
     recipe: Recipe
-    job: Job
+    job: JobDefinition
     base_url: str
     credentials: Credentials | None
 
     def limit_s(self, params: Mapping[str, Any]) -> float:
         """Return the job's time limit, in seconds, for these parameters."""
-        return self.recipe.limits.job_s(self.job.pages(params))
+        return self.recipe.limits.job_s(self.job.count_pages(params))
 
 
 @dataclass(frozen=True)
-class Summary:
+class ScrapeSummary:
     """What a run says about itself; the items went to its watcher."""
 
     pages_requested: int
@@ -63,12 +63,12 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
     target: Target,
     params: Mapping[str, Any],
     browser: BrowserSettings,
-    watcher: Watcher,
+    observer: ScrapeObserver,
     *,
     stop: threading.Event,
     done_pages: frozenset[int] = frozenset(),
     seen: frozenset[str] = frozenset(),
-) -> Summary:
+) -> ScrapeSummary:
     """Run a job; its items go to the watcher page by page.
 
     Args:
@@ -88,71 +88,71 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
     credentials = _check_credentials(target)
     if stop.is_set():
         raise Stopped
-    site = Site(target.recipe, target.base_url)
-    pages = _pages(site, target.job, params)
-    sieve = Sieve(target.job, seen, pages)
+    site = SiteUrls(target.recipe, target.base_url)
+    pages = _list_pages(site, target.job, params)
+    sieve = ItemFilter(target.job, seen, pages)
     left = deque(page for page in pages if page.number not in done_pages)
     crashes = 0
-    progress = Progress(watcher, target.job.label, pages=len(pages), items=len(seen))
+    progress = ProgressReporter(observer, target.job.label, pages=len(pages), items=len(seen))
     has_ended = False
     while left and not has_ended:
         progress.starting_browser()
         try:
             with open_tab(browser, stop) as tab:
                 if tab.session:
-                    watcher.browser(tab.session)
-                visit = Visit(tab, site, target.recipe, credentials, progress)
+                    observer.browser_opened(tab.session)
+                visit = SiteSession(tab, site, target.recipe, credentials, progress)
                 if target.recipe.login:
                     progress.logging_in()
                     visit.log_in()
-                has_ended = _read_pages(visit, target.job, left, sieve, watcher)
+                has_ended = _read_pages(visit, target.job, left, sieve, observer)
         except ScrapeError as error:
             crashes += 1
-            _bear(error, crashes, stop)
-    return Summary(len(pages), len(pages) - len(left), sieve.warnings)
+            _handle_crash(error, crashes, stop)
+    return ScrapeSummary(len(pages), len(pages) - len(left), sieve.warnings)
 
 
-def _bear(error: ScrapeError, crashes: int, stop: threading.Event) -> None:
+def _handle_crash(error: ScrapeError, crashes: int, stop: threading.Event) -> None:
     """Let a crash cost a browser, and not what was read with it; raise what is more than that."""
     if stop.is_set():
         raise Stopped from error  # its browser was taken away
     # One that does not come up takes half a minute to say so: it is tried twice.
-    most = 2 if isinstance(error, BrowserNotStarted) else _BROWSERS
+    most = 2 if isinstance(error, BrowserNotStarted) else _MAX_CRASHES
     if not isinstance(error, BrowserCrashed | BrowserNotStarted) or crashes >= most:
         raise error
 
 
-def _read_pages(visit: Visit, job: Job, left: deque[Page], sieve: Sieve, watcher: Watcher) -> bool:
+def _read_pages(visit: SiteSession, job: JobDefinition, left: deque[ListPage], sieve: ItemFilter, watcher: ScrapeObserver) -> bool:
     """Read pages, at least one, for as long as the browser may be used.
 
     Returns:
         Whether the list has ended.
     """
-    reader = Reader(visit.tab, visit.site, job, visit.recipe.limits)
+    reader = PageReader(visit.tab, visit.site, job, visit.recipe.limits)
     while True:
         page = left[0]
         items = visit.read(reader, page)
         if items is None:
-            sieve.end(page)
+            sieve.end_list(page)
             return True
         told = len(sieve.warnings)
-        new = sieve.take(page, items)
+        new = sieve.filter_page(page, items)
         if not new:
             return True  # a list that goes on showing its last page would do so for ever
-        watcher.page(page.number, new, sieve.warnings[told:])
+        watcher.page_read(page.number, new, sieve.warnings[told:])
         left.popleft()
         visit.progress.extracting(page.ordinal, len(new), page.size)
-        if not left or visit.tab.is_outgrown():
+        if not left or visit.tab.exceeds_memory_limit():
             return False
 
 
-def _pages(site: Site, job: Job, params: Mapping[str, Any]) -> list[Page]:
+def _list_pages(site: SiteUrls, job: JobDefinition, params: Mapping[str, Any]) -> list[ListPage]:
     """Return the pages that the parameters ask for."""
     first = params[job.next.first] if job.next else 1
-    count = job.pages(params)
+    count = job.count_pages(params)
     size = params[job.page_size] if job.page_size else None
     return [
-        Page(number, number - first + 1, site.page_url(job, params, number), size)
+        ListPage(number, number - first + 1, site.page_url(job, params, number), size)
         for number in range(first, first + count)
     ]
 

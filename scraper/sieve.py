@@ -5,15 +5,15 @@ from typing import Any
 from urllib.parse import urljoin
 
 from scraper.errors import PageChanged
-from scraper.oddity import empty_fields, selector
-from scraper.pages import Item, Page
-from scraper.recipes.models import Job
+from scraper.oddity import find_empty_fields, describe_selector
+from scraper.pages import Item, ListPage
+from scraper.recipes.models import JobDefinition
 
 
-class Sieve:
+class ItemFilter:
     """Takes the items of one page after another."""
 
-    def __init__(self, job: Job, seen: Iterable[str], pages: Sequence[Page]) -> None:
+    def __init__(self, job: JobDefinition, seen: Iterable[str], pages: Sequence[ListPage]) -> None:
         """Start with the keys of items that were taken before.
 
         Args:
@@ -24,12 +24,12 @@ class Sieve:
         self._job = job
         self._pages = pages
         self._is_link = job.unique_by is not None and job.fields[job.unique_by].attr == "href"
-        self._seen = {self._same(key) for key in seen}
-        self._last: tuple[Page, int] | None = None
+        self._seen = {self._normalize_key(key) for key in seen}
+        self._last: tuple[ListPage, int] | None = None
         #: What is odd and yet no failure.
         self.warnings: list[dict[str, Any]] = []
 
-    def take(self, page: Page, items: list[Item]) -> list[Item]:
+    def filter_page(self, page: ListPage, items: list[Item]) -> list[Item]:
         """Return the items that were not seen before; none if the page only repeats others.
 
         Raises:
@@ -38,7 +38,7 @@ class Sieve:
         lacking = {name: _count_empty(items, name) for name in self._job.require}
         for name, count in lacking.items():
             if count == len(items):
-                raise PageChanged(page.url, selector(self._job.fields[name]), "field_empty")
+                raise PageChanged(page.url, describe_selector(self._job.fields[name]), "field_empty")
         new = [item for item in items if self._is_new(item)]
         if not new:
             self._warn("page_repeats", page)
@@ -49,30 +49,30 @@ class Sieve:
         for name, count in lacking.items():
             if count:
                 self._warn("required_field_empty", page, field=name, count=count)
-        for name, where in empty_fields(self._job.fields, items):
+        for name, where in find_empty_fields(self._job.fields, items):
             self._warn("field_empty_everywhere", page, field=name, selector=where)
         self._last = page, len(items)
         return new
 
-    def end(self, page: Page) -> None:
+    def end_list(self, page: ListPage) -> None:
         """Note that the list has ended before a page that was asked for."""
         if self._last and page.size and self._last[1] >= page.size:
             self._warn("list_ended", page, requested=len(self._pages))
 
-    def _warn(self, code: str, page: Page, **details: object) -> None:
+    def _warn(self, code: str, page: ListPage, **details: object) -> None:
         self.warnings.append({"code": code, "page": page.number, **details})
 
     def _is_new(self, item: Item) -> bool:
         key = item[self._job.unique_by] if self._job.unique_by else None
         if key is None:
             return True
-        key = self._same(key)
+        key = self._normalize_key(key)
         if key in self._seen:
             return False
         self._seen.add(key)
         return True
 
-    def _same(self, key: str) -> str:
+    def _normalize_key(self, key: str) -> str:
         """Return a key as all its ways of being written have it."""
         # All pages of a list have the same path, which a relative link goes by.
         return urljoin(self._pages[0].url, key) if self._is_link else key

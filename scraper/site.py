@@ -4,28 +4,28 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from scraper.recipes.address import fill, join
-from scraper.recipes.models import Job, Recipe
+from scraper.recipes.address import fill_template, join_url
+from scraper.recipes.models import JobDefinition, Recipe
 
 
-class Site:
+class SiteUrls:
     """A recipe's pages below the base address that is in use."""
 
     def __init__(self, recipe: Recipe, base_url: str) -> None:
         self._login = recipe.login
         self._base_url = base_url.rstrip("/")
 
-    def page_url(self, job: Job, params: Mapping[str, Any], number: int) -> str:
+    def page_url(self, job: JobDefinition, params: Mapping[str, Any], number: int) -> str:
         """Return the address of a job's page; `number` counts as the recipe's `next` does."""
         counted = {job.next.count: number} if job.next else {}
-        return join(self._base_url, fill(job.open, {**params, **counted}))
+        return join_url(self._base_url, fill_template(job.open, {**params, **counted}))
 
     @property
     def login_url(self) -> str:
         """The login page's address; empty if the recipe has no login."""
-        return join(self._base_url, self._login.open) if self._login else ""
+        return join_url(self._base_url, self._login.open) if self._login else ""
 
-    def below(self, url: str) -> str:
+    def relative_path(self, url: str) -> str:
         """Return the path and query of an address, less the base address's own path."""
         parts = urlsplit(url)
         path = parts.path.removeprefix(urlsplit(self._base_url).path)
@@ -35,5 +35,5 @@ class Site:
         """Whether a login would have to go on from here."""
         if self._login is None:
             return False
-        path = join(self._base_url, self._login.done_when.path_is_not)
+        path = join_url(self._base_url, self._login.done_when.path_is_not)
         return urlsplit(url).path.rstrip("/") == urlsplit(path).path.rstrip("/")

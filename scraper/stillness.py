@@ -3,16 +3,16 @@
 import time
 
 
-class Stillness:
+class StabilityTimer:
     """A watch that starts anew whenever it is shown something else."""
 
     def __init__(self) -> None:
-        self._seen: object = None
+        self._value: object = None
         self._since = time.monotonic()
 
-    def seconds(self, seen: object) -> float:
+    def measure(self, value: object) -> float:
         """Return for how long it has been shown this and nothing else."""
         now = time.monotonic()
-        if seen != self._seen:
-            self._seen, self._since = seen, now
+        if value != self._value:
+            self._value, self._since = value, now
         return now - self._since

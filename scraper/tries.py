@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 
-from scraper.browser.look import Look
+from scraper.browser.look import PageSnapshot
 from scraper.browser.tab import Tab
 from scraper.errors import PageTimeout, ScrapeError, SiteUnavailable
 from scraper.recipes.models import Limits
@@ -18,7 +18,7 @@ _GONE = frozenset({404, 410})
 _JITTER = 0.1
 
 
-class Tries:
+class PageRetry:
     """Counts the tries of one page; all of them must fit before its deadline."""
 
     def __init__(self, tab: Tab, url: str, limits: Limits, deadline: float) -> None:
@@ -26,10 +26,10 @@ class Tries:
         self._url = url
         self._limits = limits
         self._deadline = deadline
-        self._made = 0
-        self._failure: Look | None = None
+        self._attempts = 0
+        self._failure: PageSnapshot | None = None
 
-    def take_failure(self, look: Look, on_retry: OnRetry) -> None:
+    def record_failure(self, look: PageSnapshot, on_retry: OnRetry) -> None:
         """Pause before the next try of a page that has failed.
 
         The pause doubles from try to try; it is no shorter than the site's Retry-After.
@@ -38,22 +38,22 @@ class Tries:
             SiteUnavailable: the failure will not pass, or no try is left, or no time for it.
             Stopped: the caller set the stop event during the pause.
         """
-        self._made += 1
+        self._attempts += 1
         self._failure = look
-        if not look.may_pass or self._made >= self._limits.tries:
+        if not look.is_retryable or self._attempts >= self._limits.tries:
             raise self._unavailable(look)
-        pause = self._pause(look)
+        pause = self._compute_delay(look)
         if time.monotonic() + pause >= self._deadline:
             raise self._unavailable(look)
-        on_retry(self._made + 1, self._limits.tries, pause)
+        on_retry(self._attempts + 1, self._limits.tries, pause)
         self._tab.pause(pause)
 
-    def _pause(self, look: Look) -> float:
+    def _compute_delay(self, look: PageSnapshot) -> float:
         asked = self._tab.retry_after(look) if look.status else None
         jitter = 1 + random.uniform(0, _JITTER)  # noqa: S311 - no secret
-        return max(asked or 0.0, self._limits.first_pause_s * 2.0 ** (self._made - 1) * jitter)
+        return max(asked or 0.0, self._limits.first_pause_s * 2.0 ** (self._attempts - 1) * jitter)
 
-    def overdue(self, seconds: float) -> ScrapeError:
+    def timeout_error(self, seconds: float) -> ScrapeError:
         """Return the failure of a page that was not there in time, this one try or all of them.
 
         Args:
@@ -63,10 +63,10 @@ class Tries:
             return self._unavailable(self._failure)
         return PageTimeout(self._url, seconds)
 
-    def _unavailable(self, look: Look) -> SiteUnavailable:
-        return SiteUnavailable(self._url, look.failure, self._made)
+    def _unavailable(self, look: PageSnapshot) -> SiteUnavailable:
+        return SiteUnavailable(self._url, look.failure, self._attempts)
 
 
-def is_gone(look: Look) -> bool:
+def is_gone(look: PageSnapshot) -> bool:
     """Whether the site says that it has no such page, so that the recipe's address is wrong."""
     return look.status in _GONE

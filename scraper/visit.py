@@ -7,24 +7,24 @@ from scraper.browser.tab import Tab
 from scraper.credentials import Credentials
 from scraper.errors import LoginFailed
 from scraper.login import log_in
-from scraper.login_form import LoginForm
-from scraper.pages import Item, NoItems, Page, Reader
-from scraper.progress import Progress
+from scraper.login_form import LoginPage
+from scraper.pages import Item, NoItems, ListPage, PageReader
+from scraper.progress import ProgressReporter
 from scraper.recipes.models import Recipe
-from scraper.site import Site
+from scraper.site import SiteUrls
 from scraper.tries import OnRetry
 
 
 @dataclass(frozen=True)
-class Visit:
+class SiteSession:
     """Who is at which site, in which tab."""
 
     tab: Tab
-    site: Site
+    site: SiteUrls
     recipe: Recipe
     #: Needed if the recipe has a login.
     credentials: Credentials | None
-    progress: Progress
+    progress: ProgressReporter
 
     def log_in(self) -> None:
         """Log in, if the site needs it.
@@ -34,10 +34,10 @@ class Visit:
         """
         if self.recipe.login is None or self.credentials is None:
             return
-        form = LoginForm(self.tab, self.site, self.recipe.login, self.recipe.limits)
+        form = LoginPage(self.tab, self.site, self.recipe.login, self.recipe.limits)
         log_in(form, self.credentials, self.progress.retrying_login)
 
-    def read(self, reader: Reader, page: Page) -> list[Item] | None:
+    def read(self, reader: PageReader, page: ListPage) -> list[Item] | None:
         """Read a page, after a new login if the site wants one; None if the list has ended.
 
         Raises:
@@ -55,5 +55,5 @@ class Visit:
             raise LoginFailed(reason)
         return None if found is NoItems.END else found
 
-    def _on_retry(self, page: Page) -> OnRetry:
+    def _on_retry(self, page: ListPage) -> OnRetry:
         return partial(self.progress.retrying, page.ordinal)

@@ -6,15 +6,15 @@ from typing import Any
 
 from api.formats.format import Format
 from api.formats.table import Table
-from scraper.recipes.job import Job
+from scraper.recipes.job import JobDefinition
 
 Item = Mapping[str, Any]
 PAGE = "https://site.example"
 
 
-def job(collection: str = "things", **fields: Any) -> Job:
+def job(collection: str = "things", **fields: Any) -> JobDefinition:
     """A recipe's job with these fields."""
-    return Job.model_validate(
+    return JobDefinition.model_validate(
         {
             "open": "/list/all",
             "items": ".item",

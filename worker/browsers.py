@@ -14,7 +14,7 @@ from scraper.browser.processes import browsers_below, find_orphans, memory_mb
 logger = logging.getLogger(__name__)
 
 
-class LeftSessions:
+class RemoteSessionReaper:
     """Sessions at a remote end that nobody is left to end: their jobs ended without a worker."""
 
     def __init__(self, redis: Redis, end: Callable[[str], None]) -> None:
@@ -33,11 +33,11 @@ class LeftSessions:
         Raises:
             redis.RedisError: Redis did not answer.
         """
-        while session := self._redis.lpop(keys.LEFT_SESSIONS):
+        while session := self._redis.lpop(keys.ABANDONED_SESSIONS):
             threading.Thread(target=self._end, args=(session,), daemon=True).start()
 
 
-class Browsers:
+class OrphanReaper:
     """Those on this machine. Counts and tidies up, for a worker's main process."""
 
     def __init__(self) -> None:

@@ -7,11 +7,11 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 from standardwebhooks import Webhook as Signer
 
-from jobs.reach_settings import ReachSettings
-from worker.schedule import Schedule
+from jobs.reach_settings import WebhookPolicySettings
+from worker.schedule import RetryPolicy
 
 
-class CallbackSettings(ReachSettings):
+class WebhookSettings(WebhookPolicySettings):
     """Read from the environment, then from `.env`; the environment wins."""
 
     # A start that fails says why, and must not say the secret.
@@ -32,7 +32,7 @@ class CallbackSettings(ReachSettings):
     @classmethod
     def _check_secrets(cls, secrets: SecretStr) -> SecretStr:
         try:
-            _signers(secrets)
+            _parse_signers(secrets)
         except (ValueError, RuntimeError):
             message = "WEBHOOK_SECRETS: each must be whsec_ and base64 of 24 to 64 bytes"
             raise ValueError(message) from None
@@ -41,14 +41,14 @@ class CallbackSettings(ReachSettings):
     @property
     def signers(self) -> tuple[Signer, ...]:
         """One for each secret."""
-        return _signers(self.webhook_secrets)
+        return _parse_signers(self.webhook_secrets)
 
     @property
-    def schedule(self) -> Schedule:
+    def retry_policy(self) -> RetryPolicy:
         """When to try again."""
-        return Schedule(
-            first_pause=timedelta(seconds=self.webhook_retry_first_s),
-            patience=timedelta(seconds=self.webhook_retry_for_s),
+        return RetryPolicy(
+            first_delay=timedelta(seconds=self.webhook_retry_first_s),
+            max_age=timedelta(seconds=self.webhook_retry_for_s),
         )
 
     @property
@@ -57,12 +57,12 @@ class CallbackSettings(ReachSettings):
         return timedelta(seconds=self.webhook_timeout_s + 10)
 
 
-def _signers(secrets: SecretStr) -> tuple[Signer, ...]:
+def _parse_signers(secrets: SecretStr) -> tuple[Signer, ...]:
     texts = (part.strip() for part in secrets.get_secret_value().split(","))
-    return tuple(_signer(text) for text in texts if text)
+    return tuple(_parse_signer(text) for text in texts if text)
 
 
-def _signer(secret: str) -> Signer:
+def _parse_signer(secret: str) -> Signer:
     text = secret.removeprefix("whsec_").rstrip("=")
     key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     if not secret.startswith("whsec_") or not 24 <= len(key) <= 64:  # noqa: PLR2004 - the standard's

@@ -7,16 +7,16 @@ from kombu import Queue
 
 from jobs import keys
 from jobs.celery_app import make_celery
-from jobs.logs import configure
+from jobs.logs import configure_logging
 from jobs.settings import JobSettings
 from worker import logs  # noqa: F401 - Celery's lines in our form
-from worker.callback_settings import CallbackSettings
-from worker.callback_task import register
-from worker.reconciling import Reconciling
+from worker.callback_settings import WebhookSettings
+from worker.callback_task import register_webhook_task
+from worker.reconciling import ReconciliationStep
 from worker.settings import WorkerSettings
 
 _jobs = JobSettings()
-configure(_jobs.log_format, _jobs.log_level)
+configure_logging(_jobs.log_format, _jobs.log_level)
 
 #: It may give back messages of scrapes too, for kombu keeps all that are taken in one place; and it
 #: knows no recipe. Longer than any job.
@@ -25,14 +25,14 @@ _LONGEST_JOB_S = 7 * 24 * 3600
 app = make_celery(
     _jobs.redis_url,
     result_ttl=_jobs.result_ttl,
-    leasing=_jobs.leasing,
-    longest_job_s=_LONGEST_JOB_S,
+    lease_policy=_jobs.lease_policy,
+    max_job_s=_LONGEST_JOB_S,
 )
 app.conf.update(
     garimpo_alive_file=WorkerSettings().alive_file,
-    task_queues=[Queue(keys.CALLBACKS)],
+    task_queues=[Queue(keys.WEBHOOK_QUEUE)],
     # A sender mostly waits for somebody else's server.
     worker_concurrency=4,
 )
-app.steps["consumer"].add(Reconciling)
-register(app, CallbackSettings())
+app.steps["consumer"].add(ReconciliationStep)
+register_webhook_task(app, WebhookSettings())

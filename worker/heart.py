@@ -13,10 +13,10 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-Verdict = Literal["cancelled", "lost", "time_limit"]
+StopReason = Literal["cancelled", "lost", "time_limit"]
 
 
-class Heart:
+class LeaseHeartbeat:
     """A thread for as long as a job runs, as `with Heart(...) as heart`.
 
     Attributes:
@@ -26,9 +26,9 @@ class Heart:
 
     def __init__(
         self,
-        beat: Callable[[], Literal["held", "cancelled", "lost"]],
+        renew: Callable[[], Literal["held", "cancelled", "lost"]],
         *,
-        every_s: float,
+        interval_s: float,
         limit_s: float,
     ) -> None:
         """Prepare it.
@@ -39,11 +39,11 @@ class Heart:
             limit_s: The job's time limit, from now.
         """
         self.stop = threading.Event()
-        self.verdict: Verdict | None = None
-        self._beat = beat
-        self._every_s = every_s
+        self.stop_reason: StopReason | None = None
+        self._renew = renew
+        self._interval_s = interval_s
         self._deadline = time.monotonic() + limit_s
-        self._over = threading.Event()
+        self._ended = threading.Event()
         # What it logs is about the job of whoever made it.
         run = partial(copy_context().run, self._run)
         self._thread = threading.Thread(target=run, name="heart", daemon=True)
@@ -60,29 +60,29 @@ class Heart:
         traceback: TracebackType | None,
     ) -> None:
         """End; the thread goes by itself."""
-        self._over.set()
+        self._ended.set()
 
     def _run(self) -> None:
-        pause_s = min(self._every_s, max(0.0, self._left_s()))
-        while not self._over.wait(pause_s) and self.verdict != "lost":
-            self.verdict = self._look() or self.verdict
-            pause_s = self._every_s
-            if self.verdict:
+        pause_s = min(self._interval_s, max(0.0, self._remaining_s()))
+        while not self._ended.wait(pause_s) and self.stop_reason != "lost":
+            self.stop_reason = self._find_stop_reason() or self.stop_reason
+            pause_s = self._interval_s
+            if self.stop_reason:
                 # It beats on: until its browser is gone the job has its worker.
                 self.stop.set()
             else:
-                pause_s = min(pause_s, max(0.0, self._left_s()))
+                pause_s = min(pause_s, max(0.0, self._remaining_s()))
 
-    def _look(self) -> Verdict | None:
+    def _find_stop_reason(self) -> StopReason | None:
         try:
-            word = self._beat()
+            word = self._renew()
         except RedisError as error:
             logger.warning("heartbeat not heard", extra={"error": str(error)})
             # The lease may run out meanwhile; whether it did, the next beat tells.
             word = "held"
         if word != "held":
             return word
-        return "time_limit" if self._left_s() <= 0 else None
+        return "time_limit" if self._remaining_s() <= 0 else None
 
-    def _left_s(self) -> float:
+    def _remaining_s(self) -> float:
         return self._deadline - time.monotonic()

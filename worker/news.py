@@ -6,10 +6,10 @@ from typing import Any
 from celery.events import Event
 
 from jobs.failure import JobFailedError
-from jobs.record import Record
+from jobs.record import JobRecord
 
 
-def tell_end(dispatcher: Any, record: Record) -> None:
+def publish_task_event(dispatcher: Any, record: JobRecord) -> None:
     """Publish the event of a job's end; whoever has heard of it before learns nothing new.
 
     Args:
@@ -21,17 +21,17 @@ def tell_end(dispatcher: Any, record: Record) -> None:
     """
     if record.ended_at is None:
         return
-    fields: dict[str, Any] = {"uuid": record.id, "name": record.asked.task}
+    fields: dict[str, Any] = {"uuid": record.id, "name": record.request.task_name}
     kind = "task-succeeded"
     if record.failure:
         kind = "task-failed"
         fields["exception"] = repr(JobFailedError(record.failure.code, record.failure.details))
     # Flower shows both with the job: the worker that had it, not the one that tells of it.
     worker = record.worker or dispatcher.hostname
-    event = partial(_event, worker, record.ended_at.timestamp())
+    event = partial(_make_event, worker, record.ended_at.timestamp())
     dispatcher.publish(kind, fields, dispatcher.producer, Event=event)
 
 
-def _event(worker: str, ended_at: float, kind: str, **fields: Any) -> dict[str, Any]:
+def _make_event(worker: str, ended_at: float, kind: str, **fields: Any) -> dict[str, Any]:
     event: dict[str, Any] = Event(kind, **{**fields, "hostname": worker, "timestamp": ended_at})
     return event

@@ -12,26 +12,26 @@ from functools import cache
 import certifi
 import httpx
 
-from jobs.reach import Address, Reach, Target, UnreachableError, parse
-from worker.schedule import Answer
+from jobs.reach import IpAddress, WebhookUrlPolicy, ParsedUrl, UrlNotAllowedError, parse_url
+from worker.schedule import DeliveryResponse
 
 #: What is read of an answer, in bytes, and for how long its beginning is waited for.
 _READ_BYTES, _READ_WITHIN_S = 2048, 2.0
 #: How many of a name's addresses are tried.
-_ADDRESSES = 4
+_MAX_ADDRESSES = 4
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def _make_ssl_context() -> ssl.SSLContext:
     """Trust what the system trusts (SSL_CERT_FILE adds to it), and what httpx does."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
 
 
-def post(
-    url: str, reach: Reach, headers: Mapping[str, str], content: bytes, timeout_s: float
-) -> Answer:
+def post_pinned(
+    url: str, policy: WebhookUrlPolicy, headers: Mapping[str, str], content: bytes, timeout_s: float
+) -> DeliveryResponse:
     """Send a body and return what came of it; raises nothing.
 
     The name is resolved once, every address is looked at, and the connection goes to one of these,
@@ -48,28 +48,28 @@ def post(
     # Not asyncio.run: it would wait for a resolver that hangs.
     loop = asyncio.new_event_loop()
     try:
-        return loop.run_until_complete(_post(url, reach, headers, content, timeout_s))
+        return loop.run_until_complete(_post(url, policy, headers, content, timeout_s))
     finally:
         loop.close()
 
 
 async def _post(
-    url: str, reach: Reach, headers: Mapping[str, str], content: bytes, timeout_s: float
-) -> Answer:
+    url: str, policy: WebhookUrlPolicy, headers: Mapping[str, str], content: bytes, timeout_s: float
+) -> DeliveryResponse:
     try:
         async with asyncio.timeout(timeout_s):
-            target = parse(url)
+            target = parse_url(url)
             addresses = await _resolve(target)
             for address in addresses:
-                reach.check_address(target, address)
-            return await _try(target, addresses[:_ADDRESSES], headers, content, timeout_s)
-    except (UnreachableError, UnicodeError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        return Answer(error=_why(error))
+                policy.check_address(target, address)
+            return await _send_to_first_reachable(target, addresses[:_MAX_ADDRESSES], headers, content, timeout_s)
+    except (UrlNotAllowedError, UnicodeError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        return DeliveryResponse(error=_describe_error(error))
 
 
 #: The first that fits.
-_WHY: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
-    (UnreachableError, "address"),
+_ERROR_CODES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
+    (UrlNotAllowedError, "address"),
     ((TimeoutError, httpx.TimeoutException), "timeout"),
     ((socket.gaierror, UnicodeError), "name"),
     (httpx.RemoteProtocolError, "protocol"),
@@ -77,17 +77,17 @@ _WHY: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
 )
 
 
-def _why(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Say why there was no answer, as `jobs.delivery.Try` has it."""
     cause: BaseException | None = error
     while cause:
         if isinstance(cause, ssl.SSLError):
             return "tls"
         cause = cause.__cause__ or cause.__context__
-    return next(word for kinds, word in _WHY if isinstance(error, kinds))
+    return next(word for kinds, word in _ERROR_CODES if isinstance(error, kinds))
 
 
-async def _resolve(target: Target) -> list[Address]:
+async def _resolve(target: ParsedUrl) -> list[IpAddress]:
     """Return all addresses of a host, in the system's order.
 
     Raises:
@@ -98,13 +98,13 @@ async def _resolve(target: Target) -> list[Address]:
     return list(dict.fromkeys(ipaddress.ip_address(place[0]) for *_, place in found))
 
 
-async def _try(
-    target: Target,
-    addresses: list[Address],
+async def _send_to_first_reachable(
+    target: ParsedUrl,
+    addresses: list[IpAddress],
     headers: Mapping[str, str],
     content: bytes,
     timeout_s: float,
-) -> Answer:
+) -> DeliveryResponse:
     for address in addresses[:-1]:
         try:
             # A network without a way to one kind of addresses shall cost seconds, not the try.
@@ -115,16 +115,16 @@ async def _try(
 
 
 async def _send(
-    target: Target,
-    address: Address,
+    target: ParsedUrl,
+    address: IpAddress,
     headers: Mapping[str, str],
     content: bytes,
     connect_s: float,
-) -> Answer:
+) -> DeliveryResponse:
     host = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - IPv6
     timeout = httpx.Timeout(None, connect=connect_s)  # `_post` ends the rest
     async with (
-        httpx.AsyncClient(verify=_certificates(), trust_env=False, timeout=timeout) as client,
+        httpx.AsyncClient(verify=_make_ssl_context(), trust_env=False, timeout=timeout) as client,
         client.stream(
             "POST",
             f"{target.scheme}://{host}:{target.port}/",
@@ -135,14 +135,14 @@ async def _send(
             extensions={"target": target.path.encode(), "sni_hostname": target.host},
         ) as response,
     ):
-        return Answer(
+        return DeliveryResponse(
             status=response.status_code,
-            text=await _beginning(response),
-            retry_after_s=_retry_after_s(response.headers.get("retry-after", "")),
+            body_excerpt=await _read_excerpt(response),
+            retry_after_s=_parse_retry_after_s(response.headers.get("retry-after", "")),
         )
 
 
-async def _beginning(response: httpx.Response) -> str:
+async def _read_excerpt(response: httpx.Response) -> str:
     """Read the beginning of the body, as far as it comes; the status is what counts."""
     read = bytearray()
     try:
@@ -156,7 +156,7 @@ async def _beginning(response: httpx.Response) -> str:
     return bytes(read[:_READ_BYTES]).decode(errors="replace")
 
 
-def _retry_after_s(value: str) -> float:
+def _parse_retry_after_s(value: str) -> float:
     """Read the header: seconds, or a date (RFC 9110, section 10.2.3); 0 if it cannot be read."""
     if value.isascii() and value.isdecimal():
         return float(value[:9])

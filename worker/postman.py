@@ -10,19 +10,19 @@ from typing import Any
 
 from standardwebhooks import Webhook as Signer
 
-from jobs.callback import event_type, render
-from jobs.deliveries import Deliveries, Taken
-from jobs.delivery import Fate, Slot, Try
+from jobs.callback import event_type, build_payload
+from jobs.deliveries import LeasedDeliveryStore, ClaimedDelivery
+from jobs.delivery import DeliveryState, DeliveryEvent, DeliveryAttempt
 from jobs.logs import job_fields
-from jobs.reach import Reach
-from worker.posting import post
-from worker.schedule import Answer, Schedule, Step
+from jobs.reach import WebhookUrlPolicy
+from worker.posting import post_pinned
+from worker.schedule import DeliveryResponse, RetryPolicy, RetryDecision
 
 logger = logging.getLogger(__name__)
 
 #: What is kept of an answer, in characters.
-_ANSWER = 500
-_AGENT = f"garimpo/{version('garimpo')}"
+_MAX_EXCERPT = 500
+_USER_AGENT = f"garimpo/{version('garimpo')}"
 
 
 def sign(signers: Sequence[Signer], webhook_id: str, at: datetime, content: str) -> dict[str, str]:
@@ -42,21 +42,21 @@ def sign(signers: Sequence[Signer], webhook_id: str, at: datetime, content: str)
 
 
 @dataclass(frozen=True)
-class Postman:
+class WebhookSender:
     """Sends call backs."""
 
-    deliveries: Deliveries
-    schedule: Schedule
-    reach: Reach
+    deliveries: LeasedDeliveryStore
+    retry_policy: RetryPolicy
+    url_policy: WebhookUrlPolicy
     timeout_s: float
     #: A body that is larger becomes thin.
     limit_bytes: int
     #: They have the secrets.
     signers: Sequence[Signer] = field(default=(), repr=False)
 
-    def deliver(self, job_id: str, slot: Slot) -> None:
+    def deliver(self, job_id: str, slot: DeliveryEvent) -> None:
         """Send a call back, if it is due; whatever happens, its job stays as it is."""
-        taken = self.deliveries.take(job_id, slot)
+        taken = self.deliveries.claim(job_id, slot)
         if taken is None:
             return
         began = time.monotonic()
@@ -64,51 +64,51 @@ class Postman:
             answer = self._send(taken)
         except SystemExit:
             # SIGTERM: another sender does it at once.
-            self._settle(taken, Answer(error="sender_stopped"), Step(Fate.WAITING), began)
+            self._record(taken, DeliveryResponse(error="sender_stopped"), RetryDecision(DeliveryState.WAITING), began)
             raise
         except Exception:
-            logger.exception("the call back met an error of our own", extra=_about(taken))
-            answer = Answer(error="internal_error")
-        step = self.schedule.next(answer, taken.delivery, taken.age)
-        self._settle(taken, answer, step, began)
+            logger.exception("the call back met an error of our own", extra=_log_fields(taken))
+            answer = DeliveryResponse(error="internal_error")
+        step = self.retry_policy.decide(answer, taken.delivery, taken.age)
+        self._record(taken, answer, step, began)
 
-    def _send(self, taken: Taken) -> Answer:
+    def _send(self, taken: ClaimedDelivery) -> DeliveryResponse:
         delivery, record = taken.delivery, taken.record
         if record.webhook is None:
             raise ValueError(delivery)
-        content = render(delivery, record, record.webhook, taken.result, self.limit_bytes)
+        content = build_payload(delivery, record, record.webhook, taken.result, self.limit_bytes)
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": _AGENT,
+            "User-Agent": _USER_AGENT,
             **sign(self.signers, delivery.webhook_id, datetime.now(UTC), content),
         }
-        return post(record.webhook.url, self.reach, headers, content.encode(), self.timeout_s)
+        return post_pinned(record.webhook.url, self.url_policy, headers, content.encode(), self.timeout_s)
 
-    def _settle(self, taken: Taken, answer: Answer, step: Step, began: float) -> None:
-        tried = Try(
+    def _record(self, taken: ClaimedDelivery, answer: DeliveryResponse, step: RetryDecision, began: float) -> None:
+        tried = DeliveryAttempt(
             at=int(taken.now.timestamp() * 1000),
             webhook_id=taken.delivery.webhook_id,
             took_ms=int((time.monotonic() - began) * 1000),
             status=answer.status,
-            answer=answer.text[:_ANSWER],
+            answer=answer.body_excerpt[:_MAX_EXCERPT],
             error=answer.error,
         )
-        became = self.deliveries.settle(
-            taken, tried, step.fate, step.pause, absent=answer.is_absent
+        became = self.deliveries.record_attempt(
+            taken, tried, step.state, step.delay, not_found=answer.is_not_found
         )
         # Neither the address nor the answer: both may hold what is nobody's business.
         logger.log(
-            logging.WARNING if became == Fate.GIVEN_UP else logging.INFO,
+            logging.WARNING if became == DeliveryState.GIVEN_UP else logging.INFO,
             "%s of job %s: %s, %s",
             event_type(taken.delivery, taken.record),
             taken.record.id,
             tried.status or tried.error,
             became,
-            extra=_about(taken),
+            extra=_log_fields(taken),
         )
 
 
-def _about(taken: Taken) -> dict[str, Any]:
+def _log_fields(taken: ClaimedDelivery) -> dict[str, Any]:
     """Say which job a line is about, for `extra`."""
-    fields = job_fields(taken.record.asked.task, taken.record.id)
+    fields = job_fields(taken.record.request.task_name, taken.record.id)
     return fields | {"attempt": taken.record.attempt, "webhook_id": taken.delivery.webhook_id}

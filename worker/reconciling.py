@@ -12,15 +12,15 @@ from redis.exceptions import RedisError
 
 from jobs.backend import FencedRedisBackend
 from jobs.connection import connect_impatient
-from jobs.ending import Endings
+from jobs.ending import Completer
 from jobs.reconciler import Reconciler
-from jobs.record import Record
-from worker.news import tell_end
+from jobs.record import JobRecord
+from worker.news import publish_task_event
 
 _ALIVE_EVERY_S = 4.0
 
 
-class Reconciling(bootsteps.StartStopStep):
+class ReconciliationStep(bootsteps.StartStopStep):
     """Runs on the timer of Celery's event loop, so that a worker that hangs falls silent.
 
     Celery starts a consumer's steps anew after each lost connection, and clears its timer.
@@ -32,35 +32,35 @@ class Reconciling(bootsteps.StartStopStep):
         super().__init__(parent, **options)
         backend, name = parent.app.backend, parent.hostname
         assert isinstance(backend, FencedRedisBackend)  # noqa: S101 - make_celery gives no other
-        backend.worker = name
+        backend.worker_name = name
         redis = connect_impatient(parent.app.conf.garimpo_redis)
         leasing = parent.app.conf.garimpo_leasing
-        endings = Endings(redis, result_ttl=timedelta(seconds=backend.expires))
-        self._reconciler = Reconciler(redis, leasing, endings, name, partial(self._tell, parent))
-        self._every_s = leasing.reconcile.total_seconds()
+        endings = Completer(redis, result_ttl=timedelta(seconds=backend.expires))
+        self._reconciler = Reconciler(redis, leasing, endings, name, partial(self._publish_end, parent))
+        self._interval_s = leasing.reconcile.total_seconds()
         self._alive_file: Path | None = parent.app.conf.garimpo_alive_file
         self._was_blocked = False
-        self._repeating: list[Any] = []
+        self._timers: list[Any] = []
 
     def start(self, parent: Any) -> None:
         """Begin when the worker has its connection to the broker."""
-        self._show()
-        self._repeating = [
-            parent.timer.call_repeatedly(_ALIVE_EVERY_S, self._show),
-            parent.timer.call_repeatedly(_ALIVE_EVERY_S, self._unblock, (parent,)),
-            parent.timer.call_repeatedly(self._every_s, self._look),
+        self._touch_alive_file()
+        self._timers = [
+            parent.timer.call_repeatedly(_ALIVE_EVERY_S, self._touch_alive_file),
+            parent.timer.call_repeatedly(_ALIVE_EVERY_S, self._check_acknowledgements, (parent,)),
+            parent.timer.call_repeatedly(self._interval_s, self._reconcile),
         ]
 
     def stop(self, _parent: Any) -> None:
         """End with the connection or the worker."""
-        for entry in self._repeating:
+        for entry in self._timers:
             entry.cancel()
 
-    def _show(self) -> None:
+    def _touch_alive_file(self) -> None:
         if self._alive_file:
             self._alive_file.touch()
 
-    def _unblock(self, parent: Any) -> None:
+    def _check_acknowledgements(self, parent: Any) -> None:
         """Have Celery connect anew if it waits for the end of a job that has ended.
 
         An acknowledgment that finds no Redis is only logged, and no other message is taken until it
@@ -73,13 +73,13 @@ class Reconciling(bootsteps.StartStopStep):
             raise LostConnectionError(message)
         self._was_blocked = blocked
 
-    def _tell(self, parent: Any, record: Record) -> None:
+    def _publish_end(self, parent: Any, record: JobRecord) -> None:
         if parent.event_dispatcher:
-            tell_end(parent.event_dispatcher, record)
+            publish_task_event(parent.event_dispatcher, record)
 
-    def _look(self) -> None:
+    def _reconcile(self) -> None:
         try:
-            self._reconciler.look()
+            self._reconciler.run_once()
         except RedisError:
             # The broker is the same Redis: Celery says that it is away, and starts us again.
             return

@@ -10,7 +10,7 @@ from scraper.settings import SiteSettings
 
 
 @dataclass(frozen=True)
-class Scraping:
+class ScrapeConfig:
     """Plain values, read once at the start of the worker."""
 
     recipes: Mapping[str, Recipe]
@@ -20,7 +20,7 @@ class Scraping:
     #: What a job may take beyond its own limit until Celery kills it.
     margin_s: int
 
-    def target(self, site: str, job: str) -> Target:
+    def make_target(self, site: str, job: str) -> Target:
         """Say where and as whom a recipe's job is run."""
         recipe, settings = self.recipes[site], self.sites[site]
         return Target(
@@ -33,10 +33,10 @@ class Scraping:
     def hard_limit_s(self, site: str, job: str) -> int:
         """Say when Celery kills a job that does not end at its own limit, whatever it asked for."""
         recipe = self.recipes[site]
-        return int(recipe.limits.job_s(recipe.jobs[job].most_pages) + self.margin_s)
+        return int(recipe.limits.job_s(recipe.jobs[job].max_pages) + self.margin_s)
 
     @property
-    def longest_s(self) -> int:
+    def max_job_s(self) -> int:
         """The longest that any job can take."""
         return max(
             self.hard_limit_s(site, job)

@@ -17,7 +17,7 @@ _ALL: Final[tuple[Format, ...]] = (Csv(), Ndjson(), Xlsx())
 FORMATS: Final = {one.name: one for one in _ALL}
 
 
-def choose(query: str | None, accept: str | None) -> Format | None:
+def negotiate_format(query: str | None, accept: str | None) -> Format | None:
     """Choose the format of an answer; None is JSON.
 
     The header's weights count (RFC 9110, section 12.5.1). A wildcard stands for JSON alone:

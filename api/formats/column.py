@@ -46,20 +46,20 @@ class Column:
         return json.dumps(value, ensure_ascii=False)
 
     @property
-    def holds_addresses(self) -> bool:
+    def is_link(self) -> bool:
         """Whether the values are addresses as the page has them, be they relative."""
         field = self.field
         return field.attr in {"href", "src"} and field.match is None and field.split is None
 
 
-def columns_of(fields: Mapping[str, Field]) -> Iterator[Column]:
+def make_columns(fields: Mapping[str, Field]) -> Iterator[Column]:
     """The columns of a recipe's fields, in their order.
 
     A list of objects with a limit becomes numbered columns, `name_1_field` up to the limit; one
     without a limit, or with very many columns, is one column, which holds JSON.
     """
     for name, field in fields.items():
-        nested = list(columns_of(field.fields or {}))
+        nested = list(make_columns(field.fields or {}))
         limit = field.limit or 0
         if 0 < limit * len(nested) <= _MOST_OF_ONE_LIST:
             for index in range(limit):

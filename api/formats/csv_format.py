@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from api.formats.format import Chunks
-from api.formats.formula import Guard
+from api.formats.formula import FormulaEscaper
 from api.formats.table import Table
 
 # Without it Excel takes the text for the machine's old code page.
@@ -22,14 +22,14 @@ class Csv:
 
     async def write(self, table: Table, chunks: Chunks) -> AsyncIterator[bytes]:
         """Write the columns' names at once, then each chunk as it comes."""
-        guard = Guard(table.separator)
+        guard = FormulaEscaper(table.separator)
         names = [column.name for column in table.columns]
         yield _encoded([[_BOM + names[0], *names[1:]]], table.separator)
         async for chunk in chunks:
             yield _encoded((_row(table, item, guard) for item in chunk), table.separator)
 
 
-def _row(table: Table, item: Mapping[str, Any], guard: Guard) -> list[str]:
+def _row(table: Table, item: Mapping[str, Any], guard: FormulaEscaper) -> list[str]:
     row = []
     for place, column in enumerate(table.columns):
         value = column.read(item)

@@ -11,7 +11,7 @@ _SIGN: Final = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
 _HARMLESS: Final = re.compile(r"-(\d+([.,]\d+)*%?)?")
 
 
-class Guard:
+class FormulaEscaper:
     """Puts an apostrophe where a text could begin a formula, so that it stays a text.
 
     That is at the text's beginning, and within it behind whatever might be taken for a cell's

@@ -10,7 +10,7 @@ _KEPT: Final = "%:/?#@!$&'()*+,;=~"
 _STRAY_PERCENT: Final = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
-def link_of(value: str, page: str, *, is_address: bool) -> str | None:
+def make_hyperlink(value: str, page: str, *, is_address: bool) -> str | None:
     """Return the absolute http address that a value is, in ASCII, or None if it is none.
 
     An address of an IPv6 host is none either.

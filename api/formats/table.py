@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final, Self
 
-from api.formats.column import Column, columns_of
+from api.formats.column import Column, make_columns
 from api.formats.error import UnknownValueError
-from scraper.recipes.address import join
-from scraper.recipes.job import Job
+from scraper.recipes.address import join_url
+from scraper.recipes.job import JobDefinition
 
 #: What stands between the cells of CSV, by the name that `?separator=` takes.
 SEPARATORS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -22,7 +22,7 @@ class Table:
     separator: str
 
     @classmethod
-    def of(cls, base_url: str, job: Job, separator: str | None = None) -> Self:
+    def of(cls, base_url: str, job: JobDefinition, separator: str | None = None) -> Self:
         """Make the table of a recipe's job.
 
         Args:
@@ -36,6 +36,6 @@ class Table:
         name = "comma" if separator is None else separator
         if name not in SEPARATORS:
             raise UnknownValueError(parameter="separator", expected=SEPARATORS)
-        columns = tuple(columns_of(job.fields))
-        page = join(base_url, job.open.partition("?")[0])
+        columns = tuple(make_columns(job.fields))
+        page = join_url(base_url, job.open.partition("?")[0])
         return cls(job.collection, columns, page, SEPARATORS[name])

@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 from xlsxwriter import Workbook
 
 from api.formats.column import Column
-from api.formats.link import link_of
+from api.formats.link import make_hyperlink
 from api.formats.table import Table
 
 # Excel's limits: support.microsoft.com, "Excel specifications and limits".
@@ -22,7 +22,7 @@ _MOST_OF_NAME: Final = 31  # of a sheet
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
-def build(
+def build_workbook(
     table: Table, items: Iterable[bytes], file: IO[bytes], *, rows_per_sheet: int = _MOST_ROWS
 ) -> None:
     """Write items into a file as an Excel workbook; takes seconds for thousands of them.
@@ -87,7 +87,7 @@ class _Sheet:
     def _link(self, column: Column, value: Any) -> str | None:
         if not isinstance(value, str) or self._links == _MOST_LINKS:
             return None
-        link = link_of(value, self._table.page, is_address=column.holds_addresses)
+        link = make_hyperlink(value, self._table.page, is_address=column.is_link)
         return None if link is None or len(link) > _MOST_OF_ADDRESS else link
 
 
@@ -113,5 +113,5 @@ def _name(table: Table, number: int) -> str:
 
 def _width(column: Column) -> int:
     """The column's width, in characters: its name fits, beside the filter's button."""
-    wide = column.holds_addresses or column.field.kind in {"texts", "objects"}
+    wide = column.is_link or column.field.kind in {"texts", "objects"}
     return max(len(column.name) + 4, 30 if wide else 12)

@@ -9,7 +9,7 @@ from typing import Final
 from api.formats.format import Chunks
 from api.formats.ndjson import lines
 from api.formats.table import Table
-from api.formats.workbook import build
+from api.formats.workbook import build_workbook
 
 _PIECE_BYTES: Final = 256 * 1024
 #: A large workbook takes a minute: no other answer waits for the threads that build them.
@@ -33,7 +33,7 @@ class Xlsx:
                 items.write(lines(chunk))
             items.seek(0)
             loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(_BUILDERS, build, table, items, file)
+            work = loop.run_in_executor(_BUILDERS, build_workbook, table, items, file)
             try:
                 await asyncio.shield(work)
             finally:

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Depends, Response
 
 from api.errors import ErrorBody, JobFinalError
-from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs, json_response, refuse_other_sites
-from api.language import Spoken
+from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs, json_response, reject_cross_site
+from api.language import RequestLanguage
 from jobs import body
-from jobs.state import State
+from jobs.state import JobState
 
 
 def add(router: APIRouter, task: str) -> None:
@@ -15,7 +15,7 @@ def add(router: APIRouter, task: str) -> None:
     @router.post(
         "/cancel/{job_id}",
         status_code=202,
-        dependencies=[Depends(refuse_other_sites)],
+        dependencies=[Depends(reject_cross_site)],
         response_model=body.JobStatus | body.JobError,
         responses={
             409: {"model": ErrorBody, "description": "It has ended before."},
@@ -23,13 +23,13 @@ def add(router: APIRouter, task: str) -> None:
         },
         summary="End it before its time",
     )
-    async def cancel(job_id: str, jobs: Jobs, language: Spoken) -> Response:
+    async def cancel(job_id: str, jobs: Jobs, language: RequestLanguage) -> Response:
         """End a waiting job at once, a running one within seconds; it then is `failed`."""
         finder = Finder(jobs, task)
         seen = await finder.find(job_id)
-        if not await jobs.cancel(seen.record.asked):
+        if not await jobs.cancel(seen.record.request):
             raise JobFinalError
         seen = await finder.find(job_id)
-        if seen.record.state is State.FAILED:
-            return json_response(body.failed(seen.record, language), 202)
-        return json_response(body.unfinished(seen, language), 202)
+        if seen.record.state is JobState.FAILED:
+            return json_response(body.build_error(seen.record, language), 202)
+        return json_response(body.build_status(seen, language), 202)

@@ -4,17 +4,17 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from api.errors import DeliveryNotFoundError, ErrorBody, JobExpiredError
-from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs, json_response, refuse_other_sites
-from jobs.body import timestamp
+from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs, json_response, reject_cross_site
+from jobs.body import format_timestamp
 from jobs.callback import event_type
-from jobs.delivery import Delivery, Fate, Try
-from jobs.delivery_front import DeliveryFront
-from jobs.reach import parse
-from jobs.record import Record, moment
-from jobs.webhook import Payload
+from jobs.delivery import Delivery, DeliveryState, DeliveryAttempt
+from jobs.delivery_front import DeliveryStore
+from jobs.reach import parse_url
+from jobs.record import JobRecord, from_ms
+from jobs.webhook import WebhookPayload
 
 
-class TryBody(BaseModel):
+class DeliveryAttemptBody(BaseModel):
     """One try."""
 
     at: str
@@ -34,11 +34,11 @@ class DeliveryBody(BaseModel):
 
     event: str
     webhook_id: str
-    payload: Payload
+    payload: WebhookPayload
     url: str = Field(description="Where it goes; what may be a secret is left out.")
-    state: Fate
+    state: DeliveryState
     next_try_at: str | None
-    tries: list[TryBody] = Field(description="The last 50, the oldest first.")
+    tries: list[DeliveryAttemptBody] = Field(description="The last 50, the oldest first.")
 
 
 class DeliveriesBody(BaseModel):
@@ -64,7 +64,7 @@ def add(router: APIRouter, task: str) -> None:
     @router.post(
         "/deliveries/{job_id}/replay",
         status_code=202,
-        dependencies=[Depends(refuse_other_sites)],
+        dependencies=[Depends(reject_cross_site)],
         response_model=DeliveriesBody,
         responses={
             **LOOK_UP_ERRORS,
@@ -89,8 +89,8 @@ def add(router: APIRouter, task: str) -> None:
         return json_response(await _known(request, finder, job_id), 202)
 
 
-def _front(request: Request) -> DeliveryFront:
-    front: DeliveryFront = request.app.state.deliveries
+def _front(request: Request) -> DeliveryStore:
+    front: DeliveryStore = request.app.state.deliveries
     return front
 
 
@@ -105,29 +105,29 @@ async def _known(request: Request, finder: Finder, job_id: str) -> DeliveriesBod
         await finder.find(job_id)
     except JobExpiredError as error:
         expired = error
-    known = await _front(request).look(job_id)
+    known = await _front(request).get(job_id)
     if expired and not known:
         raise expired
     shown = [_delivery(delivery, record) for delivery, record in known]
     return DeliveriesBody(job_id=job_id, deliveries=shown)
 
 
-def _delivery(delivery: Delivery, record: Record) -> DeliveryBody:
+def _delivery(delivery: Delivery, record: JobRecord) -> DeliveryBody:
     assert record.webhook  # noqa: S101 - there is no call back without one
     return DeliveryBody(
         event=event_type(delivery, record),
         webhook_id=delivery.webhook_id,
         payload=record.webhook.payload,
-        url=parse(record.webhook.url).origin,
-        state=delivery.fate,
-        next_try_at=timestamp(delivery.next_at) if delivery.next_at else None,
-        tries=[_try(one) for one in delivery.tries],
+        url=parse_url(record.webhook.url).origin,
+        state=delivery.state,
+        next_try_at=format_timestamp(delivery.next_attempt_at) if delivery.next_attempt_at else None,
+        tries=[_try(one) for one in delivery.attempts],
     )
 
 
-def _try(one: Try) -> TryBody:
-    return TryBody(
-        at=timestamp(moment(one.at)),
+def _try(one: DeliveryAttempt) -> DeliveryAttemptBody:
+    return DeliveryAttemptBody(
+        at=format_timestamp(from_ms(one.at)),
         webhook_id=one.webhook_id,
         status=one.status,
         took_ms=one.took_ms,

@@ -12,12 +12,12 @@ from starlette.responses import StreamingResponse
 
 from api.errors import ApiError
 from api.job_addresses import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body
-from api.language import Spoken
-from api.waiting import AGAIN_S
+from api.language import RequestLanguage
+from api.waiting import REDIS_RETRY_S
 from jobs import body
-from jobs.answering import JobsUnavailableError
-from jobs.changes import Changes, Listener
-from jobs.front import JobFront, Seen
+from jobs.answering import RedisUnavailableError
+from jobs.changes import JobEventBus, Subscription
+from jobs.front import JobStore, JobSnapshot
 from jobs.text import Language
 
 #: Proxies end a connection on which nothing comes for a minute or less.
@@ -56,7 +56,7 @@ def add(router: APIRouter, task: str) -> None:
         job_id: str,
         jobs: Jobs,
         changes: Heard,
-        language: Spoken,
+        language: RequestLanguage,
         last_event_id: Annotated[
             str, Header(description="The `id` of the last event that was received.")
         ] = "",
@@ -81,10 +81,10 @@ def add(router: APIRouter, task: str) -> None:
 
 
 async def _stream(
-    finder: Finder, changes: Changes, job_id: str, language: Language, told: int
+    finder: Finder, changes: JobEventBus, job_id: str, language: Language, told: int
 ) -> AsyncIterator[bytes]:
     """Write the events; what the caller has been told is not told again."""
-    with changes.of(job_id) as listener:
+    with changes.subscribe(job_id) as listener:
         while True:
             pause = _SIGN_OF_LIFE_S
             try:
@@ -95,31 +95,31 @@ async def _stream(
                     yield event
                 if seen.record.state.is_final:
                     return
-            except JobsUnavailableError:
-                pause = AGAIN_S
+            except RedisUnavailableError:
+                pause = REDIS_RETRY_S
             except ApiError:
                 return  # it has expired
-            if changes.are_over:
+            if changes.is_closed:
                 return  # who comes back, to the next process, gets what was missed
             async for sign in _signs_of_life(listener, pause):
                 yield sign
 
 
-async def _signs_of_life(listener: Listener, every_s: float) -> AsyncIterator[bytes]:
+async def _signs_of_life(listener: Subscription, every_s: float) -> AsyncIterator[bytes]:
     """Pass the time to the next change, or to the next question if there was no answer."""
     while not await listener.wait(every_s):
         yield KEEPALIVE_COMMENT
-        if every_s == AGAIN_S:
+        if every_s == REDIS_RETRY_S:
             return
 
 
-async def _event(jobs: JobFront, seen: Seen, language: Language) -> bytes:
+async def _event(jobs: JobStore, seen: JobSnapshot, language: Language) -> bytes:
     answer: BaseModel
     if seen.record.state.is_final:
-        stored = await jobs.result(seen.record.id) if seen.record.failure is None else None
+        stored = await jobs.get_result(seen.record.id) if seen.record.failure is None else None
         answer, name = final_body(seen, stored, language), "end"
     else:
-        answer, name = body.unfinished(seen, language), "progress"
+        answer, name = body.build_status(seen, language), "progress"
     return format_sse_event(
         data_str=json.dumps(answer.model_dump(), ensure_ascii=False),
         event=name,

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, create_model
 
-from api.absent import EMPTY_IS_ABSENT
-from api.files import FILE_RESPONSES, AsFile, Files
+from api.absent import EMPTY_AS_NONE
+from api.files import FILE_RESPONSES, AsFile, Exporter
 from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs
-from api.language import Spoken
+from api.language import RequestLanguage
 from jobs import body
-from jobs.state import State
+from jobs.state import JobState
 
 _LONGEST = 1000
 #: Redis takes no place beyond 2**63.
@@ -21,7 +21,7 @@ class ItemsPage(BaseModel):
     """Some of a job's items, in their order."""
 
     job_id: str
-    status: State
+    status: JobState
     is_final: bool = Field(description="Whether the job has ended: no item comes any more.")
     items: list[Any]
     total: int = Field(description="How many there are so far.")
@@ -34,13 +34,13 @@ class ItemsPage(BaseModel):
     )
 
 
-def items_model(item: type[BaseModel], name: str) -> type[ItemsPage]:
+def make_items_model(item: type[BaseModel], name: str) -> type[ItemsPage]:
     """Build the typed answer for a recipe's job; `name` is what the model's name begins with."""
     some: Any = list[item]  # type: ignore[valid-type] # made from the recipe
     return create_model(f"{name}Items", __base__=ItemsPage, items=(some, ...))
 
 
-def add(router: APIRouter, task: str, page: type[ItemsPage], files: Files) -> None:
+def add(router: APIRouter, task: str, page: type[ItemsPage], files: Exporter) -> None:
     """Add the address to the router of a recipe's job.
 
     Args:
@@ -60,11 +60,11 @@ def add(router: APIRouter, task: str, page: type[ItemsPage], files: Files) -> No
         *,
         job_id: str,
         jobs: Jobs,
-        language: Spoken,
+        language: RequestLanguage,
         as_file: AsFile,
         cursor: Annotated[
             Annotated[int, Field(ge=0, le=_FURTHEST)] | None,
-            EMPTY_IS_ABSENT,
+            EMPTY_AS_NONE,
             Query(
                 description="`next_cursor` of the answer before.",
                 examples=[100],
@@ -72,7 +72,7 @@ def add(router: APIRouter, task: str, page: type[ItemsPage], files: Files) -> No
         ] = None,
         limit: Annotated[
             Annotated[int, Field(ge=1, le=_LONGEST)] | None,
-            EMPTY_IS_ABSENT,
+            EMPTY_AS_NONE,
             Query(
                 description="How many items at most: 100 if it is not said, and all in a file.",
             ),
@@ -85,12 +85,12 @@ def add(router: APIRouter, task: str, page: type[ItemsPage], files: Files) -> No
         seen, start = await Finder(jobs, task).find(job_id), cursor or 0
         if as_file.format:
             return await files.response(as_file, jobs, job_id, start, limit)
-        items, total = await jobs.items(job_id, start, limit or 100)
+        items, total = await jobs.get_items(job_id, start, limit or 100)
         place = start + len(items)
         is_final = seen.record.state.is_final
         is_over = is_final and place >= total
         retry_s = (
-            0 if is_over or place < total else body.unfinished(seen, language).retry_after_seconds
+            0 if is_over or place < total else body.build_status(seen, language).retry_after_seconds
         )
         head = page.model_construct(
             job_id=job_id,

@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter
 
-from api.files import Files
-from api.models import result_model
+from api.files import Exporter
+from api.models import make_result_model
 from api.routes import cancel, deliveries, events, items, result, start
 from jobs.job import task_name
-from scraper.recipes.items import item_model
+from scraper.recipes.items import make_item_model
 from scraper.recipes.models import Recipe
-from scraper.recipes.params import params_model
+from scraper.recipes.params import make_params_model
 
 
 def make_router(recipe: Recipe, name: str) -> APIRouter:
@@ -20,11 +20,11 @@ def make_router(recipe: Recipe, name: str) -> APIRouter:
     """
     title = "".join(part.title() for part in f"{recipe.site}-{name}".split("-"))
     job, task = recipe.jobs[name], task_name(recipe.site, name)
-    item, files = item_model(job, f"{title}Item"), Files(recipe, name)
+    item, files = make_item_model(job, f"{title}Item"), Exporter(recipe, name)
     router = APIRouter(prefix=f"/api/v1/{recipe.site}/{name}", tags=[recipe.site])
-    start.add(router, recipe, name, params_model(job, f"{title}Params"))
-    result.add(router, task, result_model(job, item, title), files)
-    items.add(router, task, items.items_model(item, title), files)
+    start.add(router, recipe, name, make_params_model(job, f"{title}Params"))
+    result.add(router, task, make_result_model(job, item, title), files)
+    items.add(router, task, items.make_items_model(item, title), files)
     events.add(router, task)
     cancel.add(router, task)
     deliveries.add(router, task)

@@ -6,17 +6,17 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from api.files import FILE_RESPONSES, ROWS, AsFile, Files
+from api.files import FILE_RESPONSES, ROWS, AsFile, Exporter
 from api.job_addresses import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body, json_response
-from api.language import Spoken
+from api.language import RequestLanguage
 from api.waiting import Wait, wait_for_end
 from jobs import body
-from jobs.front import Seen
-from jobs.state import State
+from jobs.front import JobSnapshot
+from jobs.state import JobState
 from jobs.text import Language
 
 
-def add(router: APIRouter, task: str, result: type[body.JobResult], files: Files) -> None:
+def add(router: APIRouter, task: str, result: type[body.JobResult], files: Exporter) -> None:
     """Add the address to the router of a recipe's job.
 
     Args:
@@ -39,7 +39,7 @@ def add(router: APIRouter, task: str, result: type[body.JobResult], files: Files
         job_id: str,
         jobs: Jobs,
         changes: Heard,
-        language: Spoken,
+        language: RequestLanguage,
         wait: Wait,
         as_file: AsFile,
     ) -> Response:
@@ -50,22 +50,22 @@ def add(router: APIRouter, task: str, result: type[body.JobResult], files: Files
         look = partial(Finder(jobs, task).find, job_id)
         seen = await wait_for_end(request, changes, job_id, look, wait)
         if not seen.record.state.is_final:
-            return json_response(body.unfinished(seen, language))
-        if seen.record.state is State.FAILED:
-            return json_response(body.failed(seen.record, language))
+            return json_response(body.build_status(seen, language))
+        if seen.record.state is JobState.FAILED:
+            return json_response(body.build_error(seen.record, language))
         if as_file.format:
             return await files.response(as_file, jobs, job_id)
         # Megabytes of rows must not hold up everybody else's requests, nor stay in memory for as
         # long as a slow client reads them.
         rows = files.collection
         async with one_by_one:
-            stored = await jobs.result(job_id)
+            stored = await jobs.get_result(job_id)
             told = await asyncio.to_thread(_without_rows, seen, stored, language, rows)
         return await files.fill(jobs, job_id, *told)
 
 
 def _without_rows(
-    seen: Seen, stored: str | None, language: Language, collection: str
+    seen: JobSnapshot, stored: str | None, language: Language, collection: str
 ) -> tuple[str, int]:
     """Return the body with ROWS in the place of its rows, and how many these are."""
     answer = final_body(seen, stored, language).model_dump()

@@ -7,11 +7,11 @@ from pydantic import BaseModel
 
 from api import start_body
 from api.errors import ErrorBody, IdempotencyConflict
-from api.job_addresses import ERRORS, Jobs, json_response, refuse_other_sites
-from api.language import Spoken
+from api.job_addresses import ERRORS, Jobs, json_response, reject_cross_site
+from api.language import RequestLanguage
 from jobs import body
 from jobs.front import IdempotencyConflictError
-from jobs.job import Job
+from jobs.job import JobRequest
 from scraper.recipes.models import Recipe
 
 _HEADERS: dict[str, Any] = {
@@ -34,7 +34,7 @@ def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -
     @router.post(
         "/start",
         status_code=202,
-        dependencies=[Depends(refuse_other_sites)],
+        dependencies=[Depends(reject_cross_site)],
         response_model=body.JobStart,
         responses={
             202: {"headers": _HEADERS},
@@ -53,7 +53,7 @@ def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -
         *,
         request: Request,
         jobs: Jobs,
-        language: Spoken,
+        language: RequestLanguage,
         idempotency_key: Annotated[
             str | None,
             Header(
@@ -73,14 +73,14 @@ def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -
         ] = False,
     ) -> Response:
         """Accept a job and answer at once; a worker runs it when one is free."""
-        asked, webhook = await start_body.read(request, model)
-        job = Job(recipe.site, name, digest, asked, webhook=webhook)
+        asked, webhook = await start_body.read_start(request, model)
+        job = JobRequest(recipe.site, name, digest, asked, webhook=webhook)
         try:
-            accepted = await jobs.submit(job, key=idempotency_key, join=join)
+            accepted = await jobs.submit(job, idempotency_key=idempotency_key, join=join)
         except IdempotencyConflictError as error:
             raise IdempotencyConflict from error
         location = f"{router.prefix}/result/{accepted.id}"
-        answer = body.started(accepted, location, language)
+        answer = body.build_start(accepted, location, language)
         headers = {"Location": location, "Retry-After": "1"}
         if accepted.how in {"repeated", "rejoined"}:
             headers["Idempotent-Replayed"] = "true"

@@ -10,14 +10,14 @@ from garimpo.connection import Body
 _ORDER = ("pending", "processing", "completed", "failed")
 
 
-class NotMetError(Exception):
+class CheckFailedError(Exception):
     """Something is not as it must be; the text says what, and what to do."""
 
 
 def require(condition: object, sentence: str) -> None:
     """Raise NotMetError with the sentence unless the condition holds."""
     if not condition:
-        raise NotMetError(sentence)
+        raise CheckFailedError(sentence)
 
 
 def check_health(body: Body) -> str:
@@ -25,7 +25,7 @@ def check_health(body: Body) -> str:
     status, services = body.get("status"), body.get("services")
     if not isinstance(services, dict):
         message = "the answer has no `services`: it is not Garimpo's API"
-        raise NotMetError(message)
+        raise CheckFailedError(message)
     require(services.get("redis") == "ok", str(body.get("message") or "Redis is not there"))
     require(
         services.get("workers") == "ok",
@@ -48,7 +48,7 @@ def check_start(body: Body) -> None:
     _check_time(body, "created_at")
 
 
-def check_course(bodies: Sequence[Body]) -> str:
+def check_progress(bodies: Sequence[Body]) -> str:
     """Look at a job's bodies from the first to the last; return the course in a few words."""
     states = [str(body.get("status")) for body in bodies]
     require(set(states) <= set(_ORDER), f"states are {states}, not four that are known")

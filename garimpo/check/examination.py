@@ -8,18 +8,18 @@ from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
-from garimpo.address import JobAddress
+from garimpo.address import JobRef
 from garimpo.check import contract
-from garimpo.check.contract import NotMetError, require
+from garimpo.check.contract import CheckFailedError, require
 from garimpo.check.one_job import StartedJob, finish_job, follow_job, start_job
-from garimpo.check.plan import Plan
-from garimpo.check.report import Check, FinishedJob, Report
+from garimpo.check.plan import CheckOptions
+from garimpo.check.report import CheckResult, FinishedJob, Report
 from garimpo.client import Body, Client
 from garimpo.errors import ApiError, ApiRefusedError
-from garimpo.progress import Display
+from garimpo.progress import ProgressDisplay
 
 #: A check's name, what it does, and whether the rest makes sense where it has failed.
-_Examine = tuple[str, Callable[[Client, Report], str], Callable[[], bool]]
+_PlannedCheck = tuple[str, Callable[[Client, Report], str], Callable[[], bool]]
 
 #: Each further login that a site refuses brings the account nearer to being locked.
 _ACCOUNT_REFUSED = frozenset({"login_failed", "credentials_missing"})
@@ -29,17 +29,17 @@ _NO_FURTHER_JOBS = (
 )
 
 
-class StoppedError(Exception):
+class InterruptedCheckError(Exception):
     """The examination is broken off; its threads end with it."""
 
 
-class Examination:
+class AcceptanceTest:
     """One run. Its client must pause with `pause`, so that threads can be told to stop."""
 
-    def __init__(self, plan: Plan, tell: Callable[[Check], None]) -> None:
+    def __init__(self, options: CheckOptions, on_check: Callable[[CheckResult], None]) -> None:
         """Prepare it; `tell` is called with each check as it ends."""
-        self._plan = plan
-        self._tell = tell
+        self._options = options
+        self._on_check = on_check
         self._stop = threading.Event()
         self._started: StartedJob | None = None
         self._bodies: list[Body] = []
@@ -48,17 +48,17 @@ class Examination:
     def pause(self, seconds: float) -> None:
         """Wait; raises StoppedError if the examination is broken off meanwhile."""
         if self._stop.wait(seconds):
-            raise StoppedError
+            raise InterruptedCheckError
 
     def run(self, client: Client) -> Report:
         """Examine the API; a check that makes the rest senseless is the last one."""
-        report = Report(client.url, self._plan.quick)
+        report = Report(client.url, self._options.quick)
         begin = time.monotonic()
         checks = self._checks()
         for name, examine, may_go_on in checks:
-            check = self._examine(name, partial(examine, client, report))
+            check = self._run_check(name, partial(examine, client, report))
             report.checks.append(check)
-            self._tell(check)
+            self._on_check(check)
             if not (check.passed or may_go_on()):
                 break
         report.not_run = [name for name, _, _ in checks[len(report.checks) :]]
@@ -66,19 +66,19 @@ class Examination:
         report.seconds = round(time.monotonic() - begin, 3)
         return report
 
-    def _checks(self) -> list[_Examine]:
-        small: list[_Examine] = [
-            ("health", self._health, lambda: False),
-            ("start", self._start, lambda: self._started is not None),  # it was only slow
-            ("progress", self._progress, self._has_ended),
-            ("result", self._result, lambda: not self._is_account_refused()),
-            ("unknown job", self._unknown, lambda: True),
+    def _checks(self) -> list[_PlannedCheck]:
+        small: list[_PlannedCheck] = [
+            ("health", self._check_health, lambda: False),
+            ("start", self._check_start, lambda: self._started is not None),  # it was only slow
+            ("progress", self._check_progress, self._has_ended),
+            ("result", self._check_result, lambda: not self._is_account_refused()),
+            ("unknown job", self._check_unknown_job, lambda: True),
         ]
-        large: list[_Examine] = [
-            ("start again", self._start_again, lambda: True),
-            (f"{self._plan.jobs} jobs at once", self._at_once, lambda: True),
+        large: list[_PlannedCheck] = [
+            ("start again", self._check_idempotency, lambda: True),
+            (f"{self._options.jobs} jobs at once", self._check_concurrent_jobs, lambda: True),
         ]
-        return small if self._plan.quick else small + large
+        return small if self._options.quick else small + large
 
     def _has_ended(self) -> bool:
         """Whether the first job has come to its end."""
@@ -88,71 +88,71 @@ class Examination:
         """Whether the first job has failed by its account."""
         return self._has_ended() and self._bodies[-1].get("error_code") in _ACCOUNT_REFUSED
 
-    def _examine(self, name: str, examine: Callable[[], str]) -> Check:
+    def _run_check(self, name: str, examine: Callable[[], str]) -> CheckResult:
         begin = time.monotonic()
         try:
             passed, detail = True, examine()
-        except (NotMetError, ApiError) as error:
+        except (CheckFailedError, ApiError) as error:
             passed, detail = False, str(error)
-        return Check(name, passed, detail, round(time.monotonic() - begin, 3))
+        return CheckResult(name, passed, detail, round(time.monotonic() - begin, 3))
 
-    def _health(self, client: Client, _report: Report) -> str:
+    def _check_health(self, client: Client, _report: Report) -> str:
         return contract.check_health(client.health())
 
-    def _start(self, client: Client, _report: Report) -> str:
-        if not (self._plan.site and self._plan.job):
-            site, job = self._choose(client.job_names())
-            self._plan = replace(self._plan, site=site, job=job)
-        self._started = started = start_job(client, self._plan, self._key)
+    def _check_start(self, client: Client, _report: Report) -> str:
+        if not (self._options.site and self._options.job):
+            site, job = self._choose(client.list_job_names())
+            self._options = replace(self._options, site=site, job=job)
+        self._started = started = start_job(client, self._options, self._key)
         told = f"{started.start_ms:.0f} ms"
-        which = f"{self._plan.site} {self._plan.job} {started.address.id}"
-        limit = self._plan.start_within_ms
+        which = f"{self._options.site} {self._options.job} {started.address.id}"
+        limit = self._options.max_start_ms
         slow = f"{told}; more than {limit:g} ms (--start-within-ms), {which}"
         require(started.start_ms <= limit, slow)
         return f"{told}, {which}"
 
     def _choose(self, names: list[tuple[str, str]]) -> tuple[str, str]:
         """Return the first job that there is, of the site that is asked for."""
-        wanted = [name for name in names if self._plan.site in {"", name[0]}]
-        require(wanted, f"there is no job of {self._plan.site or 'any site'}: {names}")
+        wanted = [name for name in names if self._options.site in {"", name[0]}]
+        require(wanted, f"there is no job of {self._options.site or 'any site'}: {names}")
         return wanted[0]
 
-    def _progress(self, client: Client, _report: Report) -> str:
+    def _check_progress(self, client: Client, _report: Report) -> str:
         assert self._started  # noqa: S101 - the check before is vital
-        with Display() as display:
-            self._bodies = follow_job(client, self._plan, self._started, display)
-        return contract.check_course(self._bodies)
+        with ProgressDisplay() as display:
+            self._bodies = follow_job(client, self._options, self._started, display)
+        return contract.check_progress(self._bodies)
 
-    def _result(self, _client: Client, report: Report) -> str:
+    def _check_result(self, _client: Client, report: Report) -> str:
         assert self._started  # noqa: S101 - a check before is vital
         job = finish_job(self._started, self._bodies)
         report.jobs.append(job)
         return f"{job.items} rows in {job.execution_time_seconds:.1f} s"
 
-    def _unknown(self, client: Client, _report: Report) -> str:
+    def _check_unknown_job(self, client: Client, _report: Report) -> str:
         for job_id in (str(uuid4()), "no-id"):
             try:
-                client.result(JobAddress(self._plan.site, self._plan.job, job_id))
+                client.result(JobRef(self._options.site, self._options.job, job_id))
             except ApiRefusedError as error:
                 seen = (error.status, error.code)
                 require(seen == (404, "job_not_found"), f"the answer is {seen}, not 404")
             else:
                 message = f"there is an answer for {job_id}"
-                raise NotMetError(message)
+                raise CheckFailedError(message)
         return "404 job_not_found"
 
-    def _start_again(self, client: Client, _report: Report) -> str:
+    def _check_idempotency(self, client: Client, _report: Report) -> str:
         assert self._started  # noqa: S101 - a check before is vital
-        again = start_job(client, self._plan, self._key).address.id
+        again = start_job(client, self._options, self._key).address.id
         require(again == self._started.address.id, f"the same key has started another job: {again}")
         return "the same Idempotency-Key leads to the same job"
 
-    def _at_once(self, client: Client, report: Report) -> str:
-        number = self._plan.jobs
+    def _check_concurrent_jobs(self, client: Client, report: Report) -> str:
+        number = self._options.jobs
         begin = time.monotonic()
-        with Display() as display, ThreadPoolExecutor(number) as pool:
+        with ProgressDisplay() as display, ThreadPoolExecutor(number) as pool:
             futures = [
-                pool.submit(self._whole_job, client, display, f"#{index + 1} ")
+                pool.submit(self._run_job, client, display, f"#{index + 1} ")
                 for index in range(number)
             ]
             try:
@@ -166,6 +166,6 @@ class Examination:
         took_s = time.monotonic() - begin
         return f"all completed after {took_s:.1f} s; the slowest start took {slowest:.0f} ms"
 
-    def _whole_job(self, client: Client, display: Display, name: str) -> FinishedJob:
-        started = start_job(client, self._plan)
-        return finish_job(started, follow_job(client, self._plan, started, display, name))
+    def _run_job(self, client: Client, display: ProgressDisplay, name: str) -> FinishedJob:
+        started = start_job(client, self._options)
+        return finish_job(started, follow_job(client, self._options, started, display, name))

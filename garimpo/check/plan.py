@@ -5,7 +5,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Plan:
+class CheckOptions:
     """The words on the command line."""
 
     #: Empty is the first that the API has.
@@ -17,6 +17,6 @@ class Plan:
     #: So many at once.
     jobs: int = 3
     #: When to ask again; None is when the API says, after 5 s at most.
-    every_s: float | None = None
-    start_within_ms: float = 100.0
-    end_within_s: float = 600.0
+    poll_interval_s: float | None = None
+    max_start_ms: float = 100.0
+    timeout_s: float = 600.0

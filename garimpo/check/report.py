@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckResult:
     """One thing that was looked at."""
 
     name: str
@@ -33,7 +33,7 @@ class Report:
 
     url: str
     quick: bool
-    checks: list[Check] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
     #: The checks that would have come after one that makes them senseless.
     not_run: list[str] = field(default_factory=list)
     #: What to know, or to do first; mostly empty.

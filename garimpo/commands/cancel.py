@@ -1,7 +1,7 @@
 """`garimpo cancel`: end a job before its time."""
 
 from garimpo.options import AsJson, JobId, Language, Url, open_client
-from garimpo.output import describe_failure, print_out, say, write_json
+from garimpo.output import describe_failure, print_stdout, print_error, format_json
 
 
 def cancel(
@@ -11,8 +11,8 @@ def cancel(
     with open_client(url, language, as_json=as_json) as client:
         body = client.cancel(client.find(job_id))
     if as_json:
-        print_out(write_json(body))
+        print_stdout(format_json(body))
     elif body["status"] == "failed":
-        say(describe_failure(body))
+        print_error(describe_failure(body))
     else:
-        say(f"Its worker is told. `garimpo watch {job_id}` shows its end.")
+        print_error(f"Its worker is told. `garimpo watch {job_id}` shows its end.")

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from garimpo.check.examination import Examination
-from garimpo.check.plan import Plan
-from garimpo.check.report import Check
+from garimpo.check.examination import AcceptanceTest
+from garimpo.check.plan import CheckOptions
+from garimpo.check.report import CheckResult
 from garimpo.completion import complete_job, complete_site
 from garimpo.exits import FAILED, INTERRUPTED
 from garimpo.options import (
@@ -18,7 +18,7 @@ from garimpo.options import (
     open_client,
     read_params,
 )
-from garimpo.output import draw_out, print_out, say, write_json
+from garimpo.output import render_stdout, print_stdout, print_error, format_json
 from garimpo.terminal import make_printable
 
 
@@ -61,24 +61,24 @@ def check(  # noqa: PLR0913 - each is an option
 
     It runs real jobs, so the site is asked. It starts nothing else and changes nothing.
     """
-    plan = Plan(site, job, read_params(param), quick, jobs, every, start_within_ms, timeout)
-    examination = Examination(plan, lambda one: None if as_json else draw_out(_line(one)))
+    plan = CheckOptions(site, job, read_params(param), quick, jobs, every, start_within_ms, timeout)
+    examination = AcceptanceTest(plan, lambda one: None if as_json else render_stdout(_line(one)))
     with open_client(url, language, as_json=as_json, pause=examination.pause) as client:
         try:
             report = examination.run(client)
         except KeyboardInterrupt:
-            say("Broken off. Jobs that were started go on: `garimpo jobs`.")
+            print_error("Broken off. Jobs that were started go on: `garimpo jobs`.")
             raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        print_out(write_json(report.as_json()))
+        print_stdout(format_json(report.as_json()))
     else:
         style = "bold green" if report.passed else "bold red"
         for line in report.summary():
-            draw_out(line, style=style, markup=False, soft_wrap=True)
+            render_stdout(line, style=style, markup=False, soft_wrap=True)
     if not report.passed:
         raise typer.Exit(FAILED)
 
 
-def _line(one: Check) -> Text:
+def _line(one: CheckResult) -> Text:
     word, style = ("ok    ", "green") if one.passed else ("FAILED", "bold red")
     return Text.assemble((word, style), f"  {one.name:<16}  {make_printable(one.detail)}")

@@ -10,14 +10,14 @@ from rich.text import Text
 from garimpo.client import Client
 from garimpo.completion import complete_job, complete_site
 from garimpo.options import AsJson, Language, Url, open_client
-from garimpo.output import draw_out, make_console, print_out, write_json
+from garimpo.output import render_stdout, make_console, print_stdout, format_json
 from garimpo.terminal import make_printable
 
 #: As many as the API gives in one answer.
 _PAGE = 200
 
 
-class State(StrEnum):
+class StateFilter(StrEnum):
     """A job's four states."""
 
     PENDING = "pending"
@@ -35,7 +35,7 @@ def jobs(  # noqa: PLR0913 - each is an option
     job: Annotated[
         str, typer.Option(help="Only this job of the site's.", autocompletion=complete_job)
     ] = "",
-    status: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    status: Annotated[StateFilter | None, typer.Option(help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     as_json: AsJson = False,
     url: Url = None,
@@ -45,9 +45,9 @@ def jobs(  # noqa: PLR0913 - each is an option
     with open_client(url, language, as_json=as_json) as client:
         found, cursor = _read(client, limit, {"site": site, "job": job, "status": status})
     if as_json:
-        print_out(write_json({"jobs": found, "next_cursor": cursor}))
+        print_stdout(format_json({"jobs": found, "next_cursor": cursor}))
         return
-    draw_out(draw(found, framed=make_console().is_terminal))
+    render_stdout(draw(found, framed=make_console().is_terminal))
 
 
 def _read(
@@ -56,7 +56,7 @@ def _read(
     found: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None and len(found) < limit:
-        page = client.jobs(limit=min(_PAGE, limit - len(found)), cursor=cursor, **filters)
+        page = client.list_jobs(limit=min(_PAGE, limit - len(found)), cursor=cursor, **filters)
         found += page["jobs"]
         cursor = page["next_cursor"]
     return found, cursor

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from garimpo.client import Body
-from garimpo.estimate import describe_left
+from garimpo.estimate import describe_remaining
 from garimpo.exits import NOT_YET
-from garimpo.handing_out import hand_out
+from garimpo.handing_out import write_result
 from garimpo.options import (
     AsJson,
     JobId,
@@ -21,9 +21,9 @@ from garimpo.options import (
     check_output,
     open_client,
 )
-from garimpo.output import say, write_json
+from garimpo.output import print_error, format_json
 from garimpo.terminal import make_printable
-from garimpo.watching import tell_failure
+from garimpo.watching import report_failure
 
 
 class Format(StrEnum):
@@ -73,9 +73,9 @@ def result(  # noqa: PLR0913 - each is an option
         raise typer.BadParameter(message)
     with open_client(url, language, as_json=as_json) as client:
         address = client.find(job_id)
-        found = client.file(address, format=file_format, separator=separator)
+        found = client.download(address, format=file_format, separator=separator)
         if not isinstance(found, dict):
-            hand_out(found, output, file_format)
+            write_result(found, output, file_format)
             return
     _hand_out_body(found, output, as_json=as_json)
 
@@ -87,14 +87,14 @@ def _named_by(output: Path | None) -> Format:
 
 def _hand_out_body(body: Body, output: Output, *, as_json: bool) -> None:
     """Hand out an answer in JSON: a result, or the state of a job that has none."""
-    pieces: Iterable[bytes] = [write_json(body if as_json else body.get("result")).encode()]
+    pieces: Iterable[bytes] = [format_json(body if as_json else body.get("result")).encode()]
     if as_json or body["status"] == "completed":
-        hand_out(pieces, output)
+        write_result(pieces, output)
     if body["status"] == "failed":
-        raise typer.Exit(tell_failure(body))
+        raise typer.Exit(report_failure(body))
     if body["status"] != "completed":
-        left = describe_left(body)
-        say(
+        left = describe_remaining(body)
+        print_error(
             f"No result yet: {body['progress']}% {make_printable(body['message'])}"
             f"{f' ({left})' if left else ''}. `garimpo watch {body['job_id']}` waits for it."
         )

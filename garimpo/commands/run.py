@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from garimpo.address import JobAddress
-from garimpo.handing_out import hand_out
+from garimpo.address import JobRef
+from garimpo.handing_out import write_result
 from garimpo.options import (
     AsJson,
     Job,
@@ -18,8 +18,8 @@ from garimpo.options import (
     open_client,
     read_params,
 )
-from garimpo.output import write_json
-from garimpo.watching import follow_job, tell_failure, tell_interrupted
+from garimpo.output import format_json
+from garimpo.watching import show_job, report_failure, report_interrupted
 
 
 def run(  # noqa: PLR0913 - each is an option
@@ -47,13 +47,13 @@ def run(  # noqa: PLR0913 - each is an option
     check_output(output)
     with open_client(url, language, as_json=as_json) as client:
         start = client.start(site, job, params, key)
-        address = JobAddress(site, job, start["job_id"])
+        address = JobRef(site, job, start["job_id"])
         try:
-            body = follow_job(client, address, start)
+            body = show_job(client, address, start)
         except KeyboardInterrupt:
-            raise typer.Exit(tell_interrupted(address)) from None
+            raise typer.Exit(report_interrupted(address)) from None
     failed = body["status"] == "failed"
     if as_json or not failed:
-        hand_out([write_json(body if as_json else body["result"]).encode()], output)
+        write_result([format_json(body if as_json else body["result"]).encode()], output)
     if failed:
-        raise typer.Exit(tell_failure(body))
+        raise typer.Exit(report_failure(body))

@@ -4,12 +4,12 @@ import json
 
 import typer
 
-from garimpo.address import JobAddress
+from garimpo.address import JobRef
 from garimpo.client import Body, Client
-from garimpo.nobody import hint_at_nobody
+from garimpo.nobody import warn_if_no_worker
 from garimpo.options import AsJson, JobId, Language, Url, open_client
-from garimpo.output import print_out, say
-from garimpo.watching import follow_job, tell_failure, tell_interrupted
+from garimpo.output import print_stdout, print_error
+from garimpo.watching import show_job, report_failure, report_interrupted
 
 
 def watch(
@@ -22,18 +22,18 @@ def watch(
     with open_client(url, language, as_json=as_json) as client:
         address = client.find(job_id)
         try:
-            body = _print_lines(client, address) if as_json else follow_job(client, address)
+            body = _print_lines(client, address) if as_json else show_job(client, address)
         except KeyboardInterrupt:
-            raise typer.Exit(tell_interrupted(address)) from None
+            raise typer.Exit(report_interrupted(address)) from None
     if body["status"] == "failed":
-        raise typer.Exit(tell_failure(body))
-    say(f"Completed in {body['execution_time_seconds']:.1f} s: `garimpo result {job_id}`.")
+        raise typer.Exit(report_failure(body))
+    print_error(f"Completed in {body['execution_time_seconds']:.1f} s: `garimpo result {job_id}`.")
 
 
-def _print_lines(client: Client, address: JobAddress) -> Body:
+def _print_lines(client: Client, address: JobRef) -> Body:
     body: Body = {}
-    with hint_at_nobody(client, say) as see:
-        for body in client.follow(address, say, live=True):
+    with warn_if_no_worker(client, print_error) as see:
+        for body in client.follow(address, print_error, live=True):
             see(body)
-            print_out(json.dumps(body, ensure_ascii=False) + "\n")
+            print_stdout(json.dumps(body, ensure_ascii=False) + "\n")
     return body

@@ -9,7 +9,7 @@ from garimpo.stack.errors import FolderTakenError
 
 
 @contextmanager
-def hold_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Have a folder, which is made if need be, for this process alone until the block ends.
 
     Two stacks would write into one Redis' data, and each begins its logs anew.

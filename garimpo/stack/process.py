@@ -122,7 +122,7 @@ class Process:
         """Whether it has been started and not ended since."""
         return self._popen is not None and self._popen.poll() is None
 
-    def written(self) -> str:
+    def read_log(self) -> str:
         """All that it has written to its log since its last start."""
         if not self.log.exists():
             return ""
@@ -132,7 +132,7 @@ class Process:
 
     def last_lines(self, count: int = 15) -> list[str]:
         """Return the last lines that it has written since its last start."""
-        lines = [line for line in self.written().splitlines() if line.strip()]
+        lines = [line for line in self.read_log().splitlines() if line.strip()]
         return [make_printable(line)[:_LONGEST_LINE] for line in lines[-count:]]
 
     def stop(self) -> None:

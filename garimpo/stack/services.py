@@ -14,12 +14,12 @@ from redis import RedisError
 from demo.account import Account
 from garimpo.stack.ports import find_free_port
 from garimpo.stack.process import Process
-from jobs.address import Address
+from jobs.address import RedisUrl
 from jobs.connection import connect_impatient
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessContext:
     """Where a stack's processes run."""
 
     #: Log files and data go here.
@@ -30,7 +30,7 @@ class Place:
     environment: Mapping[str, str]
 
 
-def make_redis(place: Place, port: int | None = None, data: Path | None = None) -> Process:
+def make_redis(place: ProcessContext, port: int | None = None, data: Path | None = None) -> Process:
     """Describe a Redis whose every answered write is on disk; `data` keeps them over a restart."""
     port = port or find_free_port()
     data = data or place.folder / "redis"
@@ -49,7 +49,7 @@ def make_redis(place: Place, port: int | None = None, data: Path | None = None) 
     )
 
 
-def make_site(place: Place, port: int | None = None, flags: Sequence[str] = ()) -> Process:
+def make_site(place: ProcessContext, port: int | None = None, flags: Sequence[str] = ()) -> Process:
     """Describe the stand-in site; `flags` are those of `python -m demo`, such as its bad days."""
     port = port or find_free_port()
     url = f"http://127.0.0.1:{port}"
@@ -57,7 +57,7 @@ def make_site(place: Place, port: int | None = None, flags: Sequence[str] = ()) 
     return _make(place, "site", argv, url=url, is_ready=lambda _: _answers(f"{url}/_demo/health"))
 
 
-def make_api(place: Place, port: int | None = None) -> Process:
+def make_api(place: ProcessContext, port: int | None = None) -> Process:
     """Describe the API; it is ready as soon as it answers, with or without Redis."""
     port = port or find_free_port()
     url = f"http://127.0.0.1:{port}"
@@ -66,7 +66,7 @@ def make_api(place: Place, port: int | None = None) -> Process:
     return _make(place, "api", argv, url=url, is_ready=lambda _: _answers(f"{url}/api/live"))
 
 
-def make_worker(place: Place, name: str = "worker", queues: str = "") -> Process:
+def make_worker(place: ProcessContext, name: str = "worker", queues: str = "") -> Process:
     """Describe a worker; several in one stack need different names.
 
     Args:
@@ -78,12 +78,12 @@ def make_worker(place: Place, name: str = "worker", queues: str = "") -> Process
     return _make_celery(place, name, "worker.app", "--concurrency", "1", *only)
 
 
-def make_callbacks(place: Place) -> Process:
+def make_webhook_sender(place: ProcessContext) -> Process:
     """Describe the worker that only sends call backs."""
     return _make_celery(place, "callbacks", "worker.callbacks")
 
 
-def _make_celery(place: Place, name: str, app: str, *flags: str) -> Process:
+def _make_celery(place: ProcessContext, name: str, app: str, *flags: str) -> Process:
     usual = ["--hostname", f"{name}@%h"]
     # Mingle and gossip: talk between workers that nothing here needs, a second at each start.
     quiet = ["--without-mingle", "--without-gossip"]
@@ -93,11 +93,11 @@ def _make_celery(place: Place, name: str, app: str, *flags: str) -> Process:
         _python("celery", "-A", app, "worker", *flags, *usual, *quiet),
         # Celery reads it before any of our code: SIGTERM shall not wait for the running job.
         extra={"REMAP_SIGTERM": "SIGQUIT"},
-        is_ready=lambda process: " ready." in process.written(),
+        is_ready=lambda process: " ready." in process.read_log(),
     )
 
 
-def make_flower(place: Place, port: int | None = None) -> Process:
+def make_flower(place: ProcessContext, port: int | None = None) -> Process:
     """Describe Flower, which watches the workers."""
     port = port or find_free_port()
     url = f"http://127.0.0.1:{port}"
@@ -118,14 +118,14 @@ def site_settings(site: Process) -> dict[str, str]:
 def has_redis(url: str) -> bool:
     """Whether a Redis answers there."""
     try:
-        with connect_impatient(Address.parse(url)) as redis:
+        with connect_impatient(RedisUrl.parse(url)) as redis:
             return bool(redis.ping())
     except (RedisError, ValueError):  # ValueError: the address is none
         return False
 
 
 def _make(  # noqa: PLR0913 - what differs from one service to the next
-    place: Place,
+    place: ProcessContext,
     name: str,
     argv: list[str],
     *,

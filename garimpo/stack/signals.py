@@ -7,7 +7,7 @@ from types import FrameType
 
 
 @contextmanager
-def open_ending() -> Iterator[None]:
+def exit_on_signals() -> Iterator[None]:
     """Turn SIGTERM and a closed terminal into SystemExit, as Ctrl-C is KeyboardInterrupt.
 
     So `with` blocks and `finally` do their work. Exits with 128 + the signal's number.

@@ -105,9 +105,9 @@ class Stack:
         """Start a worker; `extra` are settings for it alone, `queues` all that it takes from."""
         return self._start(services.make_worker(self._place(extra), name, queues), wait=wait)
 
-    def callbacks(self, extra: Mapping[str, str] | None = None, *, wait: bool = True) -> Process:
+    def webhook_sender(self, extra: Mapping[str, str] | None = None, *, wait: bool = True) -> Process:
         """Start the worker that only sends call backs; `extra` are settings for it alone."""
-        return self._start(services.make_callbacks(self._place(extra)), wait=wait)
+        return self._start(services.make_webhook_sender(self._place(extra)), wait=wait)
 
     def flower(self, *, port: int | None = None, wait: bool = True) -> Process:
         """Start Flower."""
@@ -123,11 +123,11 @@ class Stack:
         for process in self._processes:
             process.check()
 
-    def _place(self, extra: Mapping[str, str] | None = None) -> services.Place:
+    def _place(self, extra: Mapping[str, str] | None = None) -> services.ProcessContext:
         environment = make_environment(
             {**self.settings, **(extra or {})}, inherit_all=self._project is not None
         )
-        return services.Place(self.folder, self._project or self.folder, environment)
+        return services.ProcessContext(self.folder, self._project or self.folder, environment)
 
     def _start(self, process: Process, *, wait: bool) -> Process:
         # First the promise to end it, then the start: nothing can come between the two.

@@ -22,14 +22,14 @@ from urllib3.exceptions import HTTPError
 from scraper.browser.driver import find_chrome, find_chromedriver, open_chromedriver
 from scraper.browser.fault import first_line
 from scraper.browser.processes import browsers_below, memory_mb
-from scraper.browser.remote import read_remote_end
+from scraper.browser.remote import parse_remote_end
 from scraper.browser.tab import SCRIPT_TIMEOUT_S, Tab
 from scraper.errors import BrowserNotStarted
 
 _START_TIMEOUT_S: Final = 30
 #: How often a stop is looked for while a browser is open, and how long it may take.
-_LOOK_S: Final = 0.5
-_STOPPED_WITHIN_S: Final = 3.0
+_STOP_POLL_S: Final = 0.5
+_STOP_GRACE_S: Final = 3.0
 
 _ARGUMENTS: Final = (
     "--headless=new",
@@ -79,7 +79,7 @@ def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> 
     if settings.remote_url is not None:
         with _open_remote(settings, settings.remote_url) as driver:
             session = str(driver.session_id)
-            with _end_if_it_hangs(stop, partial(end_session, settings, session)):
+            with _end_if_hung(stop, partial(end_session, settings, session)):
                 yield Tab(driver, stop, session=session)
         return
     with _open_local(settings, stop) as (driver, guard):
@@ -88,7 +88,7 @@ def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> 
             limit = settings.memory_limit_mb
             return bool(limit) and memory_mb(browsers_below(guard)) > limit
 
-        yield Tab(driver, stop, is_outgrown=is_outgrown)
+        yield Tab(driver, stop, exceeds_memory_limit=is_outgrown)
 
 
 def end_session(settings: BrowserSettings, session: str) -> None:
@@ -99,7 +99,7 @@ def end_session(settings: BrowserSettings, session: str) -> None:
         session: its id there.
     """
     if settings.remote_url is not None:
-        read_remote_end(settings.remote_url).end(session)
+        parse_remote_end(settings.remote_url).end_session(session)
 
 
 @contextlib.contextmanager
@@ -112,18 +112,18 @@ def _open_local(
         # Its end kills the browser: quicker than a farewell, and a hung one goes as well.
         direct = Proxy({"proxyType": ProxyType.DIRECT})
         config = ClientConfig(chromedriver.address, proxy=direct)
-        with _end_if_it_hangs(stop, partial(os.kill, chromedriver.guard, signal.SIGTERM)):
-            yield _start(config, options, settings.command_timeout_s), chromedriver.guard
+        with _end_if_hung(stop, partial(os.kill, chromedriver.guard_pid, signal.SIGTERM)):
+            yield _start_session(config, options, settings.command_timeout_s), chromedriver.guard_pid
 
 
 @contextlib.contextmanager
-def _end_if_it_hangs(stop: threading.Event, end: Callable[[], None]) -> Iterator[None]:
+def _end_if_hung(stop: threading.Event, end: Callable[[], None]) -> Iterator[None]:
     """End a browser that is still at a command a while after the stop: it may be for long."""
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(_LOOK_S):
-            if stop.is_set() and not over.wait(_STOPPED_WITHIN_S):
+        while not over.wait(_STOP_POLL_S):
+            if stop.is_set() and not over.wait(_STOP_GRACE_S):
                 with contextlib.suppress(ProcessLookupError):  # it has just ended
                     end()
                 return
@@ -137,16 +137,16 @@ def _end_if_it_hangs(stop: threading.Event, end: Callable[[], None]) -> Iterator
 
 @contextlib.contextmanager
 def _open_remote(settings: BrowserSettings, url: str) -> Iterator[WebDriver]:
-    remote = read_remote_end(url)
+    remote = parse_remote_end(url)
     config = ClientConfig(remote.address, username=remote.username, password=remote.password)
     options = make_options(settings, binary=None)
-    driver = _start(config, options, settings.command_timeout_s)
+    driver = _start_session(config, options, settings.command_timeout_s)
     session = driver.session_id
     try:
         yield driver
     finally:
         # Not by the driver's own quit: it would ask a remote end that hangs four times.
-        remote.end(str(session))
+        remote.end_session(str(session))
 
 
 def make_options(settings: BrowserSettings, binary: str | None) -> Options:
@@ -175,7 +175,7 @@ def make_options(settings: BrowserSettings, binary: str | None) -> Options:
     return options
 
 
-def _start(config: ClientConfig, options: Options, timeout_s: int) -> WebDriver:
+def _start_session(config: ClientConfig, options: Options, timeout_s: int) -> WebDriver:
     # Selenium logs each command with its arguments at this level, typed passwords too.
     logging.getLogger("selenium.webdriver.remote.remote_connection").setLevel(logging.INFO)
     config.timeout = timeout_s

@@ -25,22 +25,22 @@ _CHROME_NAMES: Final = (
     "google-chrome-stable",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-GUARD: Final = Path(__file__).with_name("guard.py")
-_LISTENS: Final = "started successfully on port"
+PROCESS_GUARD: Final = Path(__file__).with_name("guard.py")
+_READY_LINE: Final = "started successfully on port"
 # What it says if somebody else listens there, and how many ports are tried.
-_TAKEN: Final = ("port not available", "already in use")
-_PORTS: Final = 3
+_PORT_TAKEN: Final = ("port not available", "already in use")
+_MAX_PORTS: Final = 3
 # What chromedriver says in any case.
 _BANNER: Final = ("Starting ChromeDriver", "Only local connections", "Please see https://")
 _START_TIMEOUT_S: Final = 20.0
 # The guard gives up killing after 10 s.
 _END_TIMEOUT_S: Final = 15.0
 # 107, less "/garimpo-12345678/org.chromium.Chromium.123456/SingletonSocket".
-_PLACE_MAX: Final = 45
-_SCRATCH: Final = "garimpo-"
-_LOOK_S: Final = 0.004
+_MAX_PARENT_LENGTH: Final = 45
+_SCRATCH_PREFIX: Final = "garimpo-"
+_POLL_S: Final = 0.004
 # A Chrome whose chromedriver is gone ends in less.
-_TIDY_S: Final = 15.0
+_REMOVE_TIMEOUT_S: Final = 15.0
 
 
 def find_chrome(configured: str | None) -> str:
@@ -75,7 +75,7 @@ class Chromedriver:
 
     address: str
     #: The guard's process, with chromedriver and its browsers below it.
-    guard: int
+    guard_pid: int
 
 
 @contextlib.contextmanager
@@ -89,22 +89,22 @@ def open_chromedriver(path: str) -> Iterator[Chromedriver]:
         BrowserUnavailable: it does not start.
     """
     with contextlib.ExitStack() as stack:
-        yield _open_somewhere(stack, path)
+        yield _open_on_free_port(stack, path)
 
 
-def _open_somewhere(stack: contextlib.ExitStack, path: str) -> Chromedriver:
-    for tries_left in reversed(range(_PORTS)):
+def _open_on_free_port(stack: contextlib.ExitStack, path: str) -> Chromedriver:
+    for tries_left in reversed(range(_MAX_PORTS)):
         try:
-            return stack.enter_context(_open_at(_find_port(), path))
+            return stack.enter_context(_open_on_port(_find_port(), path))
         except BrowserUnavailable as error:
             # Somebody may have taken the port since it was found free.
-            if not tries_left or not any(words in str(error) for words in _TAKEN):
+            if not tries_left or not any(words in str(error) for words in _PORT_TAKEN):
                 raise
     raise AssertionError  # never: the last try returns or raises
 
 
 @contextlib.contextmanager
-def _open_at(port: int, path: str) -> Iterator[Chromedriver]:
+def _open_on_port(port: int, path: str) -> Iterator[Chromedriver]:
     with tempfile.TemporaryFile() as output:
         scratch = _make_scratch()
         try:
@@ -113,9 +113,9 @@ def _open_at(port: int, path: str) -> Iterator[Chromedriver]:
                 _await_port(guard, output)
                 yield Chromedriver(f"http://127.0.0.1:{port}", guard.pid)
             finally:
-                _end(guard)
+                _stop_guard(guard)
         finally:
-            _remove(scratch)
+            _remove_scratch(scratch)
 
 
 def _find_port() -> int:
@@ -132,7 +132,7 @@ def _find_port() -> int:
 def _start_guard(scratch: str, path: str, output: IO[bytes], port: int) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [sys.executable, "-I", "-S", "-E", str(GUARD), scratch, path, f"--port={port}"],
+            [sys.executable, "-I", "-S", "-E", str(PROCESS_GUARD), scratch, path, f"--port={port}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -144,21 +144,21 @@ def _start_guard(scratch: str, path: str, output: IO[bytes], port: int) -> subpr
 
 def _make_scratch() -> str:
     """Make a folder for Chrome's files."""
-    return tempfile.mkdtemp(prefix=_SCRATCH, dir=_scratch_place())
+    return tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=_scratch_parent())
 
 
 def scratch_prefix() -> str:
     """Return what the paths of all such folders begin with."""
-    return f"{_scratch_place()}/{_SCRATCH}"
+    return f"{_scratch_parent()}/{_SCRATCH_PREFIX}"
 
 
-def _scratch_place() -> str:
+def _scratch_parent() -> str:
     """Return the system's place for temporary files, if its name is not long.
 
     Chrome puts a socket there, whose whole name must have no more than 107 characters.
     """
     usual = tempfile.gettempdir()
-    return usual if len(usual) <= _PLACE_MAX else "/tmp"  # noqa: S108 - mkdtemp makes it safe
+    return usual if len(usual) <= _MAX_PARENT_LENGTH else "/tmp"  # noqa: S108 - mkdtemp makes it safe
 
 
 def _await_port(guard: subprocess.Popen[bytes], output: IO[bytes]) -> None:
@@ -169,21 +169,21 @@ def _await_port(guard: subprocess.Popen[bytes], output: IO[bytes]) -> None:
         # Asked before reading: a program that has ended has written all that it will.
         ended = guard.poll() is not None
         text = os.pread(output.fileno(), 65536, 0).decode(errors="replace")
-        if _LISTENS in text:
+        if _READY_LINE in text:
             return
         if ended or time.monotonic() > deadline:
-            raise BrowserNotStarted(_last_words(text))
-        tick.wait(_LOOK_S)
+            raise BrowserNotStarted(_find_error_line(text))
+        tick.wait(_POLL_S)
 
 
-def _last_words(text: str) -> str:
+def _find_error_line(text: str) -> str:
     """Return the last line that chromedriver did not have to say."""
     lines = [line.strip() for line in text.splitlines()]
     said = [line for line in lines if line and not line.startswith(_BANNER)]
     return said[-1] if said else "no_start"
 
 
-def _end(guard: subprocess.Popen[bytes]) -> None:
+def _stop_guard(guard: subprocess.Popen[bytes]) -> None:
     """Let the guard see that its owner needs it no more, and wait until all is gone."""
     with guard:  # closes the pipes and takes leave
         if not guard.stdin or not guard.stdout:
@@ -196,10 +196,10 @@ def _end(guard: subprocess.Popen[bytes]) -> None:
             guard.kill()
 
 
-def _remove(scratch: str) -> None:
+def _remove_scratch(scratch: str) -> None:
     """Remove a folder; of a guard that was killed, Chrome may still be writing into it."""
-    deadline = time.monotonic() + _TIDY_S
+    deadline = time.monotonic() + _REMOVE_TIMEOUT_S
     tick = threading.Event()
     while os.path.lexists(scratch) and time.monotonic() < deadline:
         shutil.rmtree(scratch, ignore_errors=True)
-        tick.wait(_LOOK_S)
+        tick.wait(_POLL_S)

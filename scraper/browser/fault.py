@@ -47,7 +47,7 @@ def is_malformed(error: WebDriverException) -> bool:
     return _says(error, _MALFORMED)
 
 
-def is_passing(error: WebDriverException) -> bool:
+def is_transient(error: WebDriverException) -> bool:
     """Whether the command only met a bad moment: a page that changes, or that is busy."""
     kinds = JavascriptException | StaleElementReferenceException | TimeoutException
     return isinstance(error, kinds) or _says(error, _IN_FLIGHT)

@@ -6,11 +6,11 @@ from typing import Final
 
 import psutil
 
-from scraper.browser.driver import GUARD, scratch_prefix
+from scraper.browser.driver import PROCESS_GUARD, scratch_prefix
 
 _MB: Final = 1024 * 1024
 #: What a guard's path ends with, wherever its program is installed.
-_GUARD: Final = "/".join(GUARD.parts[-3:])
+_GUARD: Final = "/".join(PROCESS_GUARD.parts[-3:])
 #: What Debian, Google and Apple call it begins with one of these, chromedriver too.
 _NAMES: Final = ("chrom", "google chrom")
 

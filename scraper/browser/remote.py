@@ -10,7 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from scraper.errors import BrowserUnavailable
 
-_FAREWELL_S: Final = 10
+_END_TIMEOUT_S: Final = 10
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class RemoteEnd:
     username: str | None = field(repr=False)
     password: str | None = field(repr=False)
 
-    def end(self, session: str) -> None:
+    def end_session(self, session: str) -> None:
         """End a session, if it is still there; once, and not for long."""
         url = f"{self.address}/session/{session}"
         account = f"{self.username}:{self.password}" if self.username else None
         headers = urllib3.make_headers(basic_auth=account)
         with contextlib.suppress(HTTPError):
-            urllib3.request("DELETE", url, headers=headers, timeout=_FAREWELL_S, retries=False)
+            urllib3.request("DELETE", url, headers=headers, timeout=_END_TIMEOUT_S, retries=False)
 
 
-def read_remote_end(url: str) -> RemoteEnd:
+def parse_remote_end(url: str) -> RemoteEnd:
     """Take the account out of an address such as `http://user:password@grid:4444`.
 
     Raises:

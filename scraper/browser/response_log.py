@@ -33,10 +33,10 @@ def retry_after(
         if is_document and (response["url"], response["status"]) == (url, status):
             headers = {name.lower(): value for name, value in response["headers"].items()}
             asked = headers.get("retry-after")
-    return None if asked is None else seconds_until(asked, now)
+    return None if asked is None else parse_retry_after(asked, now)
 
 
-def broken_off(entries: Iterable[dict[str, Any]], url: str) -> str:
+def load_error(entries: Iterable[dict[str, Any]], url: str) -> str:
     """Return Chrome's name for why a document's body broke off; empty if it did not.
 
     Chrome shows what has come of it and leaves it "loading" for ever.
@@ -59,7 +59,7 @@ def broken_off(entries: Iterable[dict[str, Any]], url: str) -> str:
     return error
 
 
-def seconds_until(value: str, now: datetime) -> float | None:
+def parse_retry_after(value: str, now: datetime) -> float | None:
     """Read a Retry-After: whole seconds or an HTTP date (RFC 9110, 10.2.3)."""
     value = value.strip()
     if value.isascii() and value.isdigit():

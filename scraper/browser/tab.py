@@ -21,24 +21,24 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
 
 from scraper.browser import fault, response_log
-from scraper.browser.look import Look, Shown, Watch
+from scraper.browser.look import PageSnapshot, ElementState, SnapshotQuery
 from scraper.errors import BrowserCrashed, RecipeMalformed, Stopped
 
 T = TypeVar("T")
 
 _SCRIPTS: Final = Path(__file__).with_name("js")
-_PROBE: Final = (_SCRIPTS / "probe.js").read_text(encoding="utf-8")
-_WORDS: Final = (_SCRIPTS / "words.js").read_text(encoding="utf-8")
+_SNAPSHOT: Final = (_SCRIPTS / "probe.js").read_text(encoding="utf-8")
+_VISIBLE_TEXT: Final = (_SCRIPTS / "words.js").read_text(encoding="utf-8")
 #: The script that reads all items of a page.
 EXTRACT: Final = (_SCRIPTS / "extract.js").read_text(encoding="utf-8")
 
 #: How long a script call may take at first. While an answer is awaited Chrome holds scripts back,
 #: so this is how late a stop or a deadline may be seen.
 SCRIPT_TIMEOUT_S: Final = 0.5
-_LAST_PATIENCE_S: Final = 32.0
+_MAX_SCRIPT_TIMEOUT_S: Final = 32.0
 # Between two looks: a look costs 3 ms, and who waits for long loses nothing by looking less.
-_FIRST_INTERVAL_S: Final = 0.005
-_LAST_INTERVAL_S: Final = 0.1
+_MIN_INTERVAL_S: Final = 0.005
+_MAX_INTERVAL_S: Final = 0.1
 _INTERVAL_PER_SECOND: Final = 0.01
 # Errors of a click that say that there was none.
 _NOT_CLICKED: Final = (
@@ -48,15 +48,15 @@ _NOT_CLICKED: Final = (
 )
 # While an answer is awaited no look is answered, nor is one by a browser that hangs: after so much
 # silence the browser itself is asked, which answers in any case but the second.
-_SILENCE_S: Final = 10.0
+_PING_AFTER_S: Final = 10.0
 # How often a document that is still coming is looked up in the log: its connection may be cut.
-_READ_EVERY_S: Final = 1.0
-_ASK_BROWSER: Final = "askBrowser"
+_LOG_INTERVAL_S: Final = 1.0
+_EXECUTE_CDP: Final = "askBrowser"
 # The log grows with each request of a page, and is only read where a page fails.
 _PAGES_PER_LOG: Final = 10
 
 
-class _BadMomentError(Exception):
+class _TransientError(Exception):
     """The page changed under the command, or is too busy to answer."""
 
 
@@ -72,7 +72,7 @@ class Tab:
         driver: WebDriver,
         stop: threading.Event,
         session: str | None = None,
-        is_outgrown: Callable[[], bool] = lambda: False,
+        exceeds_memory_limit: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take the tab that is there.
 
@@ -83,16 +83,16 @@ class Tab:
             is_outgrown: whether the browser takes more memory than it may.
         """
         self.session = session
-        self.is_outgrown = is_outgrown
+        self.exceeds_memory_limit = exceeds_memory_limit
         self._driver = driver
         # A command that Selenium has for its own Chrome class alone.
         executor = cast("RemoteConnection", driver.command_executor)
-        executor.add_command(_ASK_BROWSER, "POST", "/session/$sessionId/goog/cdp/execute")  # type: ignore[no-untyped-call] # as Selenium has it
+        executor.add_command(_EXECUTE_CDP, "POST", "/session/$sessionId/goog/cdp/execute")  # type: ignore[no-untyped-call] # as Selenium has it
         self._stop = stop
         self._opened = 0
         # The document that was seen last.
-        self._origin = 0.0
-        self._patience_s = SCRIPT_TIMEOUT_S
+        self._time_origin = 0.0
+        self._script_timeout_s = SCRIPT_TIMEOUT_S
         #: The address that was opened last.
         self.page = ""
 
@@ -108,22 +108,22 @@ class Tab:
         if self._opened % _PAGES_PER_LOG == _PAGES_PER_LOG - 1:
             self._read_log()
         self._opened += 1
-        self.look(Watch())  # another document may have come since the last look
-        with self._translated(), contextlib.suppress(_BadMomentError):
+        self.snapshot(SnapshotQuery())  # another document may have come since the last look
+        with self._translate_errors(), contextlib.suppress(_TransientError):
             self._driver.get(url)
-        return self._origin
+        return self._time_origin
 
-    def look(self, watch: Watch) -> Look | None:
+    def snapshot(self, query: SnapshotQuery) -> PageSnapshot | None:
         """Look once; None if the page could not answer just now."""
         try:
-            seen = self._run(_PROBE, vars(watch))
-        except _BadMomentError:
+            seen = self._run(_SNAPSHOT, vars(query))
+        except _TransientError:
             return None
-        self._origin = seen["origin"]
-        firsts = {name: Shown(**first) if first else None for name, first in seen["firsts"].items()}
-        return Look(**{**seen, "firsts": firsts})
+        self._time_origin = seen["origin"]
+        firsts = {name: ElementState(**first) if first else None for name, first in seen["firsts"].items()}
+        return PageSnapshot(**{**seen, "firsts": firsts})
 
-    def wait(self, watch: Watch, deadline: float, verdict: Callable[[Look], T]) -> T | None:
+    def wait(self, query: SnapshotQuery, deadline: float, evaluate: Callable[[PageSnapshot], T]) -> T | None:
         """Look until `verdict` makes something of what it sees.
 
         Args:
@@ -137,21 +137,21 @@ class Tab:
         began = heard = read = time.monotonic()
         log: list[dict[str, Any]] = []
         while (now := time.monotonic()) < deadline:
-            look = self.look(watch)
-            if look is not None and not look.is_parsed and now - read > _READ_EVERY_S:
+            look = self.snapshot(query)
+            if look is not None and not look.is_parsed and now - read > _LOG_INTERVAL_S:
                 read = now
                 log += self._read_log()
-                look = look.broken_off(response_log.broken_off(log, look.url))
+                look = look.with_load_error(response_log.load_error(log, look.url))
             if look is not None:
                 heard = now
-            elif now - heard > _SILENCE_S:
-                self._ask_browser()
+            elif now - heard > _PING_AFTER_S:
+                self._ping_browser()
                 heard = now
-            found = None if look is None else verdict(look)
+            found = None if look is None else evaluate(look)
             if found is not None:
                 return found
-            interval = max(_FIRST_INTERVAL_S, (now - began) * _INTERVAL_PER_SECOND)
-            self.pause(min(interval, _LAST_INTERVAL_S, max(0.0, deadline - now)))
+            interval = max(_MIN_INTERVAL_S, (now - began) * _INTERVAL_PER_SECOND)
+            self.pause(min(interval, _MAX_INTERVAL_S, max(0.0, deadline - now)))
         return None
 
     def pause(self, seconds: float) -> None:
@@ -163,22 +163,22 @@ class Tab:
         if self._stop.wait(seconds):
             raise Stopped
 
-    def type_into(self, shown: Shown, text: str) -> bool:
+    def type_into(self, element: ElementState, text: str) -> bool:
         """Type a text into a form field, as a person does, in place of what it holds.
 
         Returns:
             False if the field could not take it just now.
         """
         try:
-            with self._translated():
-                if shown.filled:
-                    shown.element.clear()
-                shown.element.send_keys(text)
-        except _BadMomentError:
+            with self._translate_errors():
+                if element.has_value:
+                    element.element.clear()
+                element.element.send_keys(text)
+        except _TransientError:
             return False
         return True
 
-    def click(self, shown: Shown) -> bool:
+    def click(self, element: ElementState) -> bool:
         """Click on an element.
 
         Returns:
@@ -186,17 +186,17 @@ class Tab:
             it was clicked, or may have been: the click itself may take the page away.
         """
         try:
-            with self._translated():
-                shown.element.click()
-        except _BadMomentError as moment:
+            with self._translate_errors():
+                element.element.click()
+        except _TransientError as moment:
             return not isinstance(moment.__cause__, _NOT_CLICKED)
         return True
 
-    def words(self) -> list[str]:
+    def visible_lines(self) -> list[str]:
         """Return the lines of text that the page shows; none if it could not answer just now."""
         try:
-            return list(self._run(_WORDS))
-        except _BadMomentError:
+            return list(self._run(_VISIBLE_TEXT))
+        except _TransientError:
             return []
 
     def extract(self, items: str, fields: dict[str, Any]) -> str | None:
@@ -210,53 +210,53 @@ class Tab:
         """
         try:
             return str(self._run(EXTRACT, items, json.dumps(fields)))
-        except _BadMomentError:
+        except _TransientError:
             # Perhaps the page only needs longer than a look may take.
-            self._patience_s = min(2 * self._patience_s, _LAST_PATIENCE_S)
-            with self._translated(), contextlib.suppress(_BadMomentError):
-                self._driver.set_script_timeout(self._patience_s)
+            self._script_timeout_s = min(2 * self._script_timeout_s, _MAX_SCRIPT_TIMEOUT_S)
+            with self._translate_errors(), contextlib.suppress(_TransientError):
+                self._driver.set_script_timeout(self._script_timeout_s)
             return None
 
-    def retry_after(self, failure: Look) -> float | None:
+    def retry_after(self, failure: PageSnapshot) -> float | None:
         """Return the seconds that a page which has failed asks to wait, if it does."""
         entries = self._read_log()
         return response_log.retry_after(entries, failure.url, failure.status, datetime.now(UTC))
 
-    def _ask_browser(self) -> None:
+    def _ping_browser(self) -> None:
         """Return if the browser answers, whatever its page does."""
-        with self._translated(), contextlib.suppress(_BadMomentError):
-            self._driver.execute(_ASK_BROWSER, {"cmd": "Browser.getVersion", "params": {}})
+        with self._translate_errors(), contextlib.suppress(_TransientError):
+            self._driver.execute(_EXECUTE_CDP, {"cmd": "Browser.getVersion", "params": {}})
 
     def _run(self, script: str, *arguments: Any) -> Any:
-        with self._translated():
+        with self._translate_errors():
             result = self._driver.execute_script(script, *arguments)
         if result is None:  # no script of ours gives that: a dialog has cut it short
-            raise _BadMomentError
+            raise _TransientError
         return result
 
     def _read_log(self) -> list[dict[str, Any]]:
         """Return the log's entries since the last time; none where the remote end keeps no log."""
         try:
-            with self._translated():
+            with self._translate_errors():
                 answer = self._driver.execute(Command.GET_LOG, {"type": "performance"})
-        except (_BadMomentError, WebDriverException):
+        except (_TransientError, WebDriverException):
             return []
         return list(answer["value"])
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Turn WebDriver's errors into what they mean."""
         try:
             yield
         except (HTTPError, OSError) as error:
             raise BrowserCrashed(self.page) from error
         except (ElementNotInteractableException, ElementClickInterceptedException) as error:
-            raise _BadMomentError from error
+            raise _TransientError from error
         except WebDriverException as error:
             if fault.is_lost(error):
                 raise BrowserCrashed(self.page) from error
             if fault.is_malformed(error):
                 raise RecipeMalformed(fault.first_line(error)) from error
-            if fault.is_passing(error):
-                raise _BadMomentError from error
+            if fault.is_transient(error):
+                raise _TransientError from error
             raise

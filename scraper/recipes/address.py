@@ -18,7 +18,7 @@ def has_stray_brace(template: str) -> bool:
     return bool(re.search(r"[{}]", _PLACEHOLDER.sub("", template)))
 
 
-def fill(template: str, values: Mapping[str, object]) -> str:
+def fill_template(template: str, values: Mapping[str, object]) -> str:
     """Put each value in the place of its {name}, URL-encoded, as JavaScript would write it.
 
     A boolean reads true or false, and 2.0 reads 2.
@@ -29,7 +29,7 @@ def fill(template: str, values: Mapping[str, object]) -> str:
     return _PLACEHOLDER.sub(lambda found: quote(_text(values[found[1]]), safe=""), template)
 
 
-def join(base_url: str, path: str) -> str:
+def join_url(base_url: str, path: str) -> str:
     """The address of `path` (it starts with a slash) below `base_url`, which may have a path."""
     return base_url.rstrip("/") + path
 

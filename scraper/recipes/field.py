@@ -7,7 +7,7 @@ from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from scraper.recipes.notation import Css, Name, Notation, Regex, Text
+from scraper.recipes.notation import Css, Name, StrictModel, Regex, Text
 
 Kind = Literal["text", "flag", "texts", "objects"]
 
@@ -15,7 +15,7 @@ Kind = Literal["text", "flag", "texts", "objects"]
 _COMPANY: Final[dict[str, set[str]]] = {"exists": set(), "fields": {"css", "limit"}}
 
 
-class Field(Notation):
+class Field(StrictModel):
     """One field. Written as a bare selector it is that element's text.
 
     A text is trimmed, and each run of white space in it becomes one blank. A missing element, a

@@ -8,27 +8,27 @@ from pydantic import ValidationError, ValidationInfo, field_validator
 
 from scraper.recipes.address import placeholders
 from scraper.recipes.field import Field
-from scraper.recipes.notation import Css, Name, Notation, Template, Text
+from scraper.recipes.notation import Css, Name, StrictModel, Template, Text
 from scraper.recipes.param import Param
-from scraper.recipes.reason import reason
-from scraper.recipes.shape import item_shape
+from scraper.recipes.reason import describe_error
+from scraper.recipes.shape import build_item_model
 
 #: Keys of a start's body that are the API's own.
 RESERVED_PARAMS: Final = frozenset({"webhook_url", "webhook_payload", "webhook_events", "account"})
 #: Keys of a result that stand beside the items.
-RESERVED_COLLECTIONS: Final = frozenset(
+RESERVED_RESULT_KEYS: Final = frozenset(
     {"success", "timestamp", "error", "pages_requested", "pages_read", "warnings"}
 )
 
 
-class Label(Notation):
+class Label(StrictModel):
     """The items' noun in progress messages, plural and in lower case."""
 
     pt: Annotated[Text, Key(description="In Portuguese, e.g. canais.")]
     en: Annotated[Text, Key(description="In English, e.g. channels.")]
 
 
-class Next(Notation):
+class Next(StrictModel):
     """How the job goes on to the next page."""
 
     count: Annotated[
@@ -44,7 +44,7 @@ class Next(Notation):
     ]
 
 
-class Job(Notation):
+class JobDefinition(StrictModel):
     """One job: its parameters, its pages, its items."""
 
     # The order matters: a key is checked against those above it.
@@ -148,7 +148,7 @@ class Job(Notation):
     @field_validator("collection")
     @classmethod
     def _check_collection(cls, name: str) -> str:
-        if name in RESERVED_COLLECTIONS:
+        if name in RESERVED_RESULT_KEYS:
             message = "is a key that every result has"
             raise ValueError(message)
         return name
@@ -174,20 +174,20 @@ class Job(Notation):
         if example is None or "fields" not in info.data:
             return example
         try:
-            item_shape(info.data["fields"], "Item", extra="forbid").model_validate(example)
+            build_item_model(info.data["fields"], "Item", extra="forbid").model_validate(example)
         except ValidationError as error:
             message = "; ".join(
-                f"{'.'.join(map(str, fault['loc']))} {reason(fault)}" for fault in error.errors()
+                f"{'.'.join(map(str, fault['loc']))} {describe_error(fault)}" for fault in error.errors()
             )
             raise ValueError(message) from None
         return example
 
-    def pages(self, params: Mapping[str, Any]) -> int:
+    def count_pages(self, params: Mapping[str, Any]) -> int:
         """Return how many pages a start with these parameters asks for."""
         return int(params[self.next.pages]) if self.next else 1
 
     @property
-    def most_pages(self) -> int:
+    def max_pages(self) -> int:
         """The most pages that a start can ask for."""
         if self.next is None:
             return 1

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field as Key
 
-from scraper.recipes.notation import Notation
+from scraper.recipes.notation import StrictModel
 
 
-class Limits(Notation):
+class Limits(StrictModel):
     """Times in seconds."""
 
     page_timeout_s: Annotated[

@@ -7,14 +7,14 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from scraper.recipes.models import Recipe
-from scraper.recipes.reason import reason
-from scraper.recipes.source import Key, Source, read_source
+from scraper.recipes.reason import describe_error
+from scraper.recipes.source import Key, YamlSource, parse_yaml
 
 #: The recipes that come with Garimpo.
 BUNDLED: Final = Path(__file__).parent.parent / "sites"
 
 
-class Fault(NamedTuple):
+class RecipeFault(NamedTuple):
     """One thing that is wrong in a recipe file."""
 
     line: int  # from 1; 0 is the file (or folder) as a whole
@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 class RecipeError(ValueError):
     """Recipes that cannot be used: one line for each fault."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[RecipeFault]) -> None:
         self.faults = sorted(faults, key=lambda fault: (str(fault.path), fault.line))
         super().__init__("\n".join(map(str, self.faults)))
 
@@ -58,9 +58,9 @@ def load_recipe(path: Path) -> Recipe:
         content = path.read_bytes()
     except OSError as error:
         raise RecipeError([_unreadable(path, error)]) from None
-    source = read_source(content)
-    faults = [Fault(line, dotted(key), why, path) for line, key, why in source.faults]
-    if source.is_whole:
+    source = parse_yaml(content)
+    faults = [RecipeFault(line, dotted(key), why, path) for line, key, why in source.faults]
+    if source.is_valid:
         try:
             recipe = Recipe.model_validate(source.data)
         except ValidationError as error:
@@ -81,7 +81,7 @@ def _load_folder(folder: Path) -> dict[str, Recipe]:
     except OSError as error:
         raise RecipeError([_unreadable(folder, error)]) from None
     recipes: dict[str, Recipe] = {}
-    faults: list[Fault] = []
+    faults: list[RecipeFault] = []
     for path in paths:
         try:
             recipe = load_recipe(path)
@@ -89,24 +89,24 @@ def _load_folder(folder: Path) -> dict[str, Recipe]:
             faults += error.faults
             continue
         if recipe.site in recipes:
-            faults.append(Fault(0, "site", f"{recipe.site} is in another file here too", path))
+            faults.append(RecipeFault(0, "site", f"{recipe.site} is in another file here too", path))
         recipes[recipe.site] = recipe
     if faults:
         raise RecipeError(faults)
     return recipes
 
 
-def _unreadable(path: Path, error: OSError) -> Fault:
-    return Fault(0, "", f"cannot be read: {error.strerror}", path)
+def _unreadable(path: Path, error: OSError) -> RecipeFault:
+    return RecipeFault(0, "", f"cannot be read: {error.strerror}", path)
 
 
-def _faults_of(error: ValidationError, source: Source, path: Path) -> Iterable[Fault]:
+def _faults_of(error: ValidationError, source: YamlSource, path: Path) -> Iterable[RecipeFault]:
     for fault in error.errors():
         # Pydantic marks the fault of a mapping's key by this step after it.
         key: Key = tuple(step for step in fault["loc"] if step != "[key]")
         known = source.nearest(key)
         named = key if fault["type"] == "missing" else known
-        yield Fault(source.lines[known], dotted(named), reason(fault), path)
+        yield RecipeFault(source.lines[known], dotted(named), describe_error(fault), path)
 
 
 def dotted(key: Key) -> str:

@@ -4,23 +4,23 @@ from typing import Annotated
 
 from pydantic import Field as Key
 
-from scraper.recipes.notation import Css, Notation, Path, Text
+from scraper.recipes.notation import Css, StrictModel, Path, Text
 
 
-class Fill(Notation):
+class Fill(StrictModel):
     """The form's fields."""
 
     username: Annotated[Css, Key(description="Selector of the field for the user's name.")]
     password: Annotated[Css, Key(description="Selector of the field for the password.")]
 
 
-class DoneWhen(Notation):
+class DoneWhen(StrictModel):
     """How a login that has worked looks."""
 
     path_is_not: Annotated[Path, Key(description="The browser has left this path.")]
 
 
-class FailedWhen(Notation):
+class FailedWhen(StrictModel):
     """How a login that was refused looks, besides staying where it is."""
 
     url_has: Annotated[
@@ -32,7 +32,7 @@ class FailedWhen(Notation):
     ]
 
 
-class Login(Notation):
+class Login(StrictModel):
     """The login form, and how it ends."""
 
     open: Annotated[Path, Key(description="The form's page, a path below base_url.")]

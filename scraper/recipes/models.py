@@ -8,10 +8,10 @@ from pydantic import Field as Key
 from pydantic import field_validator
 
 from scraper.recipes.field import Field
-from scraper.recipes.job import Job, Label, Next
+from scraper.recipes.job import JobDefinition, Label, Next
 from scraper.recipes.limits import Limits
 from scraper.recipes.login import DoneWhen, FailedWhen, Fill, Login
-from scraper.recipes.notation import BaseUrl, Notation, Slug
+from scraper.recipes.notation import BaseUrl, StrictModel, Slug
 from scraper.recipes.param import Param
 
 # Whoever reads recipes finds every part of one here.
@@ -20,7 +20,7 @@ __all__ = [
     "FailedWhen",
     "Field",
     "Fill",
-    "Job",
+    "JobDefinition",
     "Label",
     "Limits",
     "Login",
@@ -33,7 +33,7 @@ __all__ = [
 RESERVED_SITES: Final = frozenset({"jobs"})
 
 
-class Recipe(Notation):
+class Recipe(StrictModel):
     """All that is known of a site: one YAML file."""
 
     site: Annotated[
@@ -45,7 +45,7 @@ class Recipe(Notation):
     login: Annotated[Login | None, Key(description="How to log in, if the site needs it.")] = None
     limits: Annotated[Limits, Key(description="How long to wait, how often to try.")] = Limits()
     jobs: Annotated[
-        dict[Slug, Job], Key(min_length=1, description="What can be scraped, by the job's name.")
+        dict[Slug, JobDefinition], Key(min_length=1, description="What can be scraped, by the job's name.")
     ]
 
     @field_validator("site")

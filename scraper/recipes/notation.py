@@ -25,7 +25,7 @@ _QUOTED: Final = re.compile(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.D
 _PAIR: Final = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
 
 
-class Notation(BaseModel):
+class StrictModel(BaseModel):
     """One mapping of a recipe: unknown keys are refused, a "3" is no number, nothing changes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError, ValidationIn
 from pydantic import Field as Key
 from pydantic_core import SchemaError
 
-from scraper.recipes.notation import Notation, Text
-from scraper.recipes.reason import reason
+from scraper.recipes.notation import StrictModel, Text
+from scraper.recipes.reason import describe_error
 
 Type = Literal["integer", "number", "string", "boolean"]
 Value = int | float | str | bool
@@ -47,10 +47,10 @@ def check_value(value_type: Any, value: object) -> None:
     try:
         TypeAdapter(value_type).validate_python(value)
     except ValidationError as error:
-        raise ValueError(reason(error.errors()[0])) from None
+        raise ValueError(describe_error(error.errors()[0])) from None
 
 
-class Param(Notation):
+class Param(StrictModel):
     """One parameter that a start of the job may give."""
 
     # The order matters: a key is checked against those above it.

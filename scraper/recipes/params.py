@@ -6,14 +6,14 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic import Field as Key
 
-from scraper.recipes.job import Job
+from scraper.recipes.job import JobDefinition
 from scraper.recipes.param import Param, check_value
 from scraper.recipes.shape import make_model
 
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
-def params_model(job: Job, name: str) -> type[BaseModel]:
+def make_params_model(job: JobDefinition, name: str) -> type[BaseModel]:
     """The model of a start's parameters, called `name`.
 
     It has the recipe's defaults and bounds and refuses unknown names; types are strict: a "3" is

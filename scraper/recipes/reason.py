@@ -34,7 +34,7 @@ _PATTERNS: Final = {
 }
 
 
-def reason(error: ErrorDetails) -> str:
+def describe_error(error: ErrorDetails) -> str:
     """What is wrong, to stand after the name of the thing: "must be at most 100"."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "string_pattern_mismatch":

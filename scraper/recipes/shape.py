@@ -30,7 +30,7 @@ def make_model(
     return create_model(name, __config__=settings, **renamed)
 
 
-def item_shape(
+def build_item_model(
     fields: Mapping[str, Field],
     name: str,
     *,
@@ -50,7 +50,7 @@ def item_shape(
             examples = None if example is None else [shown]
             attributes[key] = (plain[field.kind], Key(examples=examples))
         else:
-            nested = item_shape(
+            nested = build_item_model(
                 field.fields,
                 name + key.title().replace("_", ""),
                 example=shown[0] if shown else None,

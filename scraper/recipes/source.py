@@ -11,13 +11,13 @@ _STR: Final = "tag:yaml.org,2002:str"
 
 
 @dataclass
-class Source:
+class YamlSource:
     """What a YAML text holds."""
 
     data: Any = None
     lines: dict[Key, int] = field(default_factory=lambda: {(): 1})  #: from 1
     faults: list[tuple[int, Key, str]] = field(default_factory=list)  #: line, key, reason
-    is_whole: bool = True  #: False if the text is no YAML, and `data` nothing
+    is_valid: bool = True  #: False if the text is no YAML, and `data` nothing
 
     def nearest(self, key: Key) -> Key:
         """The key itself, or what of its path stands in the text."""
@@ -26,14 +26,14 @@ class Source:
         return key
 
 
-def read_source(content: bytes) -> Source:
+def parse_yaml(content: bytes) -> YamlSource:
     """Read one YAML document as YAML 1.1's safe types; what is wrong with it is in `faults`.
 
     Refused, besides what is no YAML: a key twice in one mapping, a key that is no text, merge
     keys, an alias inside what it stands for. The data holds the other keys all the same, so that
     their faults can be told in one go.
     """
-    source = Source()
+    source = YamlSource()
     loader = None
     try:
         loader = yaml.SafeLoader(content.decode("utf-8-sig"))
@@ -56,16 +56,16 @@ def read_source(content: bytes) -> Source:
     return source
 
 
-def _give_up(source: Source, line: int, reason: str) -> None:
+def _give_up(source: YamlSource, line: int, reason: str) -> None:
     source.faults.append((line, (), reason))
-    source.is_whole = False
+    source.is_valid = False
     source.data = None
 
 
 class _Builder:
     """Turns YAML's nodes into data and notes the lines and the faults."""
 
-    def __init__(self, loader: yaml.SafeLoader, source: Source) -> None:
+    def __init__(self, loader: yaml.SafeLoader, source: YamlSource) -> None:
         self._loader = loader
         self._source = source
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from scraper.recipes.loader import load_recipes
 from scraper.recipes.models import Limits, Recipe
-from scraper.run import BrowserSettings, Credentials, Summary, Target, scrape
+from scraper.run import BrowserSettings, Credentials, ScrapeSummary, Target, scrape
 
 TUBEHUNT = load_recipes()["tubehunt"]
 LIMITS = Limits(
@@ -27,16 +27,16 @@ class Recording:
 
     told: list[tuple[int, str, dict[str, object]]] = field(default_factory=list)
     pages: list[tuple[int, list[dict[str, Any]]]] = field(default_factory=list)
-    summary: Summary | None = None
+    summary: ScrapeSummary | None = None
 
     def progress(self, percent: int, key: str, **args: object) -> None:
         """Keep it."""
         self.told.append((percent, key, args))
 
-    def browser(self, session: str) -> None:
+    def browser_opened(self, session: str) -> None:
         """Do without: the run ends its browser itself."""
 
-    def page(
+    def page_read(
         self,
         number: int,
         items: list[dict[str, Any]],

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from scraper.browser.chrome import BrowserSettings, open_tab
-from scraper.browser.look import Look, Watch
+from scraper.browser.look import PageSnapshot, SnapshotQuery
 
 PAGE = b"<!doctype html><title>List</title>" + b"<p class=card>card</p>" * 2000
 PATIENCE_S = 30
@@ -45,15 +45,15 @@ class TestWait:
             for path in ("half", "whole"):
                 left = tab.open(f"{site}/{path}")
 
-                def come(look: Look, left: float = left) -> Look | None:
-                    return look if look.is_parsed and look.origin != left else None
+                def come(look: PageSnapshot, left: float = left) -> PageSnapshot | None:
+                    return look if look.is_parsed and look.time_origin != left else None
 
                 seen[path] = tab.wait(
-                    Watch(counts={"cards": ".card"}), time.monotonic() + PATIENCE_S, come
+                    SnapshotQuery(counts={"cards": ".card"}), time.monotonic() + PATIENCE_S, come
                 )
 
         half, whole = seen["half"], seen["whole"]
         assert half is not None
-        assert (half.failure, half.may_pass) == ("ERR_CONTENT_LENGTH_MISMATCH", True)
+        assert (half.failure, half.is_retryable) == ("ERR_CONTENT_LENGTH_MISMATCH", True)
         assert whole is not None
         assert (whole.failure, whole.counts) == ("", {"cards": 2000})

@@ -18,7 +18,7 @@ import pytest
 
 from scraper.browser import chrome, driver, remote
 from scraper.browser.chrome import BrowserSettings, end_session, open_tab
-from scraper.browser.look import Look, Watch
+from scraper.browser.look import PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.errors import BrowserCrashed, BrowserUnavailable
 from tests.browser.recording import run
@@ -53,12 +53,12 @@ def remote_end(scratch: Path) -> Iterator[str]:
         process.kill()
 
 
-def load(tab: Tab, url: str) -> Look:
+def load(tab: Tab, url: str) -> PageSnapshot:
     left = tab.open(url)
     look = tab.wait(
-        Watch(),
+        SnapshotQuery(),
         time.monotonic() + 20,
-        lambda look: look if look.origin != left and look.is_loaded else None,
+        lambda look: look if look.time_origin != left and look.is_loaded else None,
     )
     assert look is not None
     return look
@@ -105,7 +105,7 @@ class TestOpenTab:
 
         with open_tab(BrowserSettings()) as tab:
             load(tab, base)
-            look = tab.look(Watch(counts={"tried": "title"}))
+            look = tab.snapshot(SnapshotQuery(counts={"tried": "title"}))
 
         assert look is not None
         assert look.counts == {"tried": 0}
@@ -115,7 +115,7 @@ class TestOpenTab:
 
         with open_tab(BrowserSettings(extra_arguments=("--user-agent=xyz",))) as tab:
             load(tab, serve(index=f"<body>{page}"))
-            look = tab.look(Watch(counts={"xyz": "xyz"}))
+            look = tab.snapshot(SnapshotQuery(counts={"xyz": "xyz"}))
 
         assert look is not None
         assert look.counts == {"xyz": 1}

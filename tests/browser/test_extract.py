@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scraper.browser.look import Watch
+from scraper.browser.look import SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.errors import RecipeMalformed
 from scraper.recipes.models import Field
@@ -22,9 +22,9 @@ def read(tab: Tab, serve: Callable[..., str]) -> Read:
     def read(html: str, field: Any = None, **fields: Any) -> Any:
         left = tab.open(serve(index=f"<!doctype html><meta charset=utf-8>{html}"))
         tab.wait(
-            Watch(),
+            SnapshotQuery(),
             time.monotonic() + 10,
-            lambda look: look if look.origin != left and look.is_loaded else None,
+            lambda look: look if look.time_origin != left and look.is_loaded else None,
         )
         wanted = fields or {"field": field}
         spec = {
@@ -179,9 +179,9 @@ class TestExtract:
     def test_says_of_which_document_the_items_are(self, read: Read, tab: Tab) -> None:
         read("<li><b>x</b>", "b")
 
-        look = tab.look(Watch())
+        look = tab.snapshot(SnapshotQuery())
         assert look is not None
-        assert json.loads(tab.extract("li", {}) or "")["origin"] == look.origin
+        assert json.loads(tab.extract("li", {}) or "")["origin"] == look.time_origin
 
     @pytest.mark.parametrize(
         ("css", "expected"),

@@ -10,10 +10,10 @@ import pytest
 from scraper.browser.tab import Tab
 from scraper.errors import LoginFailed, PageChanged, PageTimeout, SiteUnavailable
 from scraper.login import log_in
-from scraper.login_form import LoginForm
+from scraper.login_form import LoginPage
 from scraper.recipes.models import Recipe
 from scraper.run import Credentials
-from scraper.site import Site
+from scraper.site import SiteUrls
 from tests.browser.recording import ACCOUNT, Recording, recipe_with, run
 from tests.demo_site import DemoSite
 
@@ -40,7 +40,7 @@ def enter(tab: Tab) -> LogIn:
         retries: list[tuple[int, int, float]] = []
         recipe = recipe or recipe_with()
         assert recipe.login is not None
-        form = LoginForm(tab, Site(recipe, base_url), recipe.login, recipe.limits)
+        form = LoginPage(tab, SiteUrls(recipe, base_url), recipe.login, recipe.limits)
         log_in(form, credentials, lambda *told: retries.append(told))
         return retries
 

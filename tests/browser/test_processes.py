@@ -18,7 +18,7 @@ from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.browser.processes import browsers_below, find_orphans, memory_mb
 from tests.browser_processes import browsers_of, wait_for_no_browser
 from tests.waiting import wait_until
-from worker.browsers import Browsers
+from worker.browsers import OrphanReaper
 
 ROOT = Path(__file__).parents[2]
 OWNER = """
@@ -89,12 +89,12 @@ class TestMemory:
     @pytest.mark.parametrize(("limit", "outgrown"), [(0, False), (1, True), (100_000, False)])
     def test_has_a_bound(self, limit: int, *, outgrown: bool) -> None:
         with open_tab(BrowserSettings(memory_limit_mb=limit)) as tab:
-            assert tab.is_outgrown() is outgrown
+            assert tab.exceeds_memory_limit() is outgrown
 
 
 class TestSweep:
     def test_ends_a_browser_that_it_meets_twice(self, scratch: Path, orphan: int) -> None:
-        browsers = Browsers()
+        browsers = OrphanReaper()
 
         browsers.sweep()
         assert orphan in [process.pid for process in find_orphans()]
@@ -108,7 +108,7 @@ class TestSweep:
         assert browsers.orphans == ended
 
     def test_lets_a_browser_be_that_has_its_guard(self, scratch: Path) -> None:
-        browsers = Browsers()
+        browsers = OrphanReaper()
         with open_tab(BrowserSettings()):
             browsers.sweep()
             browsers.sweep()
@@ -121,7 +121,7 @@ class TestSweep:
     ) -> None:
         other = tmp_path / "scraper" / "browser" / "guard.py"
         other.parent.mkdir(parents=True)
-        shutil.copy(driver.GUARD, other)
+        shutil.copy(driver.PROCESS_GUARD, other)
         monkeypatch.setattr(driver, "GUARD", other)
 
         with open_tab(BrowserSettings()):

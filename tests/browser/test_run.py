@@ -21,7 +21,7 @@ from scraper.errors import (
     Stopped,
 )
 from scraper.recipes.models import Recipe
-from scraper.run import BrowserSettings, Credentials, Summary
+from scraper.run import BrowserSettings, Credentials, ScrapeSummary
 from tests.browser.recording import TUBEHUNT, Recording, recipe_with, run
 from tests.demo_site import DemoSite
 
@@ -78,7 +78,7 @@ class TestPages:
 
         assert [number for number, _ in done.pages] == [2, 3]
         assert done.items == GOLDEN[10:30]
-        assert done.summary == Summary(pages_requested=2, pages_read=2)
+        assert done.summary == ScrapeSummary(pages_requested=2, pages_read=2)
         assert done.told_of("opening_page") == [{"page": 1, "pages": 2}]
         assert [told["total"] for told in done.told_of("extracting")] == [20, 20]
 
@@ -87,12 +87,12 @@ class TestPages:
 
         assert [number for number, _ in done.pages] == [2]
         assert list_pages(demo) == ["2"]
-        assert done.summary == Summary(pages_requested=3, pages_read=3)
+        assert done.summary == ScrapeSummary(pages_requested=3, pages_read=3)
 
     def test_that_are_all_done_need_no_browser(self) -> None:
         done = run("http://x.invalid", browser=NO_BROWSER, done_pages=frozenset({1}))
 
-        assert done.summary == Summary(pages_requested=1, pages_read=1)
+        assert done.summary == ScrapeSummary(pages_requested=1, pages_read=1)
 
     def test_give_each_item_once_although_the_list_shifts(self, demo: DemoSite) -> None:
         demo.have(shifting=True)
@@ -115,7 +115,7 @@ class TestPages:
         full = run(demo.url, per_page=50, pages=100, first_page=1)
 
         assert len(full.items) == 137
-        assert full.summary == Summary(pages_requested=100, pages_read=3)
+        assert full.summary == ScrapeSummary(pages_requested=100, pages_read=3)
         # One page past the last was looked at, and no more.
         assert list_pages(demo) == ["1", "2", "3", "4"]
 
@@ -127,7 +127,7 @@ class TestPages:
         assert len(full.items) == 137
         assert list_pages(demo) == ["1", "2", "3", "4"]
         repeats = {"code": "page_repeats", "page": 4}
-        assert full.summary == Summary(pages_requested=100, pages_read=3, warnings=[repeats])
+        assert full.summary == ScrapeSummary(pages_requested=100, pages_read=3, warnings=[repeats])
 
     def test_are_read_with_cards_that_a_script_draws_late(self, demo: DemoSite) -> None:
         demo.have(late_cards_ms=300)
@@ -194,7 +194,7 @@ class TestBrowser:
         assert len(done.told_of("starting_browser")) == 3
         assert list_pages(demo) == ["1", "2", "3"]
         assert done.items == GOLDEN[:30]
-        assert done.summary == Summary(pages_requested=3, pages_read=3)
+        assert done.summary == ScrapeSummary(pages_requested=3, pages_read=3)
 
     @pytest.mark.parametrize("failures", [1, 2])
     def test_that_does_not_start_is_tried_again(
@@ -474,7 +474,7 @@ class TestWarnings:
         done = run(demo.url, pages=2)
 
         short = {"code": "page_short", "page": 1, "count": 4, "expected": 10}
-        assert done.summary == Summary(pages_requested=2, pages_read=2, warnings=[short])
+        assert done.summary == ScrapeSummary(pages_requested=2, pages_read=2, warnings=[short])
 
     def test_name_the_page_at_which_a_list_of_full_pages_has_ended(self, serve: Serve) -> None:
         def page(request: BaseHTTPRequestHandler) -> str:

@@ -35,7 +35,7 @@ def check(scene: Scene) -> None:
             assert redis.zscore(keys.ACTIVE, job.id) is None
     for worker in scene.workers.values():
         if worker.is_alive:
-            assert "Unrecoverable error" not in worker.written()
+            assert "Unrecoverable error" not in worker.read_log()
 
 
 def _has_no_browser(scene: Scene, worker: str) -> bool:

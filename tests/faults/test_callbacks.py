@@ -24,7 +24,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def sender(scene: Scene) -> Iterator[Process]:
-    sender = scene.services.stack.callbacks()
+    sender = scene.services.stack.webhook_sender()
     yield sender
     sender.stop()
 
@@ -85,13 +85,13 @@ class TestKill:
         self, scene: Scene, receiver: Receiver
     ) -> None:
         # It takes no call backs.
-        worker = scene.services.stack.worker("scraping", queues=keys.QUEUE)
+        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
         job = scene.start(1, webhook_url=receiver.url)
         scene.end(job)
         kill_all(worker)
         with scene.redis_away("killed"):
             pass
-        sender = scene.services.stack.callbacks()
+        sender = scene.services.stack.webhook_sender()
         try:
             assert len(receiver.wait_for(job.id)) == 1
             assert len(wait_delivered(scene, job)) == 1
@@ -103,12 +103,12 @@ class TestKill:
     ) -> None:
         for child in children_of(sender):
             os.kill(child, signal.SIGSTOP)
-        worker = scene.services.stack.worker("scraping", queues=keys.QUEUE)
+        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
         job = scene.start(1, webhook_url=receiver.url)
         scene.end(job)
         with scene.services.connect() as redis:
             # The sender has taken the message, and nobody acts on it.
-            wait_until(lambda: redis.llen(keys.CALLBACKS) == 0)
+            wait_until(lambda: redis.llen(keys.WEBHOOK_QUEUE) == 0)
         kill_all(sender)
         worker.stop()
         sender.start()
@@ -120,7 +120,7 @@ class TestKill:
         self, scene: Scene, sender: Process, receiver: Receiver
     ) -> None:
         receiver.does(receiver.hold, status(204))
-        worker = scene.services.stack.worker("scraping", queues=keys.QUEUE)
+        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
         job = scene.start(1, webhook_url=receiver.url)
         scene.end(job)
         receiver.wait_for(job.id)
@@ -136,7 +136,7 @@ class TestKill:
         self, scene: Scene, sender: Process, receiver: Receiver
     ) -> None:
         receiver.does(receiver.hold, status(204))
-        worker = scene.services.stack.worker("scraping", queues=keys.QUEUE)
+        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
         job = scene.start(1, webhook_url=receiver.url)
         scene.end(job)
         receiver.wait_for(job.id)
@@ -154,9 +154,9 @@ class TestStop:
         self, scene: Scene, receiver: Receiver
     ) -> None:
         # Long enough to be stopped meanwhile.
-        sender = scene.services.stack.callbacks({"WEBHOOK_TIMEOUT_S": "20"})
+        sender = scene.services.stack.webhook_sender({"WEBHOOK_TIMEOUT_S": "20"})
         receiver.does(receiver.hold, status(204))
-        worker = scene.services.stack.worker("scraping", queues=keys.QUEUE)
+        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
         job = scene.start(1, webhook_url=receiver.url)
         scene.end(job)
         receiver.wait_for(job.id)

@@ -70,7 +70,7 @@ class TestKilledWorker:
                 """Let Redis hand the message to a worker that will never read it."""
                 worker.signal(signal.SIGSTOP)
                 job = scene.start(pages=1)
-                if redis.llen(keys.QUEUE) == 0 and scene.field(job, "state") == "pending":
+                if redis.llen(keys.JOB_QUEUE) == 0 and scene.field(job, "state") == "pending":
                     return True
                 # Its question had just run out: the next one will do.
                 worker.signal(signal.SIGCONT)
@@ -100,4 +100,4 @@ class TestPoison:
         assert scene.pages(poison) == [1, 2, 3, 3, 3]
         assert [scene.end(job)["status"] for job in others] == ["completed"] * 3
         with scene.services.connect() as redis:
-            assert redis.zrange(keys.GIVEN_UP, 0, -1) == [poison.id]
+            assert redis.zrange(keys.WORKER_LOST, 0, -1) == [poison.id]

@@ -15,38 +15,38 @@ from redis import Redis
 from jobs import api_connection, keys
 from jobs.backend import FencedRedisBackend
 from jobs.celery_app import make_celery
-from jobs.front import JobFront, Seen
-from jobs.job import Job
-from jobs.leasing import Leasing
+from jobs.front import JobStore, JobSnapshot
+from jobs.job import JobRequest
+from jobs.leasing import LeasePolicy
 from jobs.reconciler import Reconciler
-from jobs.record import Message, Record
+from jobs.record import ProgressMessage, JobRecord
 
 T = TypeVar("T")
 
 DAY = timedelta(hours=24)
 
-STARTING = Message("starting", {})
+STARTING = ProgressMessage("starting", {})
 
 
 class Jobs:
     """The real scripts behind the calls that API, workers and reconciler make."""
 
-    def __init__(self, url: str, leasing: Leasing | None = None) -> None:
-        self.leasing = leasing or Leasing()
-        self.celery: Celery = make_celery(url, result_ttl=DAY, leasing=self.leasing)
+    def __init__(self, url: str, leasing: LeasePolicy | None = None) -> None:
+        self.leasing = leasing or LeasePolicy()
+        self.celery: Celery = make_celery(url, result_ttl=DAY, lease_policy=self.leasing)
         # Celery remembers results that it has read; here each look is at Redis.
         self.celery.conf.result_cache_max = -1
         backend = self.celery.backend
         assert isinstance(backend, FencedRedisBackend)
         self.backend = backend
         self.redis = cast("Redis", backend.client)
-        self.leases = backend.leases
-        self.endings = backend.endings
+        self.leases = backend.leased_jobs
+        self.endings = backend.completer
         #: Of what ends the reconciler has told.
-        self.told: list[Record] = []
+        self.told: list[JobRecord] = []
         self._loop = asyncio.Runner()
         self._front_redis = api_connection.connect(url)
-        self._front = JobFront(self._front_redis, self.leasing, result_ttl=DAY)
+        self._front = JobStore(self._front_redis, self.leasing, result_ttl=DAY)
 
     def __enter__(self) -> Self:
         return self
@@ -61,45 +61,45 @@ class Jobs:
         self._loop.close()
         self.redis.close()
 
-    def ask(self, question: Callable[[JobFront], Awaitable[T]]) -> T:
+    def ask(self, question: Callable[[JobStore], Awaitable[T]]) -> T:
         async def asked() -> T:
             return await question(self._front)
 
         return self._loop.run(asked())
 
-    def submit(self, **changes: Any) -> Job:
-        job = Job("tubehunt", "scrape-channels", "digest", {"pages": 2}, **changes)
+    def submit(self, **changes: Any) -> JobRequest:
+        job = JobRequest("tubehunt", "scrape-channels", "digest", {"pages": 2}, **changes)
         self.ask(lambda jobs: jobs.submit(job))
         return job
 
-    def look(self, job: Job) -> Seen:
-        seen = self.ask(lambda jobs: jobs.look(job.id))
-        assert isinstance(seen, Seen)
+    def look(self, job: JobRequest) -> JobSnapshot:
+        seen = self.ask(lambda jobs: jobs.get(job.id))
+        assert isinstance(seen, JobSnapshot)
         return seen
 
-    def stored_result(self, job: Job) -> str | None:
-        return self.ask(lambda jobs: jobs.result(job.id))
+    def stored_result(self, job: JobRequest) -> str | None:
+        return self.ask(lambda jobs: jobs.get_result(job.id))
 
-    def cancel(self, job: Job) -> bool:
+    def cancel(self, job: JobRequest) -> bool:
         return self.ask(lambda jobs: jobs.cancel(job))
 
-    def claim(self, job: Job, worker: str = "one") -> str:
+    def claim(self, job: JobRequest, worker: str = "one") -> str:
         return self.leases.claim(job.id, worker, STARTING).token
 
     def store(
-        self, job: Job, token: str | None, state: str, result: object, worker: str = "one"
+        self, job: JobRequest, token: str | None, state: str, result: object, worker: str = "one"
     ) -> None:
         """Write as Celery in a process of `worker` does."""
-        self.backend.worker = worker
-        request = Context(id=job.id, task=job.task, lease_token=token)
+        self.backend.worker_name = worker
+        request = Context(id=job.id, task=job.task_name, lease_token=token)
         self.backend.store_result(job.id, result, state, request=request)
 
-    def code(self, job: Job) -> str | None:
+    def code(self, job: JobRequest) -> str | None:
         """Why the job has failed, if it has."""
         failure = self.look(job).record.failure
         return failure.code if failure else None
 
-    def celery_state(self, job: Job) -> str:
+    def celery_state(self, job: JobRequest) -> str:
         return AsyncResult(job.id, app=self.celery).state
 
     def celery_meta(self, stored: str | None) -> dict[str, Any]:
@@ -116,11 +116,11 @@ class Jobs:
         """Look at what is due, as the worker whose turn it is and after any grace."""
         self.redis.delete(keys.RECONCILER)
         now_s, _ = self.redis.time()
-        self.redis.set(keys.LOOKED, now_s * 1000)
+        self.redis.set(keys.LAST_RECONCILED, now_s * 1000)
         self.redis.delete(keys.GRACE)
-        return self.reconciler().look()
+        return self.reconciler().run_once()
 
-    def pass_time(self, job: Job) -> None:
+    def pass_time(self, job: JobRequest) -> None:
         """Let the job's lease, or its wait for the next look, be over."""
         self.redis.zadd(keys.ACTIVE, {job.id: 0}, xx=True)
 
@@ -128,9 +128,9 @@ class Jobs:
         seconds, micros = self.redis.time()
         return seconds * 1000 + micros // 1000
 
-    def queued(self, job: Job) -> int:
+    def queued(self, job: JobRequest) -> int:
         """Count the job's messages in the queue."""
-        return sum(job.id == id_of(str(text)) for text in self.redis.lrange(keys.QUEUE, 0, -1))
+        return sum(job.id == id_of(str(text)) for text in self.redis.lrange(keys.JOB_QUEUE, 0, -1))
 
 
 def id_of(message: str) -> str:

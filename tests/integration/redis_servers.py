@@ -12,7 +12,7 @@ from redis import Redis, RedisError
 from garimpo.stack.environment import make_environment
 from garimpo.stack.ports import find_free_port
 from garimpo.stack.process import Process
-from jobs.address import Address
+from jobs.address import RedisUrl
 from jobs.connection import connect_impatient
 
 PASSWORD = "of/no+letters@all"
@@ -104,7 +104,7 @@ class Watched:
 
     def replicas_in_step(self) -> int:
         """Count the replicas that have what the master has."""
-        with connect_impatient(Address.parse(self.url)) as redis:
+        with connect_impatient(RedisUrl.parse(self.url)) as redis:
             told = cast("dict[str, Any]", redis.info("replication"))
         return sum(told[f"slave{n}"]["state"] == "online" for n in range(told["connected_slaves"]))
 

@@ -18,7 +18,7 @@ from garimpo.stack.process import Process
 from garimpo.stack.stack import Stack
 from jobs import keys
 from jobs.celery_app import make_celery
-from jobs.record import Record
+from jobs.record import JobRecord
 from scraper.recipes.loader import BUNDLED
 from tests.demo_site import DemoControls
 
@@ -79,10 +79,10 @@ class Run:
         """The final body."""
         return self.bodies[-1]
 
-    def record(self) -> Record:
+    def record(self) -> JobRecord:
         """Read the job's record."""
         with self.services.connect() as redis:
-            return Record.decode(self.job_id, redis.hgetall(keys.record(self.job_id)))
+            return JobRecord.decode(self.job_id, redis.hgetall(keys.record(self.job_id)))
 
     def check_agreement(self) -> None:
         """Fail unless the record, Celery's result and the API tell the same end."""

@@ -134,7 +134,7 @@ class TestStart:
         job_id = api.post(START, json={"order_by": "FINDME"}).json()["job_id"]
 
         with Redis.from_url(services.redis.url, decode_responses=True) as redis:
-            assert "FINDME" not in str(redis.lrange(keys.QUEUE, 0, -1))
+            assert "FINDME" not in str(redis.lrange(keys.JOB_QUEUE, 0, -1))
             assert "FINDME" in str(redis.hgetall(keys.record(job_id)))
 
 

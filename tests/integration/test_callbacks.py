@@ -14,9 +14,9 @@ from garimpo.stack.ports import find_free_port
 from garimpo.stack.process import Process
 from garimpo.stack.stack import Stack
 from jobs import keys
-from jobs.job import Job
-from jobs.lease import Page
-from jobs.webhook import Webhook
+from jobs.job import JobRequest
+from jobs.lease import FinishedPage
+from jobs.webhook import WebhookSubscription
 from tests.integration.jobs_in_redis import STARTING, Jobs
 from tests.integration.services import Services
 from tests.receiver import Receiver, cut, status
@@ -47,7 +47,7 @@ def services() -> Iterator[Services]:
 
 @pytest.fixture(scope="module")
 def sender(services: Services) -> Process:
-    return services.stack.callbacks()
+    return services.stack.webhook_sender()
 
 
 @pytest.fixture
@@ -151,10 +151,10 @@ class TestCallback:
     def test_brings_the_body_of_the_result(
         self, api: httpx.Client, jobs: Jobs, receiver: Receiver
     ) -> None:
-        job = Job("tubehunt", "scrape-channels", "digest", {}, webhook=Webhook(receiver.url))
+        job = JobRequest("tubehunt", "scrape-channels", "digest", {}, webhook=WebhookSubscription(receiver.url))
         jobs.ask(lambda front: front.submit(job))
         items, token = [{"channel_name": "é"}], jobs.claim(job)
-        jobs.leases.append(job.id, token, Page(1, items))
+        jobs.leases.append_page(job.id, token, FinishedPage(1, items))
         result = {"success": True, "channels": items, "warnings": []}
         jobs.store(job, token, "SUCCESS", result)
 
@@ -256,7 +256,7 @@ class TestCallback:
     def test_goes_to_no_private_address_by_name(self, jobs: Jobs, api: httpx.Client) -> None:
         with Receiver() as inside:
             # As if the API did not know where the name leads.
-            job = jobs.submit(webhook=Webhook(f"http://localhost:{inside.port}/"))
+            job = jobs.submit(webhook=WebhookSubscription(f"http://localhost:{inside.port}/"))
             assert api.post(f"{PATH}/cancel/{job.id}").status_code == 202
 
             delivery = settled(api, job.id)
@@ -281,10 +281,10 @@ class TestCallback:
             json={"webhook_url": receiver.url, "webhook_events": ["job.started", "job.progress"]},
         )
         job_id = answer.json()["job_id"]
-        job = Job("tubehunt", "scrape-channels", "digest", {}, id=job_id)
+        job = JobRequest("tubehunt", "scrape-channels", "digest", {}, id=job_id)
         token = jobs.claim(job)
         receiver.wait_for(job_id)
-        jobs.backend.leases.progress(job_id, token, 50, STARTING)
+        jobs.backend.leased_jobs.set_progress(job_id, token, 50, STARTING)
         receiver.wait_for(job_id, 2)
         api.post(f"{PATH}/cancel/{job_id}")
         jobs.store(job, token, "REVOKED", None)
@@ -381,8 +381,8 @@ class TestMetrics:
         assert after[tried] - before.get(tried, 0) >= 3
         with services.connect() as redis:
             # Those of other tests come to their ends meanwhile.
-            assert f"{waiting}:end" in redis.zrange(keys.OPEN, 0, -1)
-            wait_until(lambda: read()["garimpo_callbacks_waiting", ()] == redis.zcard(keys.OPEN))
+            assert f"{waiting}:end" in redis.zrange(keys.DELIVERIES_OPEN, 0, -1)
+            wait_until(lambda: read()["garimpo_callbacks_waiting", ()] == redis.zcard(keys.DELIVERIES_OPEN))
         assert after["garimpo_callbacks_oldest_seconds", ()] > 0
 
 
@@ -394,7 +394,7 @@ class TestSender:
         job_id = end(api, f"{receiver.url}/?signature=query-secret")
         settled(api, job_id)
 
-        log = sender.written()
+        log = sender.read_log()
         assert job_id in log
         for secret in (*SECRETS, "query-secret", "answer-secret"):
             assert secret not in log

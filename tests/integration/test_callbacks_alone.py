@@ -25,4 +25,4 @@ class TestWorker:
                 assert first.id == second.id
                 figures = api.get("/api/v1/figures").json()
                 assert [one["jobs"] for one in figures["workers"]] == [[]], "it is no job"
-                assert "Traceback" not in worker.written()
+                assert "Traceback" not in worker.read_log()

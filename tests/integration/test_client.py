@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from garimpo.address import JobAddress
+from garimpo.address import JobRef
 from garimpo.client import Client
 from garimpo.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError, UnknownJobError
-from garimpo.nobody import hint_at_nobody
+from garimpo.nobody import warn_if_no_worker
 from garimpo.stack.ports import find_free_port
 from tests.scripted_api import Answer, ScriptedApi, run_scripted_api
 
@@ -21,7 +21,7 @@ HALF = Answer({"job_id": "7", "status": "processing", "progress": 50, "retry_aft
 DONE = Answer({"job_id": "7", "status": "completed", "result": {"success": True}})
 FAILED = Answer({"job_id": "7", "status": "failed", "error": "Não deu", "error_code": "x"})
 CUT = Answer(cut=True)
-JOB_7 = JobAddress("tubehunt", "scrape-channels", "7")
+JOB_7 = JobRef("tubehunt", "scrape-channels", "7")
 
 
 def _away(**headers: str) -> Answer:
@@ -85,7 +85,7 @@ class TestStart:
             Client(api.url) as client,
         ):
             for key in (None, None, "order-4711"):
-                client.start("tubehunt", "scrape-channels", key=key)
+                client.start("tubehunt", "scrape-channels", idempotency_key=key)
         assert None not in api.keys
         assert len(set(api.keys)) == 3
         assert api.keys[2] == "order-4711"
@@ -195,7 +195,7 @@ class TestFile:
         with _run_slow_api() as url, Client(url, timeout_s=0.1) as client:
             with pytest.raises(ApiUnreachableError):
                 client.find("7")
-            pieces = client.file(JOB_7, format="xlsx")
+            pieces = client.download(JOB_7, format="xlsx")
             assert not isinstance(pieces, dict)
             assert b"".join(pieces) == b"a workbook"
 
@@ -339,7 +339,7 @@ class TestHintAtNobody:
         with (
             run_scripted_api(health) as api,
             Client(api.url) as client,
-            hint_at_nobody(client, told.append, every_s=0.02) as see,
+            warn_if_no_worker(client, told.append, every_s=0.02) as see,
         ):
             see({"status": status})
             threading.Event().wait(0.5)
@@ -351,7 +351,7 @@ class TestHintAtNobody:
         with (
             run_scripted_api(CUT) as api,
             Client(api.url) as client,
-            hint_at_nobody(client, told.append, every_s=0.02) as see,
+            warn_if_no_worker(client, told.append, every_s=0.02) as see,
         ):
             see({"status": "pending"})
             threading.Event().wait(0.3)

@@ -120,7 +120,7 @@ class TestEvents:
             with services.connect() as redis:
                 pipeline = redis.pipeline(transaction=False)
                 pipeline.hincrby(keys.record(job_id), "revision", 1)
-                pipeline.publish(keys.CHANGES, f"{job_id} {first.id + 1}")
+                pipeline.publish(keys.CHANGES_CHANNEL, f"{job_id} {first.id + 1}")
                 # Too short for the connection that listens to be cut, and too long for a question.
                 pipeline.execute_command("CLIENT PAUSE", 6000, "ALL")
                 pipeline.execute()

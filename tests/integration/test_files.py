@@ -14,9 +14,9 @@ import pytest
 from api import files
 from demo.channels import COUNT
 from jobs import api_connection, keys
-from jobs.answering import JobsUnavailableError
-from jobs.front import JobFront
-from jobs.leasing import Leasing
+from jobs.answering import RedisUnavailableError
+from jobs.front import JobStore
+from jobs.leasing import LeasePolicy
 from tests.integration.services import Run, Services, run_job
 
 PATH = "/api/v1/tubehunt/scrape-channels"
@@ -122,8 +122,8 @@ class TestExpiry:
     def test_in_the_middle_breaks_the_answer_off(self, services: Services, done: Run) -> None:
         async def read() -> int:
             redis = api_connection.connect(services.redis.url)
-            front = JobFront(redis, Leasing(), result_ttl=timedelta(days=1))
-            first, total = await front.items(done.job_id, 0, 50)
+            front = JobStore(redis, LeasePolicy(), result_ttl=timedelta(days=1))
+            first, total = await front.get_items(done.job_id, 0, 50)
             number = 0
             try:
                 async for chunk in files._read(front, "another", first, 0, total):
@@ -132,7 +132,7 @@ class TestExpiry:
                 await redis.aclose()
             return number
 
-        with pytest.raises(JobsUnavailableError):
+        with pytest.raises(RedisUnavailableError):
             asyncio.run(read())
 
 

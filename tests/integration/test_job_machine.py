@@ -33,24 +33,24 @@ from redis import RedisError
 
 from garimpo.stack.stack import Stack
 from jobs import keys
-from jobs.ending import Endings
+from jobs.ending import Completer
 from jobs.failure import JobFailedError
 from jobs.figures import Counters
-from jobs.job import Job
-from jobs.lease import LeaseLostError, NothingToRunError, Page, progress_meta
-from jobs.leasing import Leasing
-from jobs.reconciler import ENDS, Reconciler
-from jobs.record import Message, Record
-from jobs.state import State
+from jobs.job import JobRequest
+from jobs.lease import LeaseLostError, NotClaimableError, FinishedPage, progress_meta
+from jobs.leasing import LeasePolicy
+from jobs.reconciler import FAILURE_BY_REASON, Reconciler
+from jobs.record import ProgressMessage, JobRecord
+from jobs.state import JobState
 from tests.integration.jobs_in_redis import STARTING, Jobs, id_of
-from worker.tasks import _claim
+from worker.tasks import claim_or_finish
 
 MAX_CRASHES = 3
 #: No time passes by itself: the machine says when something is due.
-LEASING = Leasing(
+LEASING = LeasePolicy(
     lease=timedelta(hours=1),
-    reconcile=timedelta(hours=1),
-    crashes=MAX_CRASHES,
+    reconcile_interval=timedelta(hours=1),
+    max_crashes=MAX_CRASHES,
     queue_ttl=timedelta(days=1),
 )
 
@@ -92,15 +92,15 @@ SETTINGS = settings(
 class Expected:
     """What must be true of one job."""
 
-    job: Job
-    state: State = State.PENDING
+    job: JobRequest
+    state: JobState = JobState.PENDING
     holder: str = ""
     worker: str = ""
     tokens: list[str] = field(default_factory=list)
     attempt: int = 0
     crashes: int = 0
     progress: int = 0
-    said: Message | None = None
+    said: ProgressMessage | None = None
     #: By page, in the order in which they came.
     pages: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     cancelled: bool = False
@@ -117,14 +117,14 @@ class Expected:
         return self.tokens[0] if writer == "first" else self.holder or self.tokens[-1]
 
     def take(self, token: str, worker: str) -> None:
-        self.state, self.holder, self.worker = State.PROCESSING, token, worker
+        self.state, self.holder, self.worker = JobState.PROCESSING, token, worker
         self.tokens.append(token)
         self.attempt += 1
         self.said = self.said or STARTING
         self.is_due = False
 
     def end(self, code: str | None = None) -> None:
-        self.state = State.FAILED if code else State.COMPLETED
+        self.state = JobState.FAILED if code else JobState.COMPLETED
         self.code = code
         self.progress = self.progress if code else 100
         self.is_due = False
@@ -141,13 +141,13 @@ class Expected:
             return {"cancelled"}
         if self.crashes >= MAX_CRASHES:
             return {"poison"}
-        if self.state is State.PENDING and self.has_waited_long:
+        if self.state is JobState.PENDING and self.has_waited_long:
             return {"expired"}
         self.is_due = False
         return words
 
 
-class Dying(Endings):
+class Dying(Completer):
     """A worker that dies when it has to end a job."""
 
     def end(self, *_: object) -> NoReturn:
@@ -170,7 +170,7 @@ class JobMachine(RuleBasedStateMachine):
         self.expected: dict[str, Expected] = {}
         #: Whose turn it is to reconcile.
         self.turn = ""
-        self.redis.set(keys.LOOKED, self.redis.time()[0] * 1000)
+        self.redis.set(keys.LAST_RECONCILED, self.redis.time()[0] * 1000)
         self.has_gap = False
         self.in_grace = False
 
@@ -221,9 +221,9 @@ class JobMachine(RuleBasedStateMachine):
         texts = self.messages(job_id)
         if what == "lose":
             for text in texts:
-                self.redis.lrem(keys.QUEUE, 0, text)
+                self.redis.lrem(keys.JOB_QUEUE, 0, text)
         elif what == "double" and texts:
-            self.redis.lpush(keys.QUEUE, texts[0])
+            self.redis.lpush(keys.JOB_QUEUE, texts[0])
         elif what == "receive":
             self.receive()
         else:
@@ -231,9 +231,9 @@ class JobMachine(RuleBasedStateMachine):
 
     def receive(self) -> None:
         """Take the next message as kombu does; it stays there if its worker dies now."""
-        if text := self.redis.rpop(keys.QUEUE):
+        if text := self.redis.rpop(keys.JOB_QUEUE):
             tag = json.loads(str(text))["properties"]["delivery_tag"]
-            self.redis.hset("unacked", tag, json.dumps([json.loads(str(text)), "", keys.QUEUE]))
+            self.redis.hset("unacked", tag, json.dumps([json.loads(str(text)), "", keys.JOB_QUEUE]))
 
     def restore(self) -> None:
         """Put what was taken back, marked as kombu marks it."""
@@ -242,7 +242,7 @@ class JobMachine(RuleBasedStateMachine):
             message["headers"]["redelivered"] = True
             message["properties"]["delivery_info"]["redelivered"] = True
             self.redis.hdel("unacked", tag)
-            self.redis.rpush(keys.QUEUE, json.dumps(message))
+            self.redis.rpush(keys.JOB_QUEUE, json.dumps(message))
 
     # --- workers -------------------------------------------------------------------------------
 
@@ -254,16 +254,16 @@ class JobMachine(RuleBasedStateMachine):
         told: str | None = None
         with self.unchanged(refusal in {"final", "busy"}):
             try:
-                lease = _claim(self.jobs.backend, job_id, worker, MAX_CRASHES)
-            except NothingToRunError as nothing:
-                told = nothing.why
+                lease = claim_or_finish(self.jobs.backend, job_id, worker, MAX_CRASHES)
+            except NotClaimableError as nothing:
+                told = nothing.reason
         assert told == refusal
         if lease:
-            assert lease.pages == this.pages.keys()
+            assert lease.done_pages == this.pages.keys()
             assert lease.record.progress == this.progress
             this.take(lease.token, worker)
-        elif refusal in ENDS:
-            this.end(ENDS[refusal])
+        elif refusal in FAILURE_BY_REASON:
+            this.end(FAILURE_BY_REASON[refusal])
 
     @staticmethod
     def refusal(this: Expected) -> str | None:
@@ -279,7 +279,7 @@ class JobMachine(RuleBasedStateMachine):
     def heartbeat(self, job_id: str, writer: Writer) -> None:
         this, token, holds = self.writer(job_id, writer)
         with self.unchanged(not holds):
-            said = self.jobs.leases.heartbeat(job_id, token)
+            said = self.jobs.leases.renew(job_id, token)
         assert said == ("lost" if not holds else "cancelled" if this.cancelled else "held")
         this.is_due = this.is_due and not holds
 
@@ -287,13 +287,13 @@ class JobMachine(RuleBasedStateMachine):
     def progress(self, job_id: str, writer: Writer, percent: int, *, door: bool) -> None:
         """Tell how far the job is, directly or through Celery's backend."""
         this, token, holds = self.writer(job_id, writer)
-        said = Message("opening_page", {"page": percent, "pages": 99})
+        said = ProgressMessage("opening_page", {"page": percent, "pages": 99})
         with self.refused(not holds):
             if door:
                 meta = progress_meta(percent, said)
                 self.jobs.store(this.job, token, "PROGRESS", meta)
             else:
-                self.jobs.leases.progress(job_id, token, percent, said)
+                self.jobs.leases.set_progress(job_id, token, percent, said)
         if holds and percent >= this.progress:
             this.progress, this.said = percent, said
 
@@ -303,7 +303,7 @@ class JobMachine(RuleBasedStateMachine):
         this, token, holds = self.writer(job_id, writer)
         items = [{"page": number, "n": n, "attempt": this.attempt} for n in range(count)]
         with self.refused(not holds):
-            self.jobs.leases.append(job_id, token, Page(number, items))
+            self.jobs.leases.append_page(job_id, token, FinishedPage(number, items))
         if holds:
             this.pages.setdefault(number, items)
 
@@ -312,7 +312,7 @@ class JobMachine(RuleBasedStateMachine):
         this, token, holds = self.writer(job_id, writer)
         before = self.jobs.queued(this.job)
         with self.unchanged(not holds):
-            assert self.jobs.leases.release(this.job.task, this.job.id, token) is holds
+            assert self.jobs.leases.release(this.job.task_name, this.job.id, token) is holds
         if holds:
             this.holder, this.is_due = "", False
             assert self.jobs.queued(this.job) == before + 1
@@ -373,7 +373,7 @@ class JobMachine(RuleBasedStateMachine):
             self.in_grace = False
 
     def have_gap(self) -> None:
-        self.redis.set(keys.LOOKED, 0)
+        self.redis.set(keys.LAST_RECONCILED, 0)
         self.has_gap = True
 
     @rule(
@@ -390,11 +390,11 @@ class JobMachine(RuleBasedStateMachine):
         self.pass_time(job_id)
         if gap:
             self.have_gap()
-        endings = (Dying if dies else Endings)(self.redis, result_ttl=timedelta(days=1))
-        reconciler = Reconciler(self.redis, LEASING, endings, name, tell=lambda _: None)
+        endings = (Dying if dies else Completer)(self.redis, result_ttl=timedelta(days=1))
+        reconciler = Reconciler(self.redis, LEASING, endings, name, publish_end=lambda _: None)
         if self.turn not in {"", name}:
             with self.unchanged():
-                assert reconciler.look() == {}
+                assert reconciler.run_once() == {}
             return
         self.turn = name
         self.in_grace = self.in_grace or self.has_gap
@@ -402,7 +402,7 @@ class JobMachine(RuleBasedStateMachine):
         done: dict[str, str] = {}
         had_message = self.queued_ids()
         with suppress(RedisError):
-            done = reconciler.look()
+            done = reconciler.run_once()
         self.follow_look(done, had_message, dies=dies)
 
     def follow_look(self, done: dict[str, str], had_message: set[str], *, dies: bool) -> None:
@@ -412,11 +412,11 @@ class JobMachine(RuleBasedStateMachine):
         for job_id in due:
             this = self.expected[job_id]
             words = this.reconcile(leases_run_out=not self.in_grace)
-            died = dies and bool(words & ENDS.keys())
+            died = dies and bool(words & FAILURE_BY_REASON.keys())
             if died:
                 break
-            for word in words & ENDS.keys():
-                this.end(ENDS[word])
+            for word in words & FAILURE_BY_REASON.keys():
+                this.end(FAILURE_BY_REASON[word])
             assert not done or done[job_id] in words
             if not this.is_due and not this.state.is_final:
                 assert job_id in has_message
@@ -433,7 +433,7 @@ class JobMachine(RuleBasedStateMachine):
             pipeline.get(keys.result(job_id))
             pipeline.lrange(keys.items(job_id), 0, -1)
             pipeline.zscore(keys.ACTIVE, job_id)
-            pipeline.zscore(keys.GIVEN_UP, job_id)
+            pipeline.zscore(keys.WORKER_LOST, job_id)
             names = (keys.tombstone, keys.record, keys.result, keys.items, keys.pages)
             for name in names:
                 pipeline.ttl(name(job_id))
@@ -454,8 +454,8 @@ class JobMachine(RuleBasedStateMachine):
         for group in ("", "tubehunt", "tubehunt.scrape-channels"):
             listed = {
                 job_id: state
-                for state in State
-                for job_id in self.redis.zrange(keys.listed(state, group), 0, -1)
+                for state in JobState
+                for job_id in self.redis.zrange(keys.state_index(state, group), 0, -1)
             }
             assert listed == {this.job.id: this.state for this in self.expected.values()}
         counted = cast("dict[str, str]", self.redis.hgetall(keys.COUNTERS))
@@ -467,7 +467,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @staticmethod
     def check_record(this: Expected, fields: dict[str, str], items: list[str]) -> None:
-        record = Record.decode(this.job.id, fields)
+        record = JobRecord.decode(this.job.id, fields)
         told = (record.state, record.progress, record.attempt, record.message)
         assert told == (this.state, this.progress, this.attempt, this.said)
         assert (record.failure.code if record.failure else None) == this.code
@@ -482,9 +482,9 @@ class JobMachine(RuleBasedStateMachine):
 
     @staticmethod
     def check_celery(this: Expected, meta: dict[str, Any]) -> None:
-        if this.state is State.COMPLETED:
+        if this.state is JobState.COMPLETED:
             assert meta["status"] == "SUCCESS"
-        elif this.state is State.FAILED:
+        elif this.state is JobState.FAILED:
             assert (meta["status"], meta["result"].code) == ("FAILURE", this.code)
         elif this.said is None:
             assert meta["status"] == "PENDING"
@@ -505,10 +505,10 @@ class JobMachine(RuleBasedStateMachine):
             record = self.jobs.look(this.job).record
             result: Any = AsyncResult(this.job.id, app=self.jobs.celery)
             assert (record.state, record.progress) == (this.state, this.progress)
-            if this.state is State.COMPLETED:
+            if this.state is JobState.COMPLETED:
                 told = self.jobs.stored_result(this.job)
                 assert json.loads(told or "")["result"] == result.get(timeout=1)
-            elif this.state is State.FAILED:
+            elif this.state is JobState.FAILED:
                 assert record.failure
                 assert result.result.code == record.failure.code
 
@@ -517,12 +517,12 @@ class JobMachine(RuleBasedStateMachine):
         self.check_clients()
         waiting = {i for i, this in self.expected.items() if not this.state.is_final}
         for _ in range(2):
-            while text := self.redis.rpop(keys.QUEUE):
+            while text := self.redis.rpop(keys.JOB_QUEUE):
                 self.run(id_of(str(text)))
             for job_id in waiting:
                 self.jobs.pass_time(self.expected[job_id].job)
             self.jobs.reconcile()
-        while text := self.redis.rpop(keys.QUEUE):
+        while text := self.redis.rpop(keys.JOB_QUEUE):
             self.run(id_of(str(text)))
         for job_id in waiting:
             record = self.jobs.look(self.expected[job_id].job).record
@@ -532,8 +532,8 @@ class JobMachine(RuleBasedStateMachine):
 
     def run(self, job_id: str) -> None:
         job = self.expected[job_id].job
-        with suppress(NothingToRunError):
-            lease = _claim(self.jobs.backend, job_id, "fair", MAX_CRASHES)
+        with suppress(NotClaimableError):
+            lease = claim_or_finish(self.jobs.backend, job_id, "fair", MAX_CRASHES)
             self.jobs.store(job, lease.token, "SUCCESS", {"success": True}, "fair")
 
     # --- by the way ----------------------------------------------------------------------------
@@ -545,11 +545,11 @@ class JobMachine(RuleBasedStateMachine):
         return this, token, not this.state.is_final and token == this.holder
 
     def messages(self, job_id: str) -> list[str]:
-        texts = map(str, self.redis.lrange(keys.QUEUE, 0, -1))
+        texts = map(str, self.redis.lrange(keys.JOB_QUEUE, 0, -1))
         return [text for text in texts if id_of(text) == job_id]
 
     def queued_ids(self) -> set[str]:
-        return {id_of(str(text)) for text in self.redis.lrange(keys.QUEUE, 0, -1)}
+        return {id_of(str(text)) for text in self.redis.lrange(keys.JOB_QUEUE, 0, -1)}
 
     def dump(self) -> dict[str, object]:
         """Read all of Redis; a hash has no order."""

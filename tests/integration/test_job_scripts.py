@@ -13,11 +13,11 @@ from redis import Redis
 from garimpo.stack.process import Process
 from jobs import keys
 from jobs.failure import JobFailedError
-from jobs.front import Expired
-from jobs.job import Job
-from jobs.lease import LeaseLostError, Page, progress_meta
-from jobs.record import Message
-from jobs.state import State
+from jobs.front import ExpiredJob
+from jobs.job import JobRequest
+from jobs.lease import LeaseLostError, FinishedPage, progress_meta
+from jobs.record import ProgressMessage
+from jobs.state import JobState
 from tests.integration.jobs_in_redis import STARTING, Jobs, id_of
 
 RESULT = {"success": True, "channels": [{"channel_name": "São & Cia"}], "warnings": []}
@@ -34,8 +34,8 @@ class TestSubmit:
         job = jobs.submit()
 
         seen = jobs.look(job)
-        assert (seen.record.state, seen.record.params) == (State.PENDING, {"pages": 2})
-        assert redis.llen(keys.QUEUE) == 1
+        assert (seen.record.state, seen.record.params) == (JobState.PENDING, {"pages": 2})
+        assert redis.llen(keys.JOB_QUEUE) == 1
         assert redis.zscore(keys.ACTIVE, job.id) is not None
 
     def test_changes_nothing_when_it_comes_twice(self, jobs: Jobs, redis: Redis) -> None:
@@ -45,24 +45,24 @@ class TestSubmit:
         jobs.ask(lambda front: front.submit(job))
 
         assert redis.hgetall(keys.record(job.id)) == before
-        assert redis.llen(keys.QUEUE) == 1
+        assert redis.llen(keys.JOB_QUEUE) == 1
 
     def test_puts_nothing_but_the_id_into_the_message(self, jobs: Jobs) -> None:
-        job = Job("tubehunt", "scrape-channels", "digest", {"order_by": "FINDME"})
+        job = JobRequest("tubehunt", "scrape-channels", "digest", {"order_by": "FINDME"})
         jobs.ask(lambda front: front.submit(job))
 
         with jobs.celery.connection_for_read() as connection:
-            received = connection.SimpleQueue(keys.QUEUE).get(timeout=5)
+            received = connection.SimpleQueue(keys.JOB_QUEUE).get(timeout=5)
 
         assert received.payload[:2] == [[job.id], {}]
         assert "FINDME" not in json.dumps([received.headers, received.properties])
 
     def test_writes_the_message_that_celery_would(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
-        ours = json.loads(str(redis.lpop(keys.QUEUE)))
+        ours = json.loads(str(redis.lpop(keys.JOB_QUEUE)))
         # Only who sent it, and where an RPC reply would go, may differ.
-        jobs.celery.send_task(job.task, args=[job.id], task_id=job.id, ignore_result=False)
-        celerys = json.loads(str(redis.lpop(keys.QUEUE)))
+        jobs.celery.send_task(job.task_name, args=[job.id], task_id=job.id, ignore_result=False)
+        celerys = json.loads(str(redis.lpop(keys.JOB_QUEUE)))
 
         for sent in (ours, celerys):
             del sent["headers"]["origin"]
@@ -72,7 +72,7 @@ class TestSubmit:
 
 class TestFrontLook:
     def test_tells_nothing_of_a_job_that_never_was(self, jobs: Jobs) -> None:
-        assert jobs.ask(lambda front: front.look("no-such-job")) is None
+        assert jobs.ask(lambda front: front.get("no-such-job")) is None
 
     def test_tells_an_expired_job_from_an_unknown_one(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
@@ -80,8 +80,8 @@ class TestFrontLook:
 
         redis.pexpire(keys.record(job.id), 0)
 
-        gone = jobs.ask(lambda front: front.look(job.id))
-        assert gone == Expired("tubehunt.scrape-channels")
+        gone = jobs.ask(lambda front: front.get(job.id))
+        assert gone == ExpiredJob("tubehunt.scrape-channels")
 
 
 class TestClaim:
@@ -125,19 +125,19 @@ class TestProgress:
         job = jobs.submit()
         token = jobs.claim(job)
 
-        jobs.store(job, token, "PROGRESS", progress_meta(40, Message("logging_in", {})))
+        jobs.store(job, token, "PROGRESS", progress_meta(40, ProgressMessage("logging_in", {})))
 
         record = jobs.look(job).record
-        assert (record.progress, record.message) == (40, Message("logging_in", {}))
+        assert (record.progress, record.message) == (40, ProgressMessage("logging_in", {}))
         result: Any = AsyncResult(job.id, app=jobs.celery)
         assert result.info == {"progress": 40, "key": "logging_in", "args": {}}
 
     def test_never_falls(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.leases.progress(job.id, token, 40, STARTING)
+        jobs.leases.set_progress(job.id, token, 40, STARTING)
 
-        jobs.leases.progress(job.id, token, 10, STARTING)
+        jobs.leases.set_progress(job.id, token, 10, STARTING)
 
         assert jobs.look(job).record.progress == 40
 
@@ -156,7 +156,7 @@ class TestProgress:
         jobs.store(job, token, "SUCCESS", RESULT)
 
         with pytest.raises(LeaseLostError):
-            jobs.leases.progress(job.id, token, 10, STARTING)
+            jobs.leases.set_progress(job.id, token, 10, STARTING)
 
         assert (jobs.celery_state(job), jobs.look(job).record.state) == ("SUCCESS", "completed")
 
@@ -167,14 +167,14 @@ class TestAppend:
         token = jobs.claim(job)
 
         for page, items in ((2, [{"n": 3}]), (1, [{"n": 1}, {"n": 2}]), (2, [{"n": 3}])):
-            jobs.leases.append(job.id, token, Page(page, items))
+            jobs.leases.append_page(job.id, token, FinishedPage(page, items))
 
-        assert jobs.leases.items(job.id) == [{"n": 3}, {"n": 1}, {"n": 2}]
+        assert jobs.leases.get_items(job.id) == [{"n": 3}, {"n": 1}, {"n": 2}]
 
     def test_takes_a_page_without_items(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
 
-        jobs.leases.append(job.id, jobs.claim(job), Page(1, []))
+        jobs.leases.append_page(job.id, jobs.claim(job), FinishedPage(1, []))
 
         assert redis.hkeys(keys.pages(job.id)) == ["1"]
 
@@ -183,9 +183,9 @@ class TestAppend:
         jobs.claim(job)
 
         with pytest.raises(LeaseLostError):
-            jobs.leases.append(job.id, "another", Page(1, [{"n": 1}]))
+            jobs.leases.append_page(job.id, "another", FinishedPage(1, [{"n": 1}]))
 
-        assert jobs.leases.items(job.id) == []
+        assert jobs.leases.get_items(job.id) == []
 
 
 class TestFinish:
@@ -194,16 +194,16 @@ class TestFinish:
 
         jobs.store(job, jobs.claim(job), "SUCCESS", RESULT)
 
-        assert jobs.look(job).record.state is State.COMPLETED
+        assert jobs.look(job).record.state is JobState.COMPLETED
         result: Any = AsyncResult(job.id, app=jobs.celery)
         assert result.result == RESULT
-        assert json.loads(str(jobs.ask(lambda front: front.result(job.id))))["result"] == RESULT
+        assert json.loads(str(jobs.ask(lambda front: front.get_result(job.id))))["result"] == RESULT
         assert redis.zscore(keys.ACTIVE, job.id) is None
 
     def test_lets_record_result_and_items_expire_together(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.leases.append(job.id, token, Page(1, [{"n": 1}]))
+        jobs.leases.append_page(job.id, token, FinishedPage(1, [{"n": 1}]))
         kept = [name(job.id) for name in (keys.record, keys.result, keys.items, keys.pages)]
         assert {redis.ttl(key) for key in kept} == {-1}, "nothing expires while it runs"
 
@@ -271,7 +271,7 @@ class TestFinish:
     def test_ends_a_waiting_job_whose_task_no_worker_knows(self, jobs: Jobs) -> None:
         job = jobs.submit()
 
-        jobs.store(job, None, "FAILURE", NotRegistered(job.task))
+        jobs.store(job, None, "FAILURE", NotRegistered(job.task_name))
 
         failure = jobs.look(job).record.failure
         assert failure is not None
@@ -281,21 +281,21 @@ class TestFinish:
         job = jobs.submit()
         jobs.claim(job)
 
-        jobs.store(job, None, "FAILURE", NotRegistered(job.task))
+        jobs.store(job, None, "FAILURE", NotRegistered(job.task_name))
 
-        assert jobs.look(job).record.state is State.PROCESSING
+        assert jobs.look(job).record.state is JobState.PROCESSING
 
     def test_ends_at_a_hard_limit_what_a_child_of_that_worker_has(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job, "one")
-        jobs.leases.append(job.id, token, Page(1, [{"n": 1}, {"n": 2}]))
+        jobs.leases.append_page(job.id, token, FinishedPage(1, [{"n": 1}, {"n": 2}]))
 
         jobs.store(job, None, "FAILURE", TimeLimitExceeded(60), worker="one")
 
         failure = jobs.look(job).record.failure
         assert failure is not None
         assert (failure.code, failure.details) == ("time_limit", {"items": 2})
-        assert len(jobs.leases.items(job.id)) == 2, "what was read stays"
+        assert len(jobs.leases.get_items(job.id)) == 2, "what was read stays"
 
     def test_ignores_a_hard_limit_of_a_worker_that_has_lost_the_job(self, jobs: Jobs) -> None:
         job = jobs.submit()
@@ -306,7 +306,7 @@ class TestFinish:
 
         jobs.store(job, None, "FAILURE", TimeLimitExceeded(60), worker="one")
 
-        assert jobs.look(job).record.state is State.PROCESSING
+        assert jobs.look(job).record.state is JobState.PROCESSING
 
     def test_ends_a_job_that_was_revoked_while_it_waited(self, jobs: Jobs) -> None:
         job = jobs.submit()
@@ -322,7 +322,7 @@ class TestHeartbeat:
         token = jobs.claim(job)
         jobs.pass_time(job)
 
-        assert jobs.leases.heartbeat(job.id, token) == "held"
+        assert jobs.leases.renew(job.id, token) == "held"
 
         assert jobs.reconcile() == {}
         seconds, _ = redis.time()
@@ -334,7 +334,7 @@ class TestHeartbeat:
 
         jobs.cancel(job)
 
-        assert jobs.leases.heartbeat(job.id, token) == "cancelled"
+        assert jobs.leases.renew(job.id, token) == "cancelled"
 
     def test_hears_that_the_job_is_lost(self, jobs: Jobs) -> None:
         job = jobs.submit()
@@ -342,16 +342,16 @@ class TestHeartbeat:
         jobs.pass_time(job)
         jobs.reconcile()
 
-        assert jobs.leases.heartbeat(job.id, token) == "lost"
+        assert jobs.leases.renew(job.id, token) == "lost"
         jobs.claim(job, "two")
-        assert jobs.leases.heartbeat(job.id, token) == "lost"
+        assert jobs.leases.renew(job.id, token) == "lost"
 
     def test_does_not_bring_back_a_job_that_is_over(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         jobs.store(job, token, "SUCCESS", RESULT)
 
-        assert jobs.leases.heartbeat(job.id, token) == "lost"
+        assert jobs.leases.renew(job.id, token) == "lost"
         assert redis.zscore(keys.ACTIVE, job.id) is None
 
 
@@ -359,32 +359,32 @@ class TestRelease:
     def test_makes_the_job_the_next_one(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        redis.delete(keys.QUEUE)
+        redis.delete(keys.JOB_QUEUE)
         jobs.submit()
 
-        assert jobs.leases.release(job.task, job.id, token)
+        assert jobs.leases.release(job.task_name, job.id, token)
 
-        assert id_of(str(redis.rpop(keys.QUEUE))) == job.id
+        assert id_of(str(redis.rpop(keys.JOB_QUEUE))) == job.id
 
     def test_lets_the_next_worker_go_on_from_there(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.leases.append(job.id, token, Page(1, [{"n": 1}]))
-        jobs.leases.progress(job.id, token, 50, Message("logging_in", {}))
+        jobs.leases.append_page(job.id, token, FinishedPage(1, [{"n": 1}]))
+        jobs.leases.set_progress(job.id, token, 50, ProgressMessage("logging_in", {}))
 
-        jobs.leases.release(job.task, job.id, token)
+        jobs.leases.release(job.task_name, job.id, token)
 
-        assert jobs.look(job).record.state is State.PROCESSING, "no step back"
+        assert jobs.look(job).record.state is JobState.PROCESSING, "no step back"
         lease = jobs.leases.claim(job.id, "two", STARTING)
-        assert (lease.pages, lease.record.progress, lease.record.attempt) == (frozenset({1}), 50, 2)
-        assert lease.record.message == Message("logging_in", {})
+        assert (lease.done_pages, lease.record.progress, lease.record.attempt) == (frozenset({1}), 50, 2)
+        assert lease.record.message == ProgressMessage("logging_in", {})
         assert redis.hget(keys.record(job.id), "crashes") == "0"
 
     def test_is_refused_without_the_token(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job)
 
-        assert not jobs.leases.release(job.task, job.id, "another")
+        assert not jobs.leases.release(job.task_name, job.id, "another")
 
         with pytest.raises(LeaseLostError, match="busy"):
             jobs.claim(job, "two")
@@ -404,7 +404,7 @@ class TestCancel:
 
         assert jobs.cancel(job)
 
-        assert jobs.look(job).record.state is State.PROCESSING
+        assert jobs.look(job).record.state is JobState.PROCESSING
 
     def test_comes_too_late_after_the_end(self, jobs: Jobs) -> None:
         job = jobs.submit()
@@ -427,7 +427,7 @@ class TestCancel:
         job = jobs.submit()
         token = jobs.claim(job)
         jobs.cancel(job)
-        jobs.leases.release(job.task, job.id, token)
+        jobs.leases.release(job.task_name, job.id, token)
 
         with pytest.raises(LeaseLostError, match="cancelled"):
             jobs.claim(job, "two")

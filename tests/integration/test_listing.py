@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from jobs import keys
-from jobs.state import State
+from jobs.state import JobState
 from tests.integration.services import Services, run_job
 from tests.waiting import wait_until
 
@@ -44,7 +44,7 @@ class TestJobs:
     ) -> None:
         started = {start(api) for _ in range(6)}
         with services.connect() as redis:
-            for name in redis.scan_iter(keys.listed("pending") + "*"):
+            for name in redis.scan_iter(keys.state_index("pending") + "*"):
                 for job_id in started & {str(one) for one in redis.zrange(name, 0, -1)}:
                     redis.zadd(name, {job_id: 4_000_000_000_000})
         found: list[str] = []
@@ -96,7 +96,7 @@ class TestJobs:
     ) -> None:
         job_id = start(api)
         api.post(f"{PATH}/cancel/{job_id}")
-        lists = [keys.listed(State.FAILED), keys.listed(State.FAILED, "tubehunt")]
+        lists = [keys.state_index(JobState.FAILED), keys.state_index(JobState.FAILED, "tubehunt")]
         with services.connect() as redis:
             for listed in lists:
                 redis.zadd(listed, {f"gone-{n}": 4_000_000_000_000 + n for n in range(5000)})
@@ -163,7 +163,7 @@ class TestOneJob:
 class TestTurn:
     def test_is_told_while_a_job_waits(self, services: Services, api: httpx.Client) -> None:
         with services.connect() as redis:
-            redis.delete(keys.PACE)
+            redis.delete(keys.TYPICAL_DURATION)
         first, second = start(api), start(api)
 
         bodies = [api.get(f"{PATH}/result/{one}").json() for one in (first, second)]
@@ -180,7 +180,7 @@ class TestTurn:
         try:
             jobs = [start(api) for _ in range(3)]
             with services.connect() as redis:
-                pace_s = int(str(redis.hget(keys.COUNTERS, keys.PACE))) / 1000
+                pace_s = int(str(redis.hget(keys.COUNTERS, keys.TYPICAL_DURATION))) / 1000
             bodies = [api.get(f"{PATH}/result/{one}").json() for one in jobs]
             listed = {one["job_id"]: one for one in read(api, status="pending")["jobs"]}
         finally:

@@ -20,7 +20,7 @@ from demo.account import Account
 from garimpo.stack.process import Process
 from garimpo.stack.stack import Stack
 from jobs import keys, message
-from jobs.job import Job
+from jobs.job import JobRequest
 from scraper.recipes.loader import load_recipes
 from tests.faults.scene import child_of
 from tests.integration.services import Services, follow, run_job, write_impatient_recipe
@@ -125,7 +125,7 @@ def _tell(story: Story) -> None:
     run = run_job(services)
     jobs["completed"] = run.job_id
     with services.connect() as redis:
-        redis.lpush(keys.QUEUE, message.encode(run.record().asked.task, run.job_id))
+        redis.lpush(keys.JOB_QUEUE, message.encode_job(run.record().request.task_name, run.job_id))
     services.demo.have(wrong_password=True)
     jobs["failed"] = run_job(services).job_id
     services.demo.have()
@@ -142,16 +142,16 @@ def _tell(story: Story) -> None:
 
     with services.client() as api:
         jobs["hung"] = api.post("/api/v1/brief/scrape-channels/start").json()["job_id"]
-        wait_until(lambda: "job started" in two.written().partition(jobs["hung"])[2])
+        wait_until(lambda: "job started" in two.read_log().partition(jobs["hung"])[2])
         os.kill(child_of(two), signal.SIGSTOP)
-        wait_until(lambda: "Hard time limit" in two.written())
+        wait_until(lambda: "Hard time limit" in two.read_log())
         follow(services, jobs["hung"], address="/api/v1/brief/scrape-channels")
 
         api.get(f"{ADDRESS}/result/{jobs['failed']}?once=1")
     jobs["without redis"] = story.start(2)
     services.redis.kill()
-    wait_until(lambda: "heartbeat not heard" in two.written())
-    wait_until(lambda: "Cannot connect" in two.written())
+    wait_until(lambda: "heartbeat not heard" in two.read_log())
+    wait_until(lambda: "Cannot connect" in two.read_log())
     with services.client() as api:
         assert api.get(f"{ADDRESS}/result/{jobs['failed']}").status_code == 503
     for name in ("two", "flower"):
@@ -161,11 +161,11 @@ def _tell(story: Story) -> None:
 def _run_what_no_api_lets_in(services: Services) -> str:
     """Run a job whose parameters are missing, which breaks our own code; return its id."""
     digest = load_recipes(services.stack.folder / "recipes")["tubehunt"].digest
-    job = Job("tubehunt", "scrape-channels", digest, {})
+    job = JobRequest("tubehunt", "scrape-channels", digest, {})
     numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
     with services.connect() as redis:
         redis.hset(keys.record(job.id), mapping={**job.as_fields(), "state": "pending", **numbers})
-        redis.lpush(keys.QUEUE, message.encode(job.task, job.id))
+        redis.lpush(keys.JOB_QUEUE, message.encode_job(job.task_name, job.id))
     assert follow(services, job.id).end["error_code"] == "internal_error"
     return job.id
 
@@ -313,7 +313,7 @@ class TestLinesOfTheApi:
 
     def test_below_the_level_asked_for_are_not_written(self) -> None:
         with Stack(settings={"LOG_LEVEL": "warning"}) as stack:
-            assert stack.api().written() == ""
+            assert stack.api().read_log() == ""
 
 
 def run_python(code: str, **streams: Any) -> subprocess.CompletedProcess[str]:

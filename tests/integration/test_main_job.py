@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from api.models import result_model
+from api.models import make_result_model
 from demo.channels import COUNT
 from garimpo.stack.process import Process
 from jobs import keys, message
-from jobs.job import Job
-from scraper.recipes.items import item_model
+from jobs.job import JobRequest
+from scraper.recipes.items import make_item_model
 from scraper.recipes.loader import load_recipes
 from tests.browser_processes import browsers_of, wait_for_no_browser
 from tests.integration.services import Services, follow, run_job
@@ -59,7 +59,7 @@ class TestCompleted:
 
     def test_is_what_openapi_promises(self, services: Services) -> None:
         job = load_recipes()["tubehunt"].jobs["scrape-channels"]
-        model = result_model(job, item_model(job, "PromisedItem"), "Promised")
+        model = make_result_model(job, make_item_model(job, "PromisedItem"), "Promised")
 
         model.model_validate(run_job(services).end)
 
@@ -137,8 +137,8 @@ class TestCompleted:
         recipe = load_recipes(services.stack.folder / "recipes")["tubehunt"]
         with services.client() as api, services.connect() as redis:
             job_id = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
-            again = Job("tubehunt", "scrape-channels", recipe.digest, {}, id=job_id)
-            redis.lpush(keys.QUEUE, message.encode(again.task, again.id))
+            again = JobRequest("tubehunt", "scrape-channels", recipe.digest, {}, id=job_id)
+            redis.lpush(keys.JOB_QUEUE, message.encode_job(again.task_name, again.id))
         first = follow(services, job_id)
 
         # The doubled message has been looked at once a later job has ended.
@@ -216,30 +216,30 @@ class TestFailed:
         self, services: Services, worker: Process
     ) -> None:
         # A record that no API of ours would write: its parameters are missing.
-        job = Job("tubehunt", "scrape-channels", "", {})
+        job = JobRequest("tubehunt", "scrape-channels", "", {})
         recipe = load_recipes(services.stack.folder / "recipes")["tubehunt"]
         fields = {**job.as_fields(), "recipe": recipe.digest, "state": "pending"}
         numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
         with services.connect() as redis:
             redis.hset(keys.record(job.id), mapping={**fields, **numbers})
-            redis.lpush(keys.QUEUE, message.encode(job.task, job.id))
+            redis.lpush(keys.JOB_QUEUE, message.encode_job(job.task_name, job.id))
 
         run = follow(services, job.id)
 
         run.check_agreement()
         assert run.end["error_code"] == "internal_error"
         assert "Traceback" not in json.dumps(run.end)
-        assert "KeyError" in worker.written()
+        assert "KeyError" in worker.read_log()
 
     def test_knows_no_recipe_but_the_one_that_was_checked(self, services: Services) -> None:
-        job = Job("tubehunt", "scrape-channels", "another digest", {"pages": 1})
+        job = JobRequest("tubehunt", "scrape-channels", "another digest", {"pages": 1})
         fields = {**job.as_fields(), "state": "pending", "created_at": 1_700_000_000_000}
         with services.connect() as redis:
             redis.hset(
                 keys.record(job.id),
                 mapping={**fields, "progress": 0, "attempt": 0, "crashes": 0},
             )
-            redis.lpush(keys.QUEUE, message.encode(job.task, job.id))
+            redis.lpush(keys.JOB_QUEUE, message.encode_job(job.task_name, job.id))
 
         run = follow(services, job.id)
 

@@ -85,7 +85,7 @@ class TestWithoutWorkers:
         now_ms = time.time() * 1000
         month_ms = 30 * 24 * 3600 * 1000
         with services.connect() as redis:
-            redis.zadd(keys.GIVEN_UP, {"of now": now_ms, "of a month ago": now_ms - month_ms})
+            redis.zadd(keys.WORKER_LOST, {"of now": now_ms, "of a month ago": now_ms - month_ms})
 
         assert read(services)["garimpo_jobs_given_up", ()] == 1
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from jobs.reach import Reach
+from jobs.reach import WebhookUrlPolicy
 from tests.receiver import Behaviour, Handler, Receiver, cut, status
 from worker import posting
-from worker.posting import post
-from worker.schedule import Answer
+from worker.posting import post_pinned
+from worker.schedule import DeliveryResponse
 
-LOOPBACK = Reach.read("127.0.0.0/8")
+LOOPBACK = WebhookUrlPolicy.parse("127.0.0.0/8")
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def send(url: str, reach: Reach = LOOPBACK, timeout_s: float = 5) -> Answer:
-    return post(url, reach, {"webhook-id": "one"}, b'{"x": "\xc3\xa9"}', timeout_s)
+def send(url: str, reach: WebhookUrlPolicy = LOOPBACK, timeout_s: float = 5) -> DeliveryResponse:
+    return post_pinned(url, reach, {"webhook-id": "one"}, b'{"x": "\xc3\xa9"}', timeout_s)
 
 
 def endless_body(handler: Handler) -> None:
@@ -61,7 +61,7 @@ class TestPost:
     def test_keeps_path_query_and_body_byte_for_byte(self, receiver: Receiver) -> None:
         path = "/hook%2Fa//b'(c)?signature=a%2Bb+c==&x=[1]&&y=%7e"
 
-        assert send(receiver.url + path) == Answer(status=204)
+        assert send(receiver.url + path) == DeliveryResponse(status=204)
 
         [got] = receiver.received
         assert (got.path, got.body) == (path, '{"x": "é"}')
@@ -71,7 +71,7 @@ class TestPost:
     def test_asks_for_a_name_by_its_name(self, receiver: Receiver) -> None:
         url = f"http://localhost:{receiver.port}"
 
-        assert send(url, Reach.read("localhost")).status == 204
+        assert send(url, WebhookUrlPolicy.parse("localhost")).status == 204
 
         assert receiver.received[0].path == "/"
         assert receiver.received[0].headers["host"] == f"localhost:{receiver.port}"
@@ -82,8 +82,8 @@ class TestPost:
         answer = send(receiver.url)
 
         assert answer.status == 500
-        assert answer.text.startswith("no: xxx")
-        assert len(answer.text) <= 2048
+        assert answer.body_excerpt.startswith("no: xxx")
+        assert len(answer.body_excerpt) <= 2048
 
     def test_unpacks_nothing(self, receiver: Receiver) -> None:
         packed = gzip.compress(b"x" * 10_000_000)
@@ -100,7 +100,7 @@ class TestPost:
 
         assert receiver.received[0].headers["accept-encoding"] == "identity"
         assert answer.status == 200
-        assert "xxxx" not in answer.text
+        assert "xxxx" not in answer.body_excerpt
 
     @pytest.mark.parametrize("number", [301, 302, 307, 308])
     def test_follows_no_redirect(self, receiver: Receiver, number: int) -> None:
@@ -139,16 +139,16 @@ class TestPost:
     ) -> None:
         receiver.does(behaviour)
 
-        assert send(receiver.url) == Answer(error=error)
+        assert send(receiver.url) == DeliveryResponse(error=error)
 
     def test_says_that_nobody_is_there(self, receiver: Receiver) -> None:
         receiver.stop()
 
-        assert send(receiver.url) == Answer(error="connection")
+        assert send(receiver.url) == DeliveryResponse(error="connection")
 
     def test_says_that_the_name_leads_nowhere(self) -> None:
-        assert send("http://nowhere.invalid/") == Answer(error="name")
-        assert send("http://a..b/") == Answer(error="name")
+        assert send("http://nowhere.invalid/") == DeliveryResponse(error="name")
+        assert send("http://a..b/") == DeliveryResponse(error="name")
 
     def test_says_that_it_is_no_tls(self, receiver: Receiver) -> None:
         assert send(f"https://127.0.0.1:{receiver.port}/").error == "tls"
@@ -158,7 +158,7 @@ class TestPost:
         receiver.does(receiver.hold if name == "silent" else dripping_headers)
         began = time.monotonic()
 
-        assert send(receiver.url, timeout_s=0.5) == Answer(error="timeout")
+        assert send(receiver.url, timeout_s=0.5) == DeliveryResponse(error="timeout")
 
         assert time.monotonic() - began < 5
 
@@ -170,7 +170,7 @@ class TestPost:
 
         answer = send(receiver.url)
 
-        assert (answer.status, answer.text[:3]) == (200, "xxx")
+        assert (answer.status, answer.body_excerpt[:3]) == (200, "xxx")
 
 
 class TestPostByName:
@@ -228,17 +228,17 @@ class TestPostToPrivateAddresses:
     def test_is_refused_before_anybody_is_asked(self, receiver: Receiver, host: str) -> None:
         url = f"http://{host}:{receiver.port}/"
 
-        assert send(url, Reach()) == Answer(error="address")
+        assert send(url, WebhookUrlPolicy()) == DeliveryResponse(error="address")
 
         assert receiver.received == []
 
     def test_is_refused_where_another_host_is_allowed(self, receiver: Receiver) -> None:
-        reach = Reach.read(f"n8n, localhost:{receiver.port + 1}, 10.0.0.0/8")
+        reach = WebhookUrlPolicy.parse(f"n8n, localhost:{receiver.port + 1}, 10.0.0.0/8")
 
-        assert send(f"http://localhost:{receiver.port}/", reach) == Answer(error="address")
+        assert send(f"http://localhost:{receiver.port}/", reach) == DeliveryResponse(error="address")
 
     def test_is_done_where_host_and_port_are_allowed(self, receiver: Receiver) -> None:
-        reach = Reach.read(f"localhost:{receiver.port}")
+        reach = WebhookUrlPolicy.parse(f"localhost:{receiver.port}")
 
         assert send(f"http://localhost:{receiver.port}/", reach).status == 204
 
@@ -261,9 +261,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Trust it, as a machine does whose operators say so."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    posting._certificates.cache_clear()
+    posting._make_ssl_context.cache_clear()
     yield
-    posting._certificates.cache_clear()
+    posting._make_ssl_context.cache_clear()
 
 
 class TestPostWithTls:

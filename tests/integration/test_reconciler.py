@@ -9,7 +9,7 @@ from redis import Redis
 from garimpo.stack.process import Process
 from jobs import keys
 from jobs.lease import LeaseLostError
-from jobs.leasing import Leasing, ms
+from jobs.leasing import LeasePolicy, ms
 from tests.integration.jobs_in_redis import STARTING, Jobs
 
 
@@ -36,7 +36,7 @@ class TestReconcile:
 
     def test_queues_a_message_that_is_lost(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
-        redis.delete(keys.QUEUE)
+        redis.delete(keys.JOB_QUEUE)
         jobs.pass_time(job)
 
         assert jobs.reconcile() == {job.id: "queued"}
@@ -47,7 +47,7 @@ class TestReconcile:
         job = jobs.submit()
         with jobs.celery.connection_for_read() as connection:
             # Taken, and never acknowledged: it stays where kombu has put it.
-            connection.SimpleQueue(keys.QUEUE).get(timeout=5)
+            connection.SimpleQueue(keys.JOB_QUEUE).get(timeout=5)
             jobs.pass_time(job)
 
             assert jobs.reconcile() == {job.id: "queued"}
@@ -69,7 +69,7 @@ class TestReconcile:
     def test_takes_a_job_from_a_worker_that_is_silent(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        redis.delete(keys.QUEUE)
+        redis.delete(keys.JOB_QUEUE)
         jobs.pass_time(job)
 
         assert jobs.reconcile() == {job.id: "taken"}
@@ -77,7 +77,7 @@ class TestReconcile:
         assert jobs.queued(job) == 1
         assert redis.hget(keys.record(job.id), "crashes") == "1"
         with pytest.raises(LeaseLostError):
-            jobs.leases.progress(job.id, token, 50, STARTING)
+            jobs.leases.set_progress(job.id, token, 50, STARTING)
 
     def test_ends_a_cancelled_job_whose_worker_is_silent(self, jobs: Jobs) -> None:
         job = jobs.submit()
@@ -99,14 +99,14 @@ class TestReconcile:
         failure = jobs.look(job).record.failure
         assert failure is not None
         assert (failure.code, failure.details) == ("worker_lost", {"crashes": 3})
-        assert redis.zrange(keys.GIVEN_UP, 0, -1) == [job.id]
+        assert redis.zrange(keys.WORKER_LOST, 0, -1) == [job.id]
 
     def test_ends_a_job_that_has_waited_too_long(
         self, redis_process: Process, redis: Redis
     ) -> None:
-        with Jobs(redis_process.url, Leasing(queue_ttl=timedelta(milliseconds=1))) as jobs:
+        with Jobs(redis_process.url, LeasePolicy(queue_ttl=timedelta(milliseconds=1))) as jobs:
             job, running = jobs.submit(), jobs.submit()
-            jobs.leases.release(running.task, running.id, jobs.claim(running))
+            jobs.leases.release(running.task_name, running.id, jobs.claim(running))
             for one in (job, running):
                 jobs.pass_time(one)
                 redis.hincrby(keys.record(one.id), "created_at", -1000)
@@ -129,8 +129,8 @@ class TestReconcile:
     def test_goes_on_behind_a_record_that_cannot_be_read(self, jobs: Jobs, redis: Redis) -> None:
         strange, job, told = jobs.submit(), jobs.submit(), jobs.submit()
         redis.hset(keys.record(strange.id), "state", "of another version")
-        redis.zadd(keys.UNTOLD, {strange.id: 0})
-        redis.delete(keys.QUEUE)
+        redis.zadd(keys.UNPUBLISHED_ENDS, {strange.id: 0})
+        redis.delete(keys.JOB_QUEUE)
         for one in (strange, job):
             jobs.pass_time(one)
         jobs.store(told, jobs.claim(told), "SUCCESS", {"success": True})
@@ -156,16 +156,16 @@ class TestReconcilerLook:
         job = jobs.submit()
         jobs.pass_time(job)
 
-        assert one.look() == {job.id: "kept"}
+        assert one.run_once() == {job.id: "kept"}
         jobs.pass_time(job)
-        assert two.look() == {}
-        assert one.look() == {job.id: "kept"}
+        assert two.run_once() == {}
+        assert one.run_once() == {job.id: "kept"}
 
         # The lock runs out, as after the death of its holder.
         redis.delete(keys.RECONCILER)
         jobs.pass_time(job)
-        assert two.look() == {job.id: "kept"}
-        assert one.look() == {}
+        assert two.run_once() == {job.id: "kept"}
+        assert one.run_once() == {}
 
     def test_believes_workers_one_lease_longer_after_an_outage(
         self, jobs: Jobs, redis: Redis
@@ -174,25 +174,25 @@ class TestReconcilerLook:
         jobs.claim(job)
         jobs.pass_time(job)
         seconds, _ = redis.time()
-        redis.set(keys.LOOKED, seconds * 1000 - ms(jobs.leasing.lease))
+        redis.set(keys.LAST_RECONCILED, seconds * 1000 - ms(jobs.leasing.lease))
         reconciler = jobs.reconciler()
 
-        assert reconciler.look() == {job.id: "held"}
+        assert reconciler.run_once() == {job.id: "held"}
         assert 0 < int(str(redis.pttl(keys.GRACE))) <= ms(jobs.leasing.lease)
-        assert reconciler.look() == {job.id: "held"}
+        assert reconciler.run_once() == {job.id: "held"}
 
         redis.delete(keys.GRACE)
-        assert reconciler.look() == {job.id: "taken"}
+        assert reconciler.run_once() == {job.id: "taken"}
 
     def test_takes_long_rounds_for_no_outage(self, redis_process: Process, redis: Redis) -> None:
-        with Jobs(redis_process.url, Leasing(reconcile=timedelta(seconds=15))) as jobs:
+        with Jobs(redis_process.url, LeasePolicy(reconcile_interval=timedelta(seconds=15))) as jobs:
             job = jobs.submit()
             jobs.claim(job)
             jobs.reconcile()
             jobs.pass_time(job)
-            redis.decrby(keys.LOOKED, 15_000)
+            redis.decrby(keys.LAST_RECONCILED, 15_000)
 
-            assert jobs.reconciler().look() == {job.id: "taken"}
+            assert jobs.reconciler().run_once() == {job.id: "taken"}
 
 
 class TestReconcilerTell:
@@ -206,11 +206,11 @@ class TestReconcilerTell:
         for since_ms in (0, lease_ms, 4 * lease_ms, 16 * lease_ms):
             for ended in (job, cancelled):
                 redis.hset(keys.record(ended.id), "ended_at", jobs.now_ms() - since_ms)
-            redis.zadd(keys.UNTOLD, {job.id: 0, cancelled.id: 0}, xx=True)
+            redis.zadd(keys.UNPUBLISHED_ENDS, {job.id: 0, cancelled.id: 0}, xx=True)
             jobs.reconcile()
             # Not again before it is due.
             jobs.reconcile()
 
         told = [(record.id, record.state) for record in jobs.told]
         assert sorted(told) == sorted([(job.id, "completed"), (cancelled.id, "failed")] * 3)
-        assert redis.zcard(keys.UNTOLD) == 0
+        assert redis.zcard(keys.UNPUBLISHED_ENDS) == 0

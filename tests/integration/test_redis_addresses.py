@@ -21,9 +21,9 @@ from garimpo.stack.ports import find_free_port
 from garimpo.stack.process import Process
 from garimpo.stack.stack import Stack
 from jobs import api_connection
-from jobs.address import Address
+from jobs.address import RedisUrl
 from jobs.celery_app import make_celery
-from jobs.connection import connect, connect_impatient
+from jobs.connection import connect_patient, connect_impatient
 from tests.integration.redis_servers import (
     PASSWORD,
     QUOTED,
@@ -53,7 +53,7 @@ class Elsewhere(Services):
         return make_celery(self.redis_url, result_ttl=timedelta(hours=24))
 
     def connect(self) -> Redis:
-        return connect(Address.parse(self.redis_url))
+        return connect_patient(RedisUrl.parse(self.redis_url))
 
     def logs(self) -> str:
         """All that every process has written."""
@@ -97,7 +97,7 @@ def check_flower_knows(services: Services, run: Run) -> None:
 def ping(url: str, how: str) -> None:
     """Reach Redis as one of the programs' parts does; raises what that raises."""
     if how == "worker":
-        with connect_impatient(Address.parse(url)) as redis:
+        with connect_impatient(RedisUrl.parse(url)) as redis:
             redis.ping()
     elif how == "api":
 

@@ -45,7 +45,7 @@ class TestIdempotencyKey:
     def test_leads_to_one_job_out_of_twenty_at_once(self, services: Services) -> None:
         key = str(uuid4())
         with services.connect() as redis:
-            before = redis.llen(keys.QUEUE)
+            before = redis.llen(keys.JOB_QUEUE)
 
             def ask(_: int) -> str:
                 with services.client() as api:
@@ -56,7 +56,7 @@ class TestIdempotencyKey:
                 ids = set(callers.map(ask, range(20)))
 
             assert len(ids) == 1
-            assert redis.llen(keys.QUEUE) == before + 1
+            assert redis.llen(keys.JOB_QUEUE) == before + 1
 
     def test_stands_for_its_own_request_only(self, api: httpx.Client) -> None:
         key = str(uuid4())

@@ -50,7 +50,7 @@ def _make(
         dict(os.environ),
         cwd=tmp_path,
         log=tmp_path / "thing.log",
-        is_ready=lambda process: word in process.written(),
+        is_ready=lambda process: word in process.read_log(),
         ready_within_s=ready_within_s,
         grace_s=grace_s,
     )
@@ -106,7 +106,7 @@ class TestWaitReady:
         process.start()
         try:
             process.wait_ready()
-            assert process.written().startswith("child")
+            assert process.read_log().startswith("child")
         finally:
             process.stop()
 

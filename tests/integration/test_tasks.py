@@ -10,12 +10,12 @@ from redis.exceptions import OutOfMemoryError
 
 from garimpo.stack.process import Process
 from jobs import keys
-from jobs.lease import LeaseLostError, NothingToRunError
+from jobs.lease import LeaseLostError, NotClaimableError
 from scraper.browser.chrome import BrowserSettings
 from scraper.recipes.loader import load_recipes
 from tests.integration.jobs_in_redis import Jobs
 from worker import tasks
-from worker.scraping import Scraping
+from worker.scraping import ScrapeConfig
 
 #: The two steps of a job's task between which something may end it.
 STEPS = ("_claim", "run_job")
@@ -24,9 +24,9 @@ STEPS = ("_claim", "run_job")
 @pytest.fixture
 def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - it was emptied
     with Jobs(redis_process.url) as both_sides:
-        tasks.register(
+        tasks.register_tasks(
             both_sides.celery,
-            Scraping(load_recipes(), {}, BrowserSettings(), margin_s=60),
+            ScrapeConfig(load_recipes(), {}, BrowserSettings(), margin_s=60),
             both_sides.leasing,
         )
         yield both_sides
@@ -42,7 +42,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, BaseException], None
     """Make a step end with an exception, after all that it usually does to Redis."""
 
     def make(step: str, error: BaseException) -> None:
-        usual = tasks._claim  # what happens in the middle of a task
+        usual = tasks.claim_or_finish  # what happens in the middle of a task
 
         def end(*arguments: Any, **options: Any) -> None:
             if step == "_claim":
@@ -60,7 +60,7 @@ class TestTask:
         self, jobs: Jobs, redis: Redis, ends: Any, step: str
     ) -> None:
         job = jobs.submit()
-        redis.delete(keys.QUEUE)
+        redis.delete(keys.JOB_QUEUE)
         ends(step, SystemExit())
 
         with pytest.raises(SystemExit):
@@ -88,5 +88,5 @@ class TestTask:
         job = jobs.submit()
         jobs.claim(job)
 
-        with pytest.raises(NothingToRunError):
+        with pytest.raises(NotClaimableError):
             run(jobs, job.id)

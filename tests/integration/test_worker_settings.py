@@ -11,7 +11,7 @@ import pytest
 
 from garimpo.stack.stack import Stack
 from jobs import keys, message
-from jobs.job import Job
+from jobs.job import JobRequest
 from scraper.recipes.loader import load_recipes
 from tests.integration.services import Services, follow, run_job
 
@@ -124,7 +124,7 @@ class TestWorker:
         services = start_services(bare, {}, {})
         recipe = load_recipes()["tubehunt"]
         # Parameters that no API of ours would have let in, and that break the code that reads them.
-        job = Job("tubehunt", "scrape-channels", recipe.digest, {"pages": "s3cret"})
+        job = JobRequest("tubehunt", "scrape-channels", recipe.digest, {"pages": "s3cret"})
         said: list[str] = []
         with services.connect() as redis:
             listener = redis.pubsub()
@@ -133,7 +133,7 @@ class TestWorker:
             redis.hset(
                 keys.record(job.id), mapping={**job.as_fields(), "state": "pending", **numbers}
             )
-            redis.lpush(keys.QUEUE, message.encode(job.task, job.id))
+            redis.lpush(keys.JOB_QUEUE, message.encode_job(job.task_name, job.id))
             run = follow(services, job.id)
             while heard := listener.get_message(timeout=1):
                 said.append(str(heard))

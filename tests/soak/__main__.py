@@ -19,7 +19,7 @@ from redis import Redis
 from rich.console import Console
 
 from garimpo.stack.process import Process
-from garimpo.stack.signals import open_ending
+from garimpo.stack.signals import exit_on_signals
 from garimpo.stack.stack import Stack
 from scraper.recipes.loader import BUNDLED
 from tests.browser_processes import browsers_of
@@ -47,7 +47,7 @@ def main() -> int:
     # As wide as the table, also where no terminal says how wide it is.
     console = Console(width=100)
     console.print(f"soak: {arguments.jobs} jobs, seed {arguments.seed}")
-    with open_ending(), Stack(settings=LEASING) as stack:
+    with exit_on_signals(), Stack(settings=LEASING) as stack:
         tally = soak(stack, arguments.jobs, arguments.seed)
     for line in tally.wrong:
         console.print(line, markup=False)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from kombu.utils.url import url_to_parts
 
-from jobs.address import Address, AddressError
+from jobs.address import RedisUrl, RedisUrlError
 from jobs.celery_app import make_celery
 
 SENTINELS = "sentinel://me:a%2Fb@one:1;sentinel://two/3?master_name=main&sentinel_password=c%3Bd"
@@ -26,15 +26,15 @@ class TestAddress:
     def test_names_hosts_and_database(
         self, url: str, hosts: tuple[tuple[str, int], ...], db: int
     ) -> None:
-        address = Address.parse(url)
+        address = RedisUrl.parse(url)
 
         assert (address.hosts, address.db) == (hosts, db)
 
     def test_decodes_passwords_and_does_not_show_them(self) -> None:
-        address = Address.parse(SENTINELS)
+        address = RedisUrl.parse(SENTINELS)
 
         assert (address.username, address.password) == ("me", "a/b")
-        assert address.sentinel_login == {"password": "c;d"}
+        assert address.sentinel_credentials == {"password": "c;d"}
         assert "a/b" not in repr(address)
         assert "c;d" not in repr(address)
 
@@ -53,7 +53,7 @@ class TestAddress:
     def test_verifies_certificates_unless_told_otherwise(
         self, url: str, checks: str | None
     ) -> None:
-        assert Address.parse(url).tls.get("ssl_cert_reqs") == checks
+        assert RedisUrl.parse(url).tls.get("ssl_cert_reqs") == checks
 
     @pytest.mark.parametrize(
         "url",
@@ -75,8 +75,8 @@ class TestAddress:
         ],
     )
     def test_refuses_what_it_does_not_know_and_shows_no_password(self, url: str) -> None:
-        with pytest.raises(AddressError, match=r"^REDIS_URL ") as refused:
-            Address.parse(url)
+        with pytest.raises(RedisUrlError, match=r"^REDIS_URL ") as refused:
+            RedisUrl.parse(url)
 
         assert "secret" not in str(refused.value)
         assert refused.value.__cause__ is None

@@ -4,9 +4,9 @@ from typing import Any
 
 from jobs import body
 from jobs.failure import FailureCode
-from jobs.front import Accepted, Seen
-from jobs.record import Failure, Message, Record
-from jobs.state import State
+from jobs.front import SubmitResult, JobSnapshot
+from jobs.record import Failure, ProgressMessage, JobRecord
+from jobs.state import JobState
 from jobs.text import Language
 
 CREATED = datetime(2026, 1, 1, 22, 0, 0, tzinfo=UTC)
@@ -14,7 +14,7 @@ STARTED = CREATED + timedelta(seconds=5)
 ENDED = STARTED + timedelta(seconds=330, milliseconds=500)
 
 
-def record(**changes: object) -> Record:
+def record(**changes: object) -> JobRecord:
     fields: dict[str, Any] = {
         "id": "550e8400-e29b-41d4-a716-446655440000",
         "site": "tubehunt",
@@ -22,7 +22,7 @@ def record(**changes: object) -> Record:
         "recipe": "digest",
         "params": {"pages": 1},
         "caller": "",
-        "state": State.PENDING,
+        "state": JobState.PENDING,
         "progress": 0,
         "attempt": 0,
         "message": None,
@@ -31,14 +31,14 @@ def record(**changes: object) -> Record:
         "started_at": None,
         "ended_at": None,
     }
-    return Record(**{**fields, **changes})
+    return JobRecord(**{**fields, **changes})
 
 
 RUNNING = record(
-    state=State.PROCESSING,
+    state=JobState.PROCESSING,
     progress=45,
     attempt=1,
-    message=Message(
+    message=ProgressMessage(
         "extracting", {"label": {"pt": "canais", "en": "channels"}, "done": 45, "total": 50}
     ),
     started_at=STARTED,
@@ -47,8 +47,8 @@ RUNNING = record(
 
 class TestStarted:
     def test_is_the_contracts_jobstart(self) -> None:
-        answer = body.started(
-            Accepted("an-id", CREATED, "accepted"), "/api/v1/a/b/result/an-id", Language.PT
+        answer = body.build_start(
+            SubmitResult("an-id", CREATED, "accepted"), "/api/v1/a/b/result/an-id", Language.PT
         )
 
         contract = {
@@ -62,7 +62,7 @@ class TestStarted:
 
 class TestUnfinished:
     def test_is_the_contracts_pending_jobstatus(self) -> None:
-        answer = body.unfinished(Seen(record(), CREATED), Language.PT)
+        answer = body.build_status(JobSnapshot(record(), CREATED), Language.PT)
 
         contract = {
             "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -74,7 +74,7 @@ class TestUnfinished:
         assert answer.model_dump(mode="json").items() >= contract.items()
 
     def test_is_the_contracts_processing_jobstatus(self) -> None:
-        answer = body.unfinished(Seen(RUNNING, CREATED + timedelta(seconds=60)), Language.PT)
+        answer = body.build_status(JobSnapshot(RUNNING, CREATED + timedelta(seconds=60)), Language.PT)
 
         contract = {
             "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -87,11 +87,11 @@ class TestUnfinished:
 
     def test_has_no_error_key_that_n8n_would_take_for_a_failure(self) -> None:
         for one in (record(), RUNNING):
-            assert "error" not in body.unfinished(Seen(one, CREATED), Language.PT).model_dump()
+            assert "error" not in body.build_status(JobSnapshot(one, CREATED), Language.PT).model_dump()
 
     def test_changes_from_poll_to_poll(self) -> None:
         polls = [
-            body.unfinished(Seen(record(), CREATED + timedelta(milliseconds=ms)), Language.PT)
+            body.build_status(JobSnapshot(record(), CREATED + timedelta(milliseconds=ms)), Language.PT)
             for ms in (0, 500, 1000)
         ]
 
@@ -99,7 +99,7 @@ class TestUnfinished:
 
     def test_asks_for_patience_that_grows_up_to_ten_seconds(self) -> None:
         waits = [
-            body.unfinished(Seen(record(), CREATED + timedelta(seconds=s)), Language.PT)
+            body.build_status(JobSnapshot(record(), CREATED + timedelta(seconds=s)), Language.PT)
             for s in (0, 40, 3600)
         ]
 
@@ -112,10 +112,10 @@ RESULT = {"success": True, "channels": [], "error": None, "warnings": []}
 class TestCompleted:
     def test_is_the_contracts_jobresult(self) -> None:
         done = record(
-            state=State.COMPLETED, progress=100, attempt=1, started_at=STARTED, ended_at=ENDED
+            state=JobState.COMPLETED, progress=100, attempt=1, started_at=STARTED, ended_at=ENDED
         )
 
-        answer = body.completed(done, json.dumps({"result": RESULT}), Language.PT).model_dump(
+        answer = body.build_result(done, json.dumps({"result": RESULT}), Language.PT).model_dump(
             mode="json"
         )
 
@@ -131,11 +131,11 @@ class TestCompleted:
 
     def test_puts_warnings_into_words(self) -> None:
         warning = {"code": "required_field_empty", "page": 2, "field": "channel_link", "count": 3}
-        done = record(state=State.COMPLETED, started_at=STARTED, ended_at=ENDED)
+        done = record(state=JobState.COMPLETED, started_at=STARTED, ended_at=ENDED)
 
         stored = json.dumps({"result": {**RESULT, "warnings": [warning]}})
 
-        answer = body.completed(done, stored, Language.EN)
+        answer = body.build_result(done, stored, Language.EN)
 
         assert answer.result["warnings"] == [
             {**warning, "message": "Page 2: 3 item(s) without channel_link"}
@@ -145,9 +145,9 @@ class TestCompleted:
 class TestFailed:
     def test_is_the_contracts_joberror(self) -> None:
         failure = Failure(FailureCode.PAGE_TIMEOUT, {"page": "/long/?page=2", "seconds": 180.0})
-        over = record(state=State.FAILED, failure=failure, started_at=STARTED, ended_at=ENDED)
+        over = record(state=JobState.FAILED, failure=failure, started_at=STARTED, ended_at=ENDED)
 
-        answer = body.failed(over, Language.PT).model_dump(mode="json")
+        answer = body.build_error(over, Language.PT).model_dump(mode="json")
 
         contract = {
             "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -160,8 +160,8 @@ class TestFailed:
 
     def test_needs_no_start_for_a_job_that_never_ran(self) -> None:
         failure = Failure(FailureCode.RECIPE_UNKNOWN, {})
-        over = record(state=State.FAILED, failure=failure, ended_at=ENDED)
+        over = record(state=JobState.FAILED, failure=failure, ended_at=ENDED)
 
-        answer = body.failed(over, Language.PT)
+        answer = body.build_error(over, Language.PT)
 
         assert (answer.started_at, answer.execution_time_seconds) == (None, 0.0)

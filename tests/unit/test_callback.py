@@ -9,12 +9,12 @@ import pytest
 from standardwebhooks import Webhook as Signer
 from standardwebhooks import WebhookVerificationError
 
-from jobs.callback import render
-from jobs.delivery import Delivery, Fate, Slot
-from jobs.record import Record
+from jobs.callback import build_payload
+from jobs.delivery import Delivery, DeliveryState, DeliveryEvent
+from jobs.record import JobRecord
 from jobs.text import Language
-from jobs.webhook import Payload, Webhook
-from worker.callback_settings import CallbackSettings
+from jobs.webhook import WebhookPayload, WebhookSubscription
+from worker.callback_settings import WebhookSettings
 from worker.postman import sign
 
 NOW = datetime(2026, 1, 1, 22, 5, tzinfo=UTC)
@@ -42,14 +42,14 @@ OLD, NEW = ("whsec_" + letter * 32 for letter in "ab")
 
 def event(
     fields: Mapping[str, str],
-    webhook: Webhook,
-    slot: Slot = Slot.END,
+    webhook: WebhookSubscription,
+    slot: DeliveryEvent = DeliveryEvent.END,
     limit_bytes: int = 10_000,
 ) -> dict[str, Any]:
-    delivery = Delivery("one", slot, Fate.SENDING, 1, NOW, NOW, 0, 0, None)
-    record = Record.decode("one", {**FIELDS, **fields})
-    text = render(delivery, record, webhook, RESULT, limit_bytes)
-    assert text == render(delivery, record, webhook, RESULT, limit_bytes)
+    delivery = Delivery("one", slot, DeliveryState.SENDING, 1, NOW, NOW, 0, 0, None)
+    record = JobRecord.decode("one", {**FIELDS, **fields})
+    text = build_payload(delivery, record, webhook, RESULT, limit_bytes)
+    assert text == build_payload(delivery, record, webhook, RESULT, limit_bytes)
     read: dict[str, Any] = json.loads(text)
     assert list(read) == ["type", "timestamp", "data"]
     return read
@@ -57,7 +57,7 @@ def event(
 
 class TestRender:
     def test_gives_the_body_of_the_result(self) -> None:
-        told = event(COMPLETED, Webhook("http://h"))
+        told = event(COMPLETED, WebhookSubscription("http://h"))
 
         assert (told["type"], told["timestamp"]) == (
             "job.completed",
@@ -72,7 +72,7 @@ class TestRender:
     def test_tells_failures_in_the_language_of_the_start(
         self, language: Language, sentence: str
     ) -> None:
-        told = event(FAILED, Webhook("http://h", language=language))
+        told = event(FAILED, WebhookSubscription("http://h", language=language))
 
         assert told["type"] == "job.failed"
         assert (told["data"]["error"], told["data"]["error_code"]) == (sentence, "cancelled")
@@ -80,7 +80,7 @@ class TestRender:
     def test_tells_how_far_a_running_job_is(self) -> None:
         fields = {"state": "processing", "progress": "40"}
 
-        told = event(fields, Webhook("http://h"), Slot.PROGRESS)
+        told = event(fields, WebhookSubscription("http://h"), DeliveryEvent.PROGRESS)
 
         assert (told["type"], told["data"]["progress"]) == ("job.progress", 40)
         assert told["timestamp"] == "2026-01-01T22:05:00.000000+00:00"
@@ -89,7 +89,7 @@ class TestRender:
         "api_url", ["https://api.example/garimpo/", "https://api.example/garimpo"]
     )
     def test_leads_to_the_rest_if_thin(self, api_url: str) -> None:
-        webhook = Webhook("http://h", Payload.THIN, api_url=api_url)
+        webhook = WebhookSubscription("http://h", WebhookPayload.THIN, api_url=api_url)
 
         assert event(FAILED, webhook)["data"] == {
             "job_id": "one",
@@ -103,7 +103,7 @@ class TestRender:
         }
 
     def test_is_thin_and_says_so_if_it_is_too_large(self) -> None:
-        told = event(COMPLETED, Webhook("http://h"), limit_bytes=100)
+        told = event(COMPLETED, WebhookSubscription("http://h"), limit_bytes=100)
 
         assert told["data"]["too_large"] is True
         assert "result" not in told["data"]
@@ -112,7 +112,7 @@ class TestRender:
 class TestSign:
     @pytest.mark.parametrize("secret", [OLD, NEW])
     def test_is_verified_by_whoever_has_one_of_the_secrets(self, secret: str) -> None:
-        signers = CallbackSettings(webhook_secrets=f"{OLD}, {NEW}").signers
+        signers = WebhookSettings(webhook_secrets=f"{OLD}, {NEW}").signers
         content = '{"name": "é"}'
         headers = sign(signers, "one_end", datetime.now(UTC), content)
 
@@ -120,7 +120,7 @@ class TestSign:
 
     @pytest.mark.parametrize("changed", ["webhook-id", "webhook-timestamp", "body", "secret"])
     def test_is_not_of_anything_else(self, changed: str) -> None:
-        signers = CallbackSettings(webhook_secrets=OLD).signers
+        signers = WebhookSettings(webhook_secrets=OLD).signers
         content = '{"x": 1}'
         headers = sign(signers, "one_end", datetime.now(UTC), content)
         secret = OLD
@@ -154,16 +154,16 @@ class TestCallbackSettings:
     )
     def test_refuse_what_is_no_secret_without_showing_it(self, secrets: str) -> None:
         with pytest.raises(ValueError, match="base64 of 24 to 64 bytes") as refused:
-            CallbackSettings(webhook_secrets=secrets)
+            WebhookSettings(webhook_secrets=secrets)
 
         assert "aaaa" not in str(refused.value)
 
     def test_show_no_secret(self) -> None:
-        settings = CallbackSettings(webhook_secrets=OLD)
+        settings = WebhookSettings(webhook_secrets=OLD)
 
         assert OLD not in repr(settings) + str(settings.model_dump())
 
     def test_have_a_lease_that_outlasts_a_try(self) -> None:
-        settings = CallbackSettings()
+        settings = WebhookSettings()
 
         assert settings.lease.total_seconds() > settings.webhook_timeout_s

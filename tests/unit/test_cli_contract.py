@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from garimpo.check.contract import (
-    NotMetError,
-    check_course,
+    CheckFailedError,
+    check_progress,
     check_health,
     check_result,
     check_start,
@@ -43,7 +43,7 @@ class TestHealth:
         ],
     )
     def test_is_not_good(self, body: dict[str, Any]) -> None:
-        with pytest.raises(NotMetError):
+        with pytest.raises(CheckFailedError):
             check_health(body)
 
 
@@ -64,13 +64,13 @@ class TestStart:
         ],
     )
     def test_is_not_good(self, fault: dict[str, Any]) -> None:
-        with pytest.raises(NotMetError, match=next(iter(fault))):
+        with pytest.raises(CheckFailedError, match=next(iter(fault))):
             check_start(START | fault)
 
 
 class TestCourse:
     def test_is_good(self) -> None:
-        told = check_course([_at("pending", 0), _at("processing", 5), _at("processing", 5), END])
+        told = check_progress([_at("pending", 0), _at("processing", 5), _at("processing", 5), END])
         assert told == "pending, processing, completed; 4 answers"
 
     @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ class TestCourse:
         ],
     )
     def test_is_not_good(self, bodies: list[dict[str, Any]], fault: str) -> None:
-        with pytest.raises(NotMetError, match=fault):
-            check_course(bodies)
+        with pytest.raises(CheckFailedError, match=fault):
+            check_progress(bodies)
 
 
 class TestResult:
@@ -108,5 +108,5 @@ class TestResult:
         ],
     )
     def test_is_not_good(self, fault: dict[str, Any], said: str) -> None:
-        with pytest.raises(NotMetError, match=said):
+        with pytest.raises(CheckFailedError, match=said):
             check_result(END | fault)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from garimpo.estimate import describe_left, estimate_left_s
+from garimpo.estimate import describe_remaining, estimate_left_s
 
 _CREATED = "2026-01-01T22:00:00.000000+00:00"
 _STARTED = "2026-01-01T22:00:10.000000+00:00"
@@ -43,11 +43,11 @@ class TestDescribe:
         ],
     )
     def test_is_in_fitting_units(self, elapsed_s: float, said: str) -> None:
-        assert describe_left(_running(25, elapsed_s)) == said
+        assert describe_remaining(_running(25, elapsed_s)) == said
 
     def test_counts_down_and_ends(self) -> None:
-        assert describe_left(_running(25, 40), 60) == "about 30 s left"
-        assert describe_left(_running(25, 40), 91) == ""
+        assert describe_remaining(_running(25, 40), 60) == "about 30 s left"
+        assert describe_remaining(_running(25, 40), 91) == ""
 
     def test_says_whose_turn_it_is(self) -> None:
         body: dict[str, Any] = {
@@ -55,7 +55,7 @@ class TestDescribe:
             "queue_position": 2,
             "estimated_wait_seconds": 7,
         }
-        assert describe_left(body) == "number 2 in the queue, starts in about 7 s"
-        assert describe_left(body, 60) == "", "it may have moved since"
+        assert describe_remaining(body) == "number 2 in the queue, starts in about 7 s"
+        assert describe_remaining(body, 60) == "", "it may have moved since"
         body["estimated_wait_seconds"] = None
-        assert describe_left(body) == "number 2 in the queue"
+        assert describe_remaining(body) == "number 2 in the queue"

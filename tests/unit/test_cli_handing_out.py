@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import typer
 
-from garimpo.handing_out import hand_out
+from garimpo.handing_out import write_result
 
 
 class TestHandOut:
     def test_replaces_a_file(self, tmp_path: Path) -> None:
         file = tmp_path / "rows.json"
         file.write_text("before")
-        hand_out([b"a", b"b"], file)
+        write_result([b"a", b"b"], file)
         assert file.read_text() == "ab"
         assert list(tmp_path.iterdir()) == [file]
 
@@ -28,7 +28,7 @@ class TestHandOut:
         file = tmp_path / "rows.json"
         file.write_text("before")
         with pytest.raises(ZeroDivisionError):
-            hand_out(break_off(), file)
+            write_result(break_off(), file)
         assert file.read_text() == "before"
         assert list(tmp_path.iterdir()) == [file]
 
@@ -39,7 +39,7 @@ class TestHandOut:
         if is_there:
             target.write_text("before")
         link.symlink_to(target)
-        hand_out([b"new"], link)
+        write_result([b"new"], link)
         assert link.is_symlink()
         assert target.read_text() == "new"
         assert list(target.parent.iterdir()) == [target]
@@ -52,7 +52,7 @@ class TestHandOut:
         read: list[bytes] = []
         reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
         reader.start()
-        hand_out([b"a", b"b"], link if through_a_link else pipe)
+        write_result([b"a", b"b"], link if through_a_link else pipe)
         reader.join(10)
         assert read == [b"ab"]
         assert stat.S_ISFIFO(pipe.stat().st_mode)
@@ -61,10 +61,10 @@ class TestHandOut:
     def test_says_that_it_cannot_be_written(self, tmp_path: Path) -> None:
         file = tmp_path / "nowhere" / "rows.json"
         with pytest.raises(typer.BadParameter, match=r"nowhere/rows\.json: No such file"):
-            hand_out([b""], file)
+            write_result([b""], file)
 
     def test_says_what_it_is_written_as(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        hand_out([b""], tmp_path / "rows.foo")
+        write_result([b""], tmp_path / "rows.foo")
         assert capsys.readouterr().err.endswith("rows.foo, as JSON\n")

@@ -2,15 +2,15 @@ import pytest
 from redis import Connection
 from redis.exceptions import ResponseError
 
-from jobs.address import Address
-from jobs.connection import connect
+from jobs.address import RedisUrl
+from jobs.connection import connect_patient
 
 
 class TestConnect:
     @pytest.fixture
     def connection(self) -> Connection:
         """Make a connection of a worker's pool; nothing listens there."""
-        connection = connect(Address.parse("redis://127.0.0.1:1")).connection_pool.make_connection()
+        connection = connect_patient(RedisUrl.parse("redis://127.0.0.1:1")).connection_pool.make_connection()
         assert isinstance(connection, Connection)
         return connection
 

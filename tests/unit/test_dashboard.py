@@ -7,8 +7,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, generate_latest
 
 from api.metrics import _Once
-from jobs.figures import Counters, Figures
-from jobs.presence import Doing
+from jobs.figures import Counters, Stats
+from jobs.presence import WorkerStatus
 
 _TEXT = (Path(__file__).parents[2] / "deploy" / "grafana" / "garimpo.json").read_text("utf-8")
 _DASHBOARD = json.loads(_TEXT)
@@ -17,7 +17,7 @@ _SUFFIX = re.compile(r"_(total|bucket|sum|count)$")
 
 def _known() -> set[str]:
     registry = CollectorRegistry()
-    figures = Figures(Counters.decode({}), {"one": Doing()}, 0, 0.0, 0, 0, 0, 0.0)
+    figures = Stats(Counters.decode({}), {"one": WorkerStatus()}, 0, 0.0, 0, 0, 0, 0.0)
     registry.register(_Once(figures))
     names = re.findall(r"^# TYPE (\w+) ", generate_latest(registry).decode(), re.MULTILINE)
     return {_SUFFIX.sub("", name) for name in names}

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from demo.bad_days import BadDayError, BadDays, read_bad_day_arguments
+from demo.bad_days import FaultError, Faults, parse_fault_arguments
 from demo.channels import COUNT, ORDERS, all_channels, find_channel, short_number
-from demo.day import Day
+from demo.day import FaultState
 from demo.golden import expected_item, expected_page
-from demo.listing import Listing, read_listing
+from demo.listing import Listing, parse_listing
 from demo.pages import list_page
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "tubehunt-50.json"
@@ -127,12 +127,12 @@ class TestExpectedPage:
 class TestReadListing:
     def test_reads_page_order_and_size(self) -> None:
         query = {"page": "2", "OrderBy": "DateASC", "ChangePerPage": "50"}
-        assert read_listing(query, BadDays()) == Listing(page=2, order="DateASC", size=50)
+        assert parse_listing(query, Faults()) == Listing(page=2, order="DateASC", size=50)
 
     @pytest.mark.parametrize("page", ["0", "-1", "x", "", "²"])
     def test_takes_what_it_does_not_know_as_not_given(self, page: str) -> None:
         query = {"page": page, "OrderBy": "Nothing", "ChangePerPage": "7"}
-        assert read_listing(query, BadDays()) == Listing(page=1, order="DateDESC", size=10)
+        assert parse_listing(query, Faults()) == Listing(page=1, order="DateDESC", size=10)
 
 
 class TestListing:
@@ -155,8 +155,8 @@ class TestListing:
 
 class TestReadBadDayArguments:
     def test_reads_values_as_json_and_a_bare_name_as_true(self) -> None:
-        bad = read_bad_day_arguments(["status_503=-1", "shifting", "retry_after=2"])
-        assert bad == BadDays(status_503=-1, shifting=True, retry_after=2)
+        bad = parse_fault_arguments(["status_503=-1", "shifting", "retry_after=2"])
+        assert bad == Faults(status_503=-1, shifting=True, retry_after=2)
 
     @pytest.mark.parametrize(
         ("argument", "words"),
@@ -170,30 +170,30 @@ class TestReadBadDayArguments:
         ],
     )
     def test_says_what_is_wrong(self, argument: str, words: str) -> None:
-        with pytest.raises(BadDayError) as caught:
-            read_bad_day_arguments([argument])
+        with pytest.raises(FaultError) as caught:
+            parse_fault_arguments([argument])
         assert str(caught.value).startswith(words)
 
 
 class TestDay:
     def test_counts_down(self) -> None:
-        day = Day(BadDays(status_503=2))
+        day = FaultState(Faults(status_503=2))
         assert [day.take("status_503") for _ in range(4)] == [True, True, False, False]
 
     def test_never_ends_a_count_of_minus_one(self) -> None:
-        day = Day(BadDays(reset=-1))
+        day = FaultState(Faults(reset=-1))
         assert all(day.take("reset") for _ in range(100))
 
     def test_counts_anew_when_another_begins(self) -> None:
-        day = Day(BadDays(status_503=1))
+        day = FaultState(Faults(status_503=1))
         day.take("status_503")
-        day.begin(BadDays(status_503=1))
+        day.begin(Faults(status_503=1))
         assert day.take("status_503")
 
     def test_ends_the_session_once_after_its_pages(self) -> None:
-        day = Day(BadDays(session_ends_after=2))
+        day = FaultState(Faults(session_ends_after=2))
         assert [day.ends_session() for _ in range(6)] == [False, False, True, False, False, False]
 
     def test_ends_the_session_every_time_if_it_never_holds(self) -> None:
-        day = Day(BadDays(session_never_holds=True))
+        day = FaultState(Faults(session_never_holds=True))
         assert all(day.ends_session() for _ in range(5))

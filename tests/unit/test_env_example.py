@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 from api.settings import ApiSettings
 from garimpo.settings import Settings
 from scraper.settings import ChromeSettings, RecipeSettings
-from worker.callback_settings import CallbackSettings
+from worker.callback_settings import WebhookSettings
 from worker.settings import WorkerSettings
 
 _EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def _list_settings(*classes: type[BaseSettings]) -> dict[str, object]:
 
 
 _KNOWN = _list_settings(
-    Settings, ApiSettings, ChromeSettings, RecipeSettings, WorkerSettings, CallbackSettings
+    Settings, ApiSettings, ChromeSettings, RecipeSettings, WorkerSettings, WebhookSettings
 )
 
 

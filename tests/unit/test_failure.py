@@ -3,7 +3,7 @@ import pickle
 import pytest
 from celery.exceptions import NotRegistered
 
-from jobs.backend import failure_of
+from jobs.backend import to_job_failure
 from jobs.failure import FailureCode, JobFailedError
 
 
@@ -24,12 +24,12 @@ class TestFailureOf:
     def test_keeps_a_failure_with_a_code(self) -> None:
         error = JobFailedError(FailureCode.PAGE_TIMEOUT, {"page": "/long/", "seconds": 180})
 
-        assert failure_of(error) is error
+        assert to_job_failure(error) is error
 
     def test_calls_an_unknown_task_an_unknown_recipe(self) -> None:
-        assert failure_of(NotRegistered("a.b")).code == "recipe_unknown"
+        assert to_job_failure(NotRegistered("a.b")).code == "recipe_unknown"
 
     def test_tells_nothing_of_an_error_of_our_own(self) -> None:
-        reason = failure_of(KeyError("password"))
+        reason = to_job_failure(KeyError("password"))
 
         assert (reason.code, reason.details) == ("internal_error", {})

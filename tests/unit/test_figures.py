@@ -3,10 +3,10 @@
 import re
 
 from jobs import script
-from jobs.figures import BOUNDS
+from jobs.figures import BUCKET_BOUNDS
 
 
 def test_bounds_are_those_that_the_scripts_sort_times_by() -> None:
-    [written] = re.findall(r"for _, bound in ipairs\(\{(.*?)\}\)", script.source("finish"))
+    [written] = re.findall(r"for _, bound in ipairs\(\{(.*?)\}\)", script.load_script("finish"))
 
-    assert (*written.split(", "), "+Inf") == BOUNDS
+    assert (*written.split(", "), "+Inf") == BUCKET_BOUNDS

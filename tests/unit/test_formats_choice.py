@@ -1,7 +1,7 @@
 import pytest
 
 from api.errors import InvalidParametersError
-from api.formats.choice import choose
+from api.formats.choice import negotiate_format
 from api.formats.error import UnknownValueError
 from jobs.text import Language
 
@@ -9,7 +9,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def chosen(query: str | None, accept: str | None) -> str:
-    one = choose(query, accept)
+    one = negotiate_format(query, accept)
     return "json" if one is None else one.name
 
 
@@ -22,7 +22,7 @@ class TestQuery:
     @pytest.mark.parametrize("name", ["", "CSV", "xml", "text/csv"])
     def test_with_another_name_is_the_callers_error(self, name: str) -> None:
         with pytest.raises(UnknownValueError) as caught:
-            choose(name, None)
+            negotiate_format(name, None)
 
         error = InvalidParametersError([caught.value.fault])
         assert error.sentence(Language.EN) == "format: must be one of: json, csv, ndjson, xlsx"

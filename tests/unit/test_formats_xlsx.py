@@ -12,7 +12,7 @@ from openpyxl.utils.escape import unescape
 from openpyxl.worksheet.worksheet import Worksheet
 
 from api.formats.table import Table
-from api.formats.workbook import build
+from api.formats.workbook import build_workbook
 from api.formats.xlsx import Xlsx
 from tests.written import PAGE, Item, in_chunks, job, written
 
@@ -66,7 +66,7 @@ class TestSheet:
     def test_is_followed_by_another_when_it_is_full(self) -> None:
         content = io.BytesIO()
 
-        build(NAMES, [b'{"name": "%d"}' % number for number in range(5)], content, rows_per_sheet=2)
+        build_workbook(NAMES, [b'{"name": "%d"}' % number for number in range(5)], content, rows_per_sheet=2)
 
         sheets = load_workbook(content).worksheets
         assert [sheet.title for sheet in sheets] == ["things", "things 2", "things 3"]

@@ -1,6 +1,6 @@
 import pytest
 
-from api.language import choose
+from api.language import choose_language
 
 
 class TestChoose:
@@ -24,4 +24,4 @@ class TestChoose:
     def test_takes_the_first_choice_that_is_spoken_else_portuguese(
         self, header: str, language: str
     ) -> None:
-        assert choose(header) == language
+        assert choose_language(header) == language

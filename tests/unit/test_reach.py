@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from jobs.reach import LONGEST_URL, Reach, UnreachableError, Why, is_public, parse
+from jobs.reach import MAX_URL_LENGTH, WebhookUrlPolicy, UrlNotAllowedError, UrlRejection, is_public, parse_url
 
 INSIDE = [
     "0.0.0.0",
@@ -35,11 +35,11 @@ INSIDE = [
 ]
 
 
-def why_not(url: str, reach: Reach | None = None) -> Why | None:
+def why_not(url: str, reach: WebhookUrlPolicy | None = None) -> UrlRejection | None:
     try:
-        (reach or Reach()).check_url(url)
-    except UnreachableError as error:
-        return error.why
+        (reach or WebhookUrlPolicy()).check_url(url)
+    except UrlNotAllowedError as error:
+        return error.rejection
     return None
 
 
@@ -71,7 +71,7 @@ class TestParse:
         ],
     )
     def test_keeps_what_is_sent(self, url: str, origin: str, path: str) -> None:
-        target = parse(url)
+        target = parse_url(url)
 
         assert (target.origin, target.path) == (origin, path)
 
@@ -95,34 +95,34 @@ class TestReachCheckUrl:
             "http://exa\tmple.com/",
             "http://example.com\\@127.0.0.1/",
             "http://exämple.com/",
-            "http://example.com/" + "x" * LONGEST_URL,
+            "http://example.com/" + "x" * MAX_URL_LENGTH,
             "http://[::1/",
         ],
     )
     def test_refuses_what_is_no_address(self, url: str) -> None:
-        assert why_not(url) is Why.FORM
+        assert why_not(url) is UrlRejection.FORM
 
     @pytest.mark.parametrize("url", ["http://me@example.com/", "http://me:secret@example.com/"])
     def test_refuses_user_names(self, url: str) -> None:
-        assert why_not(url) is Why.USERINFO
+        assert why_not(url) is UrlRejection.USERINFO
 
     @pytest.mark.parametrize(
         "host", [f"[{one}]" if ":" in one else one for one in INSIDE if "%" not in one]
     )
     def test_refuses_what_is_inside(self, host: str) -> None:
-        assert why_not(f"https://{host}/hook") is Why.ADDRESS
+        assert why_not(f"https://{host}/hook") is UrlRejection.ADDRESS
 
     @pytest.mark.parametrize(
         "host", ["127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "0x7F000001"]
     )
     def test_refuses_it_however_it_is_written(self, host: str) -> None:
-        assert why_not(f"http://{host}/") is Why.ADDRESS
+        assert why_not(f"http://{host}/") is UrlRejection.ADDRESS
 
     @pytest.mark.parametrize(
         "host", ["localhost", "LocalHost:5678", "localhost.", "n8n.localhost", "a.b.localhost."]
     )
     def test_refuses_the_names_of_this_machine(self, host: str) -> None:
-        assert why_not(f"http://{host}/") is Why.ADDRESS
+        assert why_not(f"http://{host}/") is UrlRejection.ADDRESS
 
     @pytest.mark.parametrize(
         "host", ["nowhere.invalid", "localhost.example.com", "mylocalhost", "localhost.localdomain"]
@@ -146,7 +146,7 @@ class TestReachCheckUrl:
         ],
     )
     def test_lets_through_what_is_allowed(self, allowed: str, url: str) -> None:
-        assert why_not(url, Reach.read(allowed)) is None
+        assert why_not(url, WebhookUrlPolicy.parse(allowed)) is None
 
     @pytest.mark.parametrize(
         ("allowed", "url"),
@@ -160,7 +160,7 @@ class TestReachCheckUrl:
         ],
     )
     def test_lets_nothing_else_through(self, allowed: str, url: str) -> None:
-        assert why_not(url, Reach.read(allowed)) is Why.ADDRESS
+        assert why_not(url, WebhookUrlPolicy.parse(allowed)) is UrlRejection.ADDRESS
 
 
 class TestReachRead:
@@ -169,4 +169,4 @@ class TestReachRead:
     )
     def test_refuses_what_it_cannot_read(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"."):
-            Reach.read(text)
+            WebhookUrlPolicy.parse(text)

@@ -4,37 +4,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.recipes.address import fill, has_stray_brace, join, placeholders
+from scraper.recipes.address import fill_template, has_stray_brace, join_url, placeholders
 
 
 class TestFill:
     def test_puts_each_value_in_its_place(self) -> None:
-        assert fill("/l/{a}?p={b}&q={a}", {"a": "x", "b": 7}) == "/l/x?p=7&q=x"
+        assert fill_template("/l/{a}?p={b}&q={a}", {"a": "x", "b": 7}) == "/l/x?p=7&q=x"
 
     @pytest.mark.parametrize(
         ("value", "text"),
         [("a b", "a%20b"), ("a&b=c#d", "a%26b%3Dc%23d"), ("../x", "..%2Fx"), ("é", "%C3%A9")],
     )
     def test_encodes_what_an_address_would_read_as_its_own(self, value: str, text: str) -> None:
-        assert fill("/?q={q}", {"q": value}) == f"/?q={text}"
+        assert fill_template("/?q={q}", {"q": value}) == f"/?q={text}"
 
     @pytest.mark.parametrize(
         ("value", "text"), [(True, "true"), (False, "false"), (2.0, "2"), (2.5, "2.5"), (-1, "-1")]
     )
     def test_writes_values_as_javascript_does(self, value: float, text: str) -> None:
-        assert fill("{v}", {"v": value}) == text
+        assert fill_template("{v}", {"v": value}) == text
 
     def test_fills_no_placeholder_that_a_value_brings_along(self) -> None:
-        assert unquote(fill("/{a}/{b}", {"a": "{b}", "b": "x"})) == "/{b}/x"
+        assert unquote(fill_template("/{a}/{b}", {"a": "{b}", "b": "x"})) == "/{b}/x"
 
     def test_names_the_value_that_is_missing(self) -> None:
         with pytest.raises(KeyError, match="page"):
-            fill("/?page={page}", {})
+            fill_template("/?page={page}", {})
 
     @settings(deadline=None)  # machines differ, the answer does not
     @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
     def test_gives_a_query_that_reads_back_as_the_value(self, value: str) -> None:
-        query = urlsplit("http://host" + fill("/x?q={v}&z=1", {"v": value})).query
+        query = urlsplit("http://host" + fill_template("/x?q={v}&z=1", {"v": value})).query
         assert parse_qs(query) == {"q": [value], "z": ["1"]}
 
 
@@ -62,4 +62,4 @@ class TestJoin:
         ],
     )
     def test_keeps_the_path_of_the_base(self, base_url: str, address: str) -> None:
-        assert join(base_url, "/long/?page=1") == address
+        assert join_url(base_url, "/long/?page=1") == address

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from scraper.recipes.items import item_model
-from scraper.recipes.models import Job
+from scraper.recipes.items import make_item_model
+from scraper.recipes.models import JobDefinition
 
 EXAMPLE: dict[str, Any] = {
     "title": "Hat",
@@ -13,7 +13,7 @@ EXAMPLE: dict[str, Any] = {
     "tags": ["a", "b"],
     "used_photos": [{"address": "/1.png", "labels": []}],
 }
-JOB = Job.model_validate(
+JOB = JobDefinition.model_validate(
     {
         "open": "/",
         "items": "li",
@@ -35,7 +35,7 @@ JOB = Job.model_validate(
         "example": EXAMPLE,
     }
 )
-MODEL = item_model(JOB, "Offer")
+MODEL = make_item_model(JOB, "Offer")
 
 
 class TestItemModel:
@@ -90,5 +90,5 @@ class TestItemModel:
         assert [part["examples"] for part in nested.values()] == [["/1.png"], [[]]]
 
     def test_does_without_an_example(self) -> None:
-        model = item_model(JOB.model_copy(update={"example": None}), "Offer")
+        model = make_item_model(JOB.model_copy(update={"example": None}), "Offer")
         assert "examples" not in str(model.model_json_schema())

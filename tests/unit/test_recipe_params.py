@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scraper.recipes.models import Job, Param
-from scraper.recipes.params import params_model, parse_value
+from scraper.recipes.models import JobDefinition, Param
+from scraper.recipes.params import make_params_model, parse_value
 
-JOB = Job.model_validate(
+JOB = JobDefinition.model_validate(
     {
         "params": {
             "count": {"type": "integer", "default": 3, "min": 1, "max": 100, "help": "How many"},
@@ -26,7 +26,7 @@ JOB = Job.model_validate(
         "fields": {"name": "b"},
     }
 )
-MODEL = params_model(JOB, "ShopListParams")
+MODEL = make_params_model(JOB, "ShopListParams")
 DEFAULTS = {
     "count": 3,
     "size": 1,
@@ -125,7 +125,7 @@ class TestParamsModel:
     @pytest.mark.parametrize("name", ["json", "schema", "model_config", "validate", "class", "id"])
     def test_takes_any_name_for_a_param(self, name: str) -> None:
         job = JOB.model_copy(update={"params": {name: Param(type="integer", default=1)}})
-        model = params_model(job, "Params")
+        model = make_params_model(job, "Params")
         assert model.model_validate({}).model_dump() == {name: 1}
         assert model.model_validate({name: 2}).model_dump() == {name: 2}
         assert list(model.model_json_schema()["properties"]) == [name]

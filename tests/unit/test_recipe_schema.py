@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from scraper.recipes.loader import BUNDLED
-from scraper.recipes.models import Field, Job, Limits, Login, Next, Param, Recipe
+from scraper.recipes.models import Field, JobDefinition, Limits, Login, Next, Param, Recipe
 from scraper.recipes.schema import recipe_schema, schema_text
 
 SCHEMA = recipe_schema()
@@ -51,7 +51,7 @@ class TestRecipeSchema:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.Draft202012Validator(SCHEMA).validate(recipe)
 
-    @pytest.mark.parametrize("model", [Recipe, Login, Limits, Job, Next, Param, Field])
+    @pytest.mark.parametrize("model", [Recipe, Login, Limits, JobDefinition, Next, Param, Field])
     def test_has_a_line_of_help_for_every_key(self, model: type[Recipe]) -> None:
         assert [key for key, info in model.model_fields.items() if not info.description] == []
 

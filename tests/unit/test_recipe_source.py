@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.recipes.source import read_source
+from scraper.recipes.source import parse_yaml
 
 
 class TestReadSource:
     def test_gives_the_data_and_the_line_of_each_key(self) -> None:
-        source = read_source(b"a: 1\nb:\n  c: [x,\n    y]\n  d: {e: true}\n")
+        source = parse_yaml(b"a: 1\nb:\n  c: [x,\n    y]\n  d: {e: true}\n")
         assert source.data == {"a": 1, "b": {"c": ["x", "y"], "d": {"e": True}}}
         assert source.lines == {
             (): 1,
@@ -37,9 +37,9 @@ class TestReadSource:
     def test_names_the_line_where_a_text_stops_being_yaml(
         self, text: bytes, line: int, reason: str
     ) -> None:
-        source = read_source(text)
+        source = parse_yaml(text)
         [(at, key, why)] = source.faults
-        assert (at, key, source.is_whole, source.data) == (line, (), False, None)
+        assert (at, key, source.is_valid, source.data) == (line, (), False, None)
         assert why.startswith(reason)
 
     @pytest.mark.parametrize(
@@ -62,24 +62,24 @@ class TestReadSource:
     def test_refuses_what_a_recipe_must_not_hold(
         self, text: bytes, line: int, key: tuple[str | int, ...], reason: str
     ) -> None:
-        source = read_source(text)
+        source = parse_yaml(text)
         [(at, where, why)] = source.faults
-        assert (at, where, source.is_whole) == (line, key, True)
+        assert (at, where, source.is_valid) == (line, key, True)
         assert why.startswith(reason)
 
     def test_keeps_the_other_keys_of_a_text_with_faults(self) -> None:
-        assert read_source(b"a: 1\na: 2\non: 3\nb: 4\n").data == {"a": 1, "b": 4}
+        assert parse_yaml(b"a: 1\na: 2\non: 3\nb: 4\n").data == {"a": 1, "b": 4}
 
     def test_takes_an_alias_as_what_it_stands_for(self) -> None:
-        assert read_source(b"a: &x {c: 1}\nb: *x\n").data == {"a": {"c": 1}, "b": {"c": 1}}
+        assert parse_yaml(b"a: &x {c: 1}\nb: *x\n").data == {"a": {"c": 1}, "b": {"c": 1}}
 
     def test_takes_a_byte_order_mark(self) -> None:
-        assert read_source(b"\xef\xbb\xbfa: 1\n").data == {"a": 1}
+        assert parse_yaml(b"\xef\xbb\xbfa: 1\n").data == {"a": 1}
 
     @pytest.mark.parametrize("text", [b"", b"# nothing\n", b"~\n"])
     def test_reads_an_empty_text_as_nothing(self, text: bytes) -> None:
-        source = read_source(text)
-        assert (source.data, source.faults, source.is_whole) == (None, [], True)
+        source = parse_yaml(text)
+        assert (source.data, source.faults, source.is_valid) == (None, [], True)
 
     @settings(deadline=None)  # machines differ, the answer does not
     @given(
@@ -89,6 +89,6 @@ class TestReadSource:
         )
     )
     def test_survives_any_bytes(self, content: bytes) -> None:
-        source = read_source(content)
+        source = parse_yaml(content)
         assert all(1 <= line <= len(content) + 1 for line, _, _ in source.faults)
-        assert source.is_whole or source.faults
+        assert source.is_valid or source.faults

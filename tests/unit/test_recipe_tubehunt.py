@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from scraper.recipes.address import fill, join
+from scraper.recipes.address import fill_template, join_url
 from scraper.recipes.loader import load_recipes
 from scraper.recipes.models import Field
-from scraper.recipes.params import params_model
+from scraper.recipes.params import make_params_model
 
 RECIPE = load_recipes()["tubehunt"]
 JOB = RECIPE.jobs["scrape-channels"]
@@ -50,9 +50,9 @@ class TestScrapeChannels:
         ]
 
     def test_opens_the_list_as_the_site_does(self) -> None:
-        values = params_model(JOB, "Params").model_validate({}).model_dump()
+        values = make_params_model(JOB, "Params").model_validate({}).model_dump()
         assert values == {"pages": 1, "first_page": 1, "per_page": 50, "order_by": "DateDESC"}
-        address = join(RECIPE.base_url, fill(JOB.open, values | {"page": 1}))
+        address = join_url(RECIPE.base_url, fill_template(JOB.open, values | {"page": 1}))
         assert address == ("https://app.tubehunt.io/long/?page=1&OrderBy=DateDESC&ChangePerPage=50")
 
     def test_takes_at_most_a_hundred_pages(self) -> None:

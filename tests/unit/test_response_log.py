@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scraper.browser.response_log import retry_after, seconds_until
+from scraper.browser.response_log import retry_after, parse_retry_after
 
 PAGE = "http://x/?page=1"
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -64,4 +64,4 @@ class TestSecondsUntil:
         ],
     )
     def test_reads(self, value: str, expected: float | None) -> None:
-        assert seconds_until(value, NOW) == expected
+        assert parse_retry_after(value, NOW) == expected
