@@ -10,17 +10,18 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.responses import RedirectResponse
 
-from api import errors, health, listing, logs, metrics
-from api.examples import add_examples
-from api.routes.job import make_router
+from api import errors, log_config
+from api.openapi import add_examples
+from api.routes import health, jobs, metrics
+from api.routes.router import make_router
 from api.settings import ApiSettings
-from api.stopping import on_shutdown_signal
-from jobs.api_connection import connect
-from jobs.changes import JobEventBus
-from jobs.delivery_front import DeliveryStore
-from jobs.front import JobStore
-from jobs.logs import configure_logging
-from jobs.overview import JobIndex
+from api.shutdown import on_shutdown_signal
+from jobs.log_config import configure_logging
+from jobs.redis.async_client import connect
+from jobs.store.delivery_store import DeliveryStore
+from jobs.store.job_events import JobEventBus
+from jobs.store.job_index import JobIndex
+from jobs.store.job_store import JobStore
 from scraper.recipes.loader import load_recipes
 
 
@@ -60,7 +61,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     errors.install_error_handlers(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    app.include_router(listing.router)
+    app.include_router(jobs.router)
     # Whoever opens the address in a browser.
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     for recipe in load_recipes(settings.recipes_dir).values():
@@ -79,5 +80,5 @@ def _allow_many_clients() -> None:
 
 _settings = ApiSettings()
 configure_logging(_settings.log_format, _settings.log_level)
-logs.configure_uvicorn_logging()
+log_config.configure_uvicorn_logging()
 app = create_app(_settings)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -10,10 +11,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from api.faults import describe_validation_error
 from api.language import language_of
-from jobs.answering import RedisUnavailableError
-from jobs.text import Language, render
+from jobs.model.i18n import Language, catalogue, render
+from jobs.redis.async_client import RedisUnavailableError
+
+
+def describe_validation_error(fault: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
+    """Return the sentence's key and arguments for one of pydantic's errors."""
+    kind = fault["type"] if f"invalid.{fault['type']}" in catalogue(Language.PT) else "other"
+    details = dict(fault.get("ctx", {}))
+    if kind == "literal_error":
+        details["expected"] = details["expected"].replace(" or ", ", ")
+    return kind, {"field": ".".join(str(part) for part in fault["loc"]), **details}
+
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +168,10 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         # Where it stands (query, header) is of no use to whoever sees its name.
-        faults = [describe_validation_error({**fault, "loc": fault["loc"][1:]}) for fault in error.errors()]
+        faults = [
+            describe_validation_error({**fault, "loc": fault["loc"][1:]})
+            for fault in error.errors()
+        ]
         return error_response(request, InvalidParametersError(faults))
 
     @app.exception_handler(HTTPException)

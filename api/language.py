@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from jobs.text import Language
+from jobs.model.i18n import Language
 
 
 def choose_language(accept_language: str) -> Language:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from jobs.reach_settings import WebhookPolicySettings
-from jobs.settings import JobSettings
+from jobs.settings import JobSettings, WebhookPolicySettings
 
 
 class ApiSettings(JobSettings, WebhookPolicySettings):

@@ -4,11 +4,11 @@ import sys
 
 from benchmarks import (
     cold_job,
+    event_latency,
     job_list,
     redis_memory,
     start_latency,
     takeover,
-    waiting,
     worker_size,
 )
 
@@ -18,7 +18,7 @@ CLAIMS = {
     "redis_memory": redis_memory.run,
     "start_latency": start_latency.run,
     "takeover": takeover.run,
-    "waiting": waiting.run,
+    "waiting": event_latency.run,
     "worker_size": worker_size.run,
 }
 

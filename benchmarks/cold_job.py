@@ -6,8 +6,8 @@ from statistics import median
 
 import httpx
 
-from benchmarks import bare_job
-from garimpo.stack.stack import Stack
+from benchmarks import baseline
+from garimpo.local_stack.stack import Stack
 
 PAIRS = 9
 #: How long the stand-in site takes for each of its pages.
@@ -28,7 +28,7 @@ def run() -> None:
         with httpx.Client(base_url=api.url) as client:
             _job(client)  # not counted: the worker's first job loads its modules
             for _ in range(PAIRS):
-                bare_s.append(bare_job.run(site.url))
+                bare_s.append(baseline.run(site.url))
                 job_s.append(_job(client))
     print(f"  bare script  median {median(bare_s):.2f} s  ({_range(bare_s)})")
     print(f"  the job      median {median(job_s):.2f} s  ({_range(job_s)})")
@@ -47,7 +47,7 @@ def _job(client: httpx.Client) -> float:
     while not (body := client.get(start["result_url"]).json())["is_final"]:
         pause.wait(ASK_EVERY_S)
     took_s = time.perf_counter() - began
-    if body["status"] != "completed" or body["result"]["total_channels"] != bare_job.CARDS:
+    if body["status"] != "completed" or body["result"]["total_channels"] != baseline.CARDS:
         raise RuntimeError(body)
     return took_s
 

@@ -6,11 +6,11 @@ from statistics import median
 
 import httpx
 
-from garimpo.stack.stack import Stack
-from jobs.api_connection import connect
-from jobs.front import JobStore
-from jobs.job import JobRequest
+from garimpo.local_stack.stack import Stack
+from jobs.model.job import JobRequest
+from jobs.redis.async_client import connect
 from jobs.settings import JobSettings
+from jobs.store.job_store import JobStore
 
 FEW, MANY = 100, 100_000
 REQUESTS = 100
@@ -47,7 +47,9 @@ async def _accept(url: str, count: int) -> str:
         for begun in range(0, count, _AT_ONCE):
             batch = min(_AT_ONCE, count - begun)
             jobs = (
-                front.submit(JobRequest("tubehunt", "scrape-channels", "", {"pages": begun + number}))
+                front.submit(
+                    JobRequest("tubehunt", "scrape-channels", "", {"pages": begun + number})
+                )
                 for number in range(batch)
             )
             accepted = await asyncio.gather(*jobs)

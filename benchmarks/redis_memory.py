@@ -6,8 +6,8 @@ import time
 import httpx
 from redis import Redis
 
-from garimpo.stack.stack import Stack
-from jobs import keys
+from garimpo.local_stack.stack import Stack
+from jobs.redis import keys
 
 JOBS = 20
 _KIB = 1024

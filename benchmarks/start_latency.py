@@ -1,7 +1,7 @@
 """Claim: a start answers in milliseconds, also with 50 in flight, beside one that does nothing."""
 
-from benchmarks.load import Latencies, load
-from garimpo.stack.stack import Stack
+from benchmarks.load_generator import Latencies, load
+from garimpo.local_stack.stack import Stack
 
 IN_FLIGHT = 50
 REQUESTS = 3000

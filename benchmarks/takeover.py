@@ -7,8 +7,8 @@ from collections.abc import Callable
 import httpx
 from redis import Redis
 
-from garimpo.stack.stack import Stack
-from jobs import keys
+from garimpo.local_stack.stack import Stack
+from jobs.redis import keys
 
 #: How long the stand-in site takes for each of its pages.
 LATENCY_MS = 50

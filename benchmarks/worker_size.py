@@ -6,7 +6,7 @@ import time
 import httpx
 import psutil
 
-from garimpo.stack.stack import Stack
+from garimpo.local_stack.stack import Stack
 from scraper.browser.processes import browsers_below, memory_mb
 
 LATENCY_MS = 50

@@ -9,8 +9,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from demo.account import Account
-from demo.bad_days import FaultError, Faults, parse_fault_arguments
 from demo.connection import ConnectionProtocol
+from demo.faults import FaultError, Faults, parse_fault_arguments
 from demo.site import create_app
 
 

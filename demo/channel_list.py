@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from demo.connection import NoAnswer
-from demo.day import FaultState
+from demo.error_responses import list_error
+from demo.fault_state import FaultState
 from demo.listing import Listing, parse_listing
 from demo.login import LOGIN_FIRST
 from demo.pages import list_page, notice_page
 from demo.sessions import Sessions
-from demo.trouble import list_error
 
 
 class ChannelList:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from types import MappingProxyType
 
-from demo import words
-from demo.oddities import make_edge_case
+from demo import sample_text
+from demo.edge_cases import make_edge_case
 from demo.records import Channel, Details, Stats, Video
 
 #: Three pages of 50, the last of them short.
@@ -64,20 +64,20 @@ def _make_id(kind: str, number: int, length: int) -> str:
 
 
 def _make_channel(place: int) -> Channel:
-    firsts, seconds = words.NAMES[place % len(words.NAMES)]
-    turn = place // len(words.NAMES)
+    firsts, seconds = sample_text.NAMES[place % len(sample_text.NAMES)]
+    turn = place // len(sample_text.NAMES)
     name = f"{firsts[turn % len(firsts)]} {seconds[turn // len(firsts)]}"
     subscribers = ((place * 7919 + 1234) % 9973) ** 2 // 70 + place
     return Channel(
         id="UC" + _make_id("channel", place, 22),
         name=name,
         handle=f"@canal-{place:03}",
-        country=words.COUNTRIES[place * 3 % 7 + place % 4],
+        country=sample_text.COUNTRIES[place * 3 % 7 + place % 4],
         subscribers=short_number(subscribers),
         subscriber_count=subscribers,
         is_verified=place % 3 == 0,
         is_monetized=place // 2 % 2 == 0,
-        categories=words.CATEGORIES[place % len(words.CATEGORIES)],
+        categories=sample_text.CATEGORIES[place % len(sample_text.CATEGORIES)],
         stats=_make_stats(place, subscribers),
         videos=tuple(
             _make_video(place, number)
@@ -104,20 +104,20 @@ def _make_video(place: int, number: int) -> Video:
     serial = place * 10 + number
     return Video(
         id=_make_id("video", serial, 11),
-        title=f"{words.TITLES[serial * 7 % len(words.TITLES)]} #{number + 1}",
+        title=f"{sample_text.TITLES[serial * 7 % len(sample_text.TITLES)]} #{number + 1}",
         duration=None if serial % 9 == 0 else f"{serial % 14}:{serial * 17 % 60:02}",
         views=short_number(serial * 6151 % 99991),
         comments=str(serial * 31 % 400),
-        uploaded_time=words.UPLOADED[serial % len(words.UPLOADED)],
+        uploaded_time=sample_text.UPLOADED[serial % len(sample_text.UPLOADED)],
     )
 
 
 def _make_details(place: int, subscribers: int) -> Details:
     dollars = subscribers % 900 + 10
     return Details(
-        keywords=words.KEYWORDS[: place % 8],
-        subjects=words.SUBJECTS[place % 3 : 5 - place % 4],
-        niches=words.NICHES[: place % 4],
+        keywords=sample_text.KEYWORDS[: place % 8],
+        subjects=sample_text.SUBJECTS[place % 3 : 5 - place % 4],
+        niches=sample_text.NICHES[: place % 4],
         views_30_days=f"{subscribers % 99_999 / 100:.2f}k" if place % 5 else None,
         revenue_30_days=f"${dollars},00 - ${dollars * 3},00" if place % 6 else None,
     )

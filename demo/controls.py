@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from demo.bad_days import FaultError, parse_faults
-from demo.day import FaultState
+from demo.fault_state import FaultState
+from demo.faults import FaultError, parse_faults
 from demo.request_log import CONTROLS, LoggedRequest
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from demo.bad_days import Faults
 from demo.channels import COUNT, DEFAULT_ORDER, ORDERS
+from demo.faults import Faults
 from demo.records import Channel
 
 PAGE_SIZES = (10, 50)

@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from demo.account import Account
-from demo.day import FaultState
+from demo.error_responses import status_response
+from demo.fault_state import FaultState
 from demo.pages import login_page
 from demo.sessions import COOKIE, Session, Sessions
-from demo.trouble import status_response
 
 WRONG = "E-mail ou senha inválidos."
 EXPIRED = "Sua sessão expirou. Tente novamente."

@@ -12,13 +12,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from demo.account import Account
-from demo.bad_days import Faults
 from demo.channel_list import ChannelList
 from demo.controls import make_controls
-from demo.day import FaultState
+from demo.fault_state import FaultState
+from demo.faults import Faults
 from demo.images import make_image
 from demo.login import LoginPages
-from demo.members import MemberPages
+from demo.member_pages import MemberPages
 from demo.pages import notice_page
 from demo.request_log import RequestLog, make_entries
 from demo.sessions import Sessions

@@ -5,19 +5,18 @@ from typing import Annotated
 
 import typer
 
+from garimpo.cli.options import load_settings
+from garimpo.cli.output import EXIT_CODES, print_error, print_stdout
+from garimpo.client.errors import ApiError
 from garimpo.commands.cancel import cancel
 from garimpo.commands.check import check
+from garimpo.commands.demo import DemoFailedError, run_demo
+from garimpo.commands.dev import Ports, run_dev
 from garimpo.commands.jobs import jobs
 from garimpo.commands.result import result
 from garimpo.commands.run import run
 from garimpo.commands.watch import watch
-from garimpo.demo import DemoFailedError, run_demo
-from garimpo.dev import Ports, run_dev
-from garimpo.errors import ApiError
-from garimpo.exits import EXIT_CODES
-from garimpo.options import load_settings
-from garimpo.output import print_stdout, print_error
-from garimpo.stack.errors import StackError
+from garimpo.local_stack.errors import StackError
 
 app = typer.Typer(
     epilog=EXIT_CODES,

@@ -6,9 +6,9 @@ from celery import Celery
 from kombu import Queue
 from kombu.utils.url import as_url
 
-from jobs import keys
-from jobs.address import RedisUrl
-from jobs.leasing import LeasePolicy
+from jobs.model.lease_policy import LeasePolicy
+from jobs.redis import keys
+from jobs.redis.url import RedisUrl
 
 #: Longer than kombu's BRPOP (1 s), and than a busy machine may take for it.
 _MIN_SOCKET_TIMEOUT_S = 5
@@ -26,8 +26,8 @@ def make_celery(
     Args:
         redis_url: The broker, and where results are kept; as `Address.parse` reads it.
         result_ttl: How long a result can be read after its job's end.
-        leasing: The times of leases; only workers need them.
-        longest_job_s: The longest that a job can take; only workers need it.
+        lease_policy: The times of leases; only workers need them.
+        max_job_s: The longest that a job can take; only workers need it.
 
     Raises:
         AddressError: `redis_url` is no address.
@@ -38,7 +38,7 @@ def make_celery(
         broker_url=_broker_url(redis),
         # kombu's own default is to check no certificate; and Flower takes it from here.
         broker_use_ssl=dict(redis.tls) or False,
-        result_backend="jobs.backend.FencedRedisBackend",
+        result_backend="jobs.result_backend.FencedRedisBackend",
         garimpo_redis=redis,
         garimpo_leasing=lease_policy,
         # One scrape keeps a browser busy for minutes: no job waits behind another one.
@@ -104,7 +104,14 @@ def make_celery(
 def _broker_url(redis_url: RedisUrl) -> str:
     """Return the address as kombu reads it: each Sentinel with all that there is to know."""
     return ";".join(
-        as_url(redis_url.scheme, host, port, redis_url.username, redis_url.password, path=str(redis_url.db))
+        as_url(
+            redis_url.scheme,
+            host,
+            port,
+            redis_url.username,
+            redis_url.password,
+            path=str(redis_url.db),
+        )
         for host, port in redis_url.hosts
     )
 

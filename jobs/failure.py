@@ -31,7 +31,7 @@ class JobFailedError(Exception):
 
     Attributes:
         code: The stable code.
-        details: The arguments of the code's sentence (`jobs/texts`), without secrets.
+        details: The arguments of the code's sentence (`jobs/model/locales`), without secrets.
     """
 
     def __init__(self, code: str, details: Mapping[str, Any] | None = None) -> None:

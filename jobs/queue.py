@@ -1,7 +1,7 @@
 """The Celery app as Flower loads it: `celery -A jobs.queue flower`."""
 
 from jobs.celery_app import make_celery
-from jobs.logs import configure_logging
+from jobs.log_config import configure_logging
 from jobs.settings import JobSettings
 
 _settings = JobSettings()

@@ -1,13 +1,14 @@
-"""Where the jobs live: the settings that every program with a queue shares."""
+"""Settings that every program with a queue shares."""
 
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from jobs.leasing import LeasePolicy
-from jobs.logs import LogFormat, LogLevel
+from jobs.log_config import LogFormat, LogLevel
+from jobs.model.lease_policy import LeasePolicy
+from jobs.url_policy import WebhookUrlPolicy
 
 
 class JobSettings(BaseSettings):
@@ -64,3 +65,24 @@ class JobSettings(BaseSettings):
     def result_ttl(self) -> timedelta:
         """The same as a duration."""
         return timedelta(seconds=self.result_ttl_s)
+
+
+class WebhookPolicySettings(BaseSettings):
+    """Read from the environment, then from `.env`; the environment wins."""
+
+    # A variable that is set to nothing, as compose files do it, counts as not set.
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    #: Hosts, host:port and networks on private addresses that call backs may go to.
+    webhook_allow: str = ""
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _check_webhook_allow(cls, text: str) -> str:
+        WebhookUrlPolicy.parse(text)
+        return text
+
+    @property
+    def webhook_url_policy(self) -> WebhookUrlPolicy:
+        """The same, read."""
+        return WebhookUrlPolicy.parse(self.webhook_allow)

@@ -17,10 +17,9 @@ from pydantic import ValidationError
 from scraper.errors import RecipeMalformed, ScrapeError, SettingMalformed
 from scraper.recipes.loader import RecipeError, load_recipes
 from scraper.recipes.models import JobDefinition
-from scraper.recipes.notation import check_base_url
-from scraper.recipes.params import make_params_model, parse_value
-from scraper.result import make_result
-from scraper.run import Target, scrape
+from scraper.recipes.schemas import make_params_model, parse_value
+from scraper.recipes.strict_types import check_base_url
+from scraper.scrape import Target, make_result, scrape
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
 
 
@@ -106,7 +105,9 @@ def _target(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Tar
     return Target(recipe, recipe.jobs[options.job], base_url, site.credentials)
 
 
-def _params(job: JobDefinition, given: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
+def _params(
+    job: JobDefinition, given: list[str], parser: argparse.ArgumentParser
+) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for pair in given:
         name, _, text = pair.partition("=")

@@ -1,11 +1,11 @@
 """Log in to a site, as its recipe says."""
 
-from scraper.browser.look import PageSnapshot
+from scraper.browser.page_snapshot import PageSnapshot
 from scraper.credentials import Credentials
 from scraper.errors import LoginFailed
-from scraper.login_form import ERROR, USERNAME, LoginPage
-from scraper.stillness import StabilityTimer
-from scraper.tries import OnRetry, PageRetry, is_gone
+from scraper.login_page import ERROR, USERNAME, LoginPage
+from scraper.retry import OnRetry, PageRetry, is_gone
+from scraper.stability import StabilityTimer
 
 
 def log_in(form: LoginPage, credentials: Credentials, on_retry: OnRetry) -> None:

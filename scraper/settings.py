@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from scraper.browser.chrome import BrowserSettings
 from scraper.credentials import Credentials, variable_prefix
 from scraper.errors import SettingMalformed
-from scraper.recipes.notation import BaseUrl
-from scraper.recipes.reason import describe_error
+from scraper.recipes.error_messages import describe_error
+from scraper.recipes.strict_types import BaseUrl
 
 # A variable that is set to nothing, as compose files do it, counts as not set.
 _SOURCES = SettingsConfigDict(
@@ -44,7 +44,9 @@ class SiteSettings(BaseSettings):
         except ValidationError as error:
             fault = error.errors()[0]
             # Not chained: pydantic's error shows the value.
-            raise SettingMalformed(prefix + str(fault["loc"][0]).upper(), describe_error(fault)) from None
+            raise SettingMalformed(
+                prefix + str(fault["loc"][0]).upper(), describe_error(fault)
+            ) from None
 
     @property
     def credentials(self) -> Credentials | None:

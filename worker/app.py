@@ -3,18 +3,18 @@
 from functools import partial
 
 from jobs.celery_app import make_celery
-from jobs.logs import configure_logging
+from jobs.log_config import configure_logging
 from jobs.settings import JobSettings
 from scraper.browser.chrome import end_session
 from scraper.recipes.loader import load_recipes
 from scraper.settings import ChromeSettings, RecipeSettings, SiteSettings
-from worker import callback_task
-from worker.callback_settings import WebhookSettings
-from worker.reconciling import ReconciliationStep
-from worker.scraping import ScrapeConfig
+from worker.bootsteps.browser_cleanup import BrowserCleanupStep
+from worker.bootsteps.reconciliation import ReconciliationStep
+from worker.scrape_config import ScrapeConfig
 from worker.settings import WorkerSettings
 from worker.tasks import register_tasks
-from worker.upkeep import BrowserCleanupStep
+from worker.webhooks import sender
+from worker.webhooks.settings import WebhookSettings
 
 _jobs, _worker = JobSettings(), WorkerSettings()
 configure_logging(_jobs.log_format, _jobs.log_level)
@@ -40,4 +40,4 @@ app.conf.garimpo_end_session = (
 app.steps["consumer"].add(ReconciliationStep)
 app.steps["consumer"].add(BrowserCleanupStep)
 register_tasks(app, _scraping, _jobs.lease_policy)
-callback_task.register_webhook_task(app, WebhookSettings())
+sender.register_webhook_task(app, WebhookSettings())

@@ -10,19 +10,25 @@ from uuid import uuid4
 from celery import Celery, Task
 from structlog.contextvars import bind_contextvars
 
-from jobs.backend import PROGRESS, FencedRedisBackend
-from jobs.connection import UNAVAILABLE_ERRORS, connect_impatient
 from jobs.failure import FailureCode, JobFailedError
-from jobs.job import task_name
-from jobs.lease import Lease, LeaseLostError, LeasedJobStore, NotClaimableError, progress_meta
-from jobs.leasing import LeasePolicy
-from jobs.logs import failure_fields, job_fields
-from jobs.reconciler import FAILURE_BY_REASON, complete_unleased
-from jobs.record import ProgressMessage
-from worker.heart import LeaseHeartbeat
-from worker.logs import LoggedRequest
-from worker.run import run_job
-from worker.scraping import ScrapeConfig
+from jobs.log_config import failure_fields, job_fields
+from jobs.model.job import task_name
+from jobs.model.lease_policy import LeasePolicy
+from jobs.model.record import ProgressMessage
+from jobs.redis.sync_client import UNAVAILABLE_ERRORS, connect_impatient
+from jobs.result_backend import PROGRESS, FencedRedisBackend
+from jobs.store.leased_jobs import (
+    Lease,
+    LeasedJobStore,
+    LeaseLostError,
+    NotClaimableError,
+    progress_meta,
+)
+from jobs.store.reconciler import FAILURE_BY_REASON, complete_unleased
+from worker.job_runner import run_job
+from worker.lease_heartbeat import LeaseHeartbeat
+from worker.log_config import LoggedRequest
+from worker.scrape_config import ScrapeConfig
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +38,8 @@ def register_tasks(app: Celery, config: ScrapeConfig, lease_policy: LeasePolicy)
 
     Args:
         app: The worker's Celery app.
-        scraping: The recipes, and with what they are run.
-        leasing: The times of leases.
+        config: The recipes, and with what they are run.
+        lease_policy: The times of leases.
     """
     hearts = LeasedJobStore(connect_impatient(app.conf.garimpo_redis), lease_policy)
     shell = JobTask(cast("FencedRedisBackend", app.backend), config, lease_policy, hearts)
@@ -72,7 +78,7 @@ class JobTask:
         token = uuid4().hex
         task.request.update(lease_token=token)
         worker = str(task.request.hostname)
-        # On every line from here until Celery has stored the end (`worker.logs` takes it away).
+        # On every line from here until Celery has stored the end (`worker.log_config` takes it away).
         bind_contextvars(**job_fields(task.name, job_id))
         leases = self.backend.leased_jobs
         end = partial(_final_log_fields, time.monotonic())
@@ -81,7 +87,9 @@ class JobTask:
             task.update_state(state=PROGRESS, meta=progress_meta(percent, said))
 
         try:
-            lease = claim_or_finish(self.backend, job_id, worker, self.lease_policy.max_crashes, token)
+            lease = claim_or_finish(
+                self.backend, job_id, worker, self.lease_policy.max_crashes, token
+            )
             bind_contextvars(attempt=lease.record.attempt)
             logger.info("job started", extra={"pages_done": len(lease.done_pages)})
             result = run_job(lease, leases, self.config, tell, partial(self._make_heartbeat, lease))
@@ -114,7 +122,9 @@ class JobTask:
 
     def _make_heartbeat(self, lease: Lease, limit_s: float) -> LeaseHeartbeat:
         beat = partial(self.heartbeat_store.renew, lease.record.id, lease.token)
-        return LeaseHeartbeat(beat, interval_s=self.lease_policy.heartbeat_interval.total_seconds(), limit_s=limit_s)
+        return LeaseHeartbeat(
+            beat, interval_s=self.lease_policy.heartbeat_interval.total_seconds(), limit_s=limit_s
+        )
 
 
 def claim_or_finish(

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Depends, Response
 
+from api.dependencies import LOOK_UP_ERRORS, Finder, Jobs, json_response, reject_cross_site
 from api.errors import ErrorBody, JobFinalError
-from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs, json_response, reject_cross_site
 from api.language import RequestLanguage
-from jobs import body
-from jobs.state import JobState
+from jobs import schemas
+from jobs.model.job import JobState
 
 
 def add(router: APIRouter, task: str) -> None:
@@ -16,7 +16,7 @@ def add(router: APIRouter, task: str) -> None:
         "/cancel/{job_id}",
         status_code=202,
         dependencies=[Depends(reject_cross_site)],
-        response_model=body.JobStatus | body.JobError,
+        response_model=schemas.JobStatus | schemas.JobError,
         responses={
             409: {"model": ErrorBody, "description": "It has ended before."},
             **LOOK_UP_ERRORS,
@@ -31,5 +31,5 @@ def add(router: APIRouter, task: str) -> None:
             raise JobFinalError
         seen = await finder.find(job_id)
         if seen.record.state is JobState.FAILED:
-            return json_response(body.build_error(seen.record, language), 202)
-        return json_response(body.build_status(seen, language), 202)
+            return json_response(schemas.build_error(seen.record, language), 202)
+        return json_response(schemas.build_status(seen, language), 202)

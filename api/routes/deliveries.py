@@ -3,15 +3,15 @@
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from api.dependencies import LOOK_UP_ERRORS, Finder, Jobs, json_response, reject_cross_site
 from api.errors import DeliveryNotFoundError, ErrorBody, JobExpiredError
-from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs, json_response, reject_cross_site
-from jobs.body import format_timestamp
-from jobs.callback import event_type
-from jobs.delivery import Delivery, DeliveryState, DeliveryAttempt
-from jobs.delivery_front import DeliveryStore
-from jobs.reach import parse_url
-from jobs.record import JobRecord, from_ms
-from jobs.webhook import WebhookPayload
+from jobs.model.delivery import Delivery, DeliveryAttempt, DeliveryState
+from jobs.model.record import JobRecord, from_ms
+from jobs.model.webhook import WebhookPayload
+from jobs.schemas import format_timestamp
+from jobs.store.delivery_store import DeliveryStore
+from jobs.url_policy import parse_url
+from jobs.webhook_payload import event_type
 
 
 class DeliveryAttemptBody(BaseModel):
@@ -120,7 +120,9 @@ def _delivery(delivery: Delivery, record: JobRecord) -> DeliveryBody:
         payload=record.webhook.payload,
         url=parse_url(record.webhook.url).origin,
         state=delivery.state,
-        next_try_at=format_timestamp(delivery.next_attempt_at) if delivery.next_attempt_at else None,
+        next_try_at=format_timestamp(delivery.next_attempt_at)
+        if delivery.next_attempt_at
+        else None,
         tries=[_try(one) for one in delivery.attempts],
     )
 

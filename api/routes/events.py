@@ -10,15 +10,15 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
+from api.dependencies import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body
 from api.errors import ApiError
-from api.job_addresses import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body
 from api.language import RequestLanguage
-from api.waiting import REDIS_RETRY_S
-from jobs import body
-from jobs.answering import RedisUnavailableError
-from jobs.changes import JobEventBus, Subscription
-from jobs.front import JobStore, JobSnapshot
-from jobs.text import Language
+from api.long_polling import REDIS_RETRY_S
+from jobs import schemas
+from jobs.model.i18n import Language
+from jobs.redis.async_client import RedisUnavailableError
+from jobs.store.job_events import JobEventBus, Subscription
+from jobs.store.job_store import JobSnapshot, JobStore
 
 #: Proxies end a connection on which nothing comes for a minute or less.
 _SIGN_OF_LIFE_S = 15.0
@@ -119,7 +119,7 @@ async def _event(jobs: JobStore, seen: JobSnapshot, language: Language) -> bytes
         stored = await jobs.get_result(seen.record.id) if seen.record.failure is None else None
         answer, name = final_body(seen, stored, language), "end"
     else:
-        answer, name = body.build_status(seen, language), "progress"
+        answer, name = schemas.build_status(seen, language), "progress"
     return format_sse_event(
         data_str=json.dumps(answer.model_dump(), ensure_ascii=False),
         event=name,

@@ -5,12 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, create_model
 
-from api.absent import EMPTY_AS_NONE
-from api.files import FILE_RESPONSES, AsFile, Exporter
-from api.job_addresses import LOOK_UP_ERRORS, Finder, Jobs
+from api.dependencies import EMPTY_AS_NONE, LOOK_UP_ERRORS, Finder, Jobs
+from api.export import FILE_RESPONSES, AsFile, Exporter
 from api.language import RequestLanguage
-from jobs import body
-from jobs.state import JobState
+from jobs import schemas
+from jobs.model.job import JobState
 
 _LONGEST = 1000
 #: Redis takes no place beyond 2**63.
@@ -90,7 +89,9 @@ def add(router: APIRouter, task: str, page: type[ItemsPage], files: Exporter) ->
         is_final = seen.record.state.is_final
         is_over = is_final and place >= total
         retry_s = (
-            0 if is_over or place < total else body.build_status(seen, language).retry_after_seconds
+            0
+            if is_over or place < total
+            else schemas.build_status(seen, language).retry_after_seconds
         )
         head = page.model_construct(
             job_id=job_id,

@@ -6,17 +6,17 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from api.files import FILE_RESPONSES, ROWS, AsFile, Exporter
-from api.job_addresses import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body, json_response
+from api.dependencies import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body, json_response
+from api.export import FILE_RESPONSES, ROWS, AsFile, Exporter
 from api.language import RequestLanguage
-from api.waiting import Wait, wait_for_end
-from jobs import body
-from jobs.front import JobSnapshot
-from jobs.state import JobState
-from jobs.text import Language
+from api.long_polling import Wait, wait_for_end
+from jobs import schemas
+from jobs.model.i18n import Language
+from jobs.model.job import JobState
+from jobs.store.job_store import JobSnapshot
 
 
-def add(router: APIRouter, task: str, result: type[body.JobResult], files: Exporter) -> None:
+def add(router: APIRouter, task: str, result: type[schemas.JobResult], files: Exporter) -> None:
     """Add the address to the router of a recipe's job.
 
     Args:
@@ -29,7 +29,7 @@ def add(router: APIRouter, task: str, result: type[body.JobResult], files: Expor
 
     @router.get(
         "/result/{job_id}",
-        response_model=result | body.JobStatus | body.JobError,
+        response_model=result | schemas.JobStatus | schemas.JobError,
         responses={200: FILE_RESPONSES, **LOOK_UP_ERRORS},
         summary="Ask for its state, or its result",
     )
@@ -50,9 +50,9 @@ def add(router: APIRouter, task: str, result: type[body.JobResult], files: Expor
         look = partial(Finder(jobs, task).find, job_id)
         seen = await wait_for_end(request, changes, job_id, look, wait)
         if not seen.record.state.is_final:
-            return json_response(body.build_status(seen, language))
+            return json_response(schemas.build_status(seen, language))
         if seen.record.state is JobState.FAILED:
-            return json_response(body.build_error(seen.record, language))
+            return json_response(schemas.build_error(seen.record, language))
         if as_file.format:
             return await files.response(as_file, jobs, job_id)
         # Megabytes of rows must not hold up everybody else's requests, nor stay in memory for as

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 
-from api import start_body
+from api import request_body
+from api.dependencies import ERRORS, Jobs, json_response, reject_cross_site
 from api.errors import ErrorBody, IdempotencyConflict
-from api.job_addresses import ERRORS, Jobs, json_response, reject_cross_site
 from api.language import RequestLanguage
-from jobs import body
-from jobs.front import IdempotencyConflictError
-from jobs.job import JobRequest
+from jobs import schemas
+from jobs.model.job import JobRequest
+from jobs.store.job_store import IdempotencyConflictError
 from scraper.recipes.models import Recipe
 
 _HEADERS: dict[str, Any] = {
@@ -26,7 +26,7 @@ _HEADERS: dict[str, Any] = {
 
 def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -> None:
     """Add the address to the router of a recipe's job; `params` are its parameters."""
-    model = start_body.with_webhook(params)
+    model = request_body.with_webhook(params)
     example = params.model_validate({}).model_dump(exclude_none=True)
     schema = {"application/json": {"schema": model.model_json_schema(), "example": example}}
     digest = recipe.digest
@@ -35,7 +35,7 @@ def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -
         "/start",
         status_code=202,
         dependencies=[Depends(reject_cross_site)],
-        response_model=body.JobStart,
+        response_model=schemas.JobStart,
         responses={
             202: {"headers": _HEADERS},
             413: {"model": ErrorBody, "description": "The body is too large."},
@@ -73,14 +73,14 @@ def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -
         ] = False,
     ) -> Response:
         """Accept a job and answer at once; a worker runs it when one is free."""
-        asked, webhook = await start_body.read_start(request, model)
+        asked, webhook = await request_body.read_start(request, model)
         job = JobRequest(recipe.site, name, digest, asked, webhook=webhook)
         try:
             accepted = await jobs.submit(job, idempotency_key=idempotency_key, join=join)
         except IdempotencyConflictError as error:
             raise IdempotencyConflict from error
         location = f"{router.prefix}/result/{accepted.id}"
-        answer = body.build_start(accepted, location, language)
+        answer = schemas.build_start(accepted, location, language)
         headers = {"Location": location, "Retry-After": "1"}
         if accepted.how in {"repeated", "rejoined"}:
             headers["Idempotent-Replayed"] = "true"

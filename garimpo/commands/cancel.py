@@ -1,7 +1,7 @@
 """`garimpo cancel`: end a job before its time."""
 
-from garimpo.options import AsJson, JobId, Language, Url, open_client
-from garimpo.output import describe_failure, print_stdout, print_error, format_json
+from garimpo.cli.options import AsJson, JobId, Language, Url, open_client
+from garimpo.cli.output import describe_failure, format_json, print_error, print_stdout
 
 
 def cancel(

@@ -5,21 +5,19 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from garimpo.check.examination import AcceptanceTest
-from garimpo.check.plan import CheckOptions
-from garimpo.check.report import CheckResult
-from garimpo.completion import complete_job, complete_site
-from garimpo.exits import FAILED, INTERRUPTED
-from garimpo.options import (
-    AsJson,
-    Language,
-    Params,
-    Url,
-    open_client,
-    read_params,
+from garimpo.acceptance.report import CheckOptions, CheckResult
+from garimpo.acceptance.runner import AcceptanceTest
+from garimpo.cli.completion import complete_job, complete_site
+from garimpo.cli.options import AsJson, Language, Params, Url, open_client, read_params
+from garimpo.cli.output import (
+    FAILED,
+    INTERRUPTED,
+    format_json,
+    make_printable,
+    print_error,
+    print_stdout,
+    render_stdout,
 )
-from garimpo.output import render_stdout, print_stdout, print_error, format_json
-from garimpo.terminal import make_printable
 
 
 def check(  # noqa: PLR0913 - each is an option

@@ -7,11 +7,16 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from garimpo.client import Client
-from garimpo.completion import complete_job, complete_site
-from garimpo.options import AsJson, Language, Url, open_client
-from garimpo.output import render_stdout, make_console, print_stdout, format_json
-from garimpo.terminal import make_printable
+from garimpo.cli.completion import complete_job, complete_site
+from garimpo.cli.options import AsJson, Language, Url, open_client
+from garimpo.cli.output import (
+    format_json,
+    make_console,
+    make_printable,
+    print_stdout,
+    render_stdout,
+)
+from garimpo.client.client import Client
 
 #: As many as the API gives in one answer.
 _PAGE = 200

@@ -8,22 +8,11 @@ from typing import Annotated
 
 import typer
 
-from garimpo.client import Body
-from garimpo.estimate import describe_remaining
-from garimpo.exits import NOT_YET
-from garimpo.handing_out import write_result
-from garimpo.options import (
-    AsJson,
-    JobId,
-    Language,
-    Output,
-    Url,
-    check_output,
-    open_client,
-)
-from garimpo.output import print_error, format_json
-from garimpo.terminal import make_printable
-from garimpo.watching import report_failure
+from garimpo.cli.follow_job import report_failure
+from garimpo.cli.options import AsJson, JobId, Language, Output, Url, check_output, open_client
+from garimpo.cli.output import NOT_YET, format_json, make_printable, print_error, write_result
+from garimpo.cli.progress_display import describe_remaining
+from garimpo.client.client import Body
 
 
 class Format(StrEnum):

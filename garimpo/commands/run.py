@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from garimpo.address import JobRef
-from garimpo.handing_out import write_result
-from garimpo.options import (
+from garimpo.cli.follow_job import report_failure, report_interrupted, show_job
+from garimpo.cli.options import (
     AsJson,
     Job,
     Language,
@@ -18,8 +17,8 @@ from garimpo.options import (
     open_client,
     read_params,
 )
-from garimpo.output import format_json
-from garimpo.watching import show_job, report_failure, report_interrupted
+from garimpo.cli.output import format_json, write_result
+from garimpo.client.job_ref import JobRef
 
 
 def run(  # noqa: PLR0913 - each is an option

@@ -4,12 +4,11 @@ import json
 
 import typer
 
-from garimpo.address import JobRef
-from garimpo.client import Body, Client
-from garimpo.nobody import warn_if_no_worker
-from garimpo.options import AsJson, JobId, Language, Url, open_client
-from garimpo.output import print_stdout, print_error
-from garimpo.watching import show_job, report_failure, report_interrupted
+from garimpo.cli.follow_job import report_failure, report_interrupted, show_job, warn_if_no_worker
+from garimpo.cli.options import AsJson, JobId, Language, Url, open_client
+from garimpo.cli.output import print_error, print_stdout
+from garimpo.client.client import Body, Client
+from garimpo.client.job_ref import JobRef
 
 
 def watch(

@@ -19,11 +19,11 @@ from selenium.webdriver.remote.file_detector import UselessFileDetector
 from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
 
-from scraper.browser.driver import find_chrome, find_chromedriver, open_chromedriver
-from scraper.browser.fault import first_line
+from scraper.browser.chromedriver import find_chrome, find_chromedriver, open_chromedriver
+from scraper.browser.grid import parse_remote_end
 from scraper.browser.processes import browsers_below, memory_mb
-from scraper.browser.remote import parse_remote_end
 from scraper.browser.tab import SCRIPT_TIMEOUT_S, Tab
+from scraper.browser.webdriver_errors import first_line
 from scraper.errors import BrowserNotStarted
 
 _START_TIMEOUT_S: Final = 30
@@ -113,7 +113,10 @@ def _open_local(
         direct = Proxy({"proxyType": ProxyType.DIRECT})
         config = ClientConfig(chromedriver.address, proxy=direct)
         with _end_if_hung(stop, partial(os.kill, chromedriver.guard_pid, signal.SIGTERM)):
-            yield _start_session(config, options, settings.command_timeout_s), chromedriver.guard_pid
+            yield (
+                _start_session(config, options, settings.command_timeout_s),
+                chromedriver.guard_pid,
+            )
 
 
 @contextlib.contextmanager

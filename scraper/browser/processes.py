@@ -6,11 +6,12 @@ from typing import Final
 
 import psutil
 
-from scraper.browser.driver import PROCESS_GUARD, scratch_prefix
+from scraper.browser.chromedriver import PROCESS_GUARD, scratch_prefix
 
 _MB: Final = 1024 * 1024
-#: What a guard's path ends with, wherever its program is installed.
-_GUARD: Final = "/".join(PROCESS_GUARD.parts[-3:])
+#: How the path of a guard ends, wherever it is installed; `guard.py` is that of version 0.1, whose
+#: workers may still run during an upgrade.
+_GUARDS: Final = ("/".join(PROCESS_GUARD.parts[-3:]), "scraper/browser/guard.py")
 #: What Debian, Google and Apple call it begins with one of these, chromedriver too.
 _NAMES: Final = ("chrom", "google chrom")
 
@@ -59,7 +60,7 @@ def find_orphans() -> list[psutil.Process]:
 
 def _is_guard(process: psutil.Process) -> bool:
     """Whether it is a guard, also that of another worker: in a container, of another version."""
-    return any(argument.endswith(_GUARD) for argument in process.cmdline())
+    return any(argument.endswith(_GUARDS) for argument in process.cmdline())
 
 
 def _is_browser(process: psutil.Process) -> bool:

@@ -20,15 +20,15 @@ from selenium.webdriver.remote.remote_connection import RemoteConnection
 from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
 
-from scraper.browser import fault, response_log
-from scraper.browser.look import PageSnapshot, ElementState, SnapshotQuery
+from scraper.browser import performance_log, webdriver_errors
+from scraper.browser.page_snapshot import ElementState, PageSnapshot, SnapshotQuery
 from scraper.errors import BrowserCrashed, RecipeMalformed, Stopped
 
 T = TypeVar("T")
 
 _SCRIPTS: Final = Path(__file__).with_name("js")
-_SNAPSHOT: Final = (_SCRIPTS / "probe.js").read_text(encoding="utf-8")
-_VISIBLE_TEXT: Final = (_SCRIPTS / "words.js").read_text(encoding="utf-8")
+_SNAPSHOT: Final = (_SCRIPTS / "snapshot.js").read_text(encoding="utf-8")
+_VISIBLE_TEXT: Final = (_SCRIPTS / "visible_text.js").read_text(encoding="utf-8")
 #: The script that reads all items of a page.
 EXTRACT: Final = (_SCRIPTS / "extract.js").read_text(encoding="utf-8")
 
@@ -80,7 +80,7 @@ class Tab:
             driver: the browser.
             stop: once it is set, waits end.
             session: the browser's id at a remote end; None for a local one.
-            is_outgrown: whether the browser takes more memory than it may.
+            exceeds_memory_limit: whether the browser takes more memory than it may.
         """
         self.session = session
         self.exceeds_memory_limit = exceeds_memory_limit
@@ -116,20 +116,21 @@ class Tab:
     def snapshot(self, query: SnapshotQuery) -> PageSnapshot | None:
         """Look once; None if the page could not answer just now."""
         try:
-            seen = self._run(_SNAPSHOT, vars(query))
+            snapshot = PageSnapshot.decode(self._run(_SNAPSHOT, query.script_argument))
         except _TransientError:
             return None
-        self._time_origin = seen["origin"]
-        firsts = {name: ElementState(**first) if first else None for name, first in seen["firsts"].items()}
-        return PageSnapshot(**{**seen, "firsts": firsts})
+        self._time_origin = snapshot.time_origin
+        return snapshot
 
-    def wait(self, query: SnapshotQuery, deadline: float, evaluate: Callable[[PageSnapshot], T]) -> T | None:
+    def wait(
+        self, query: SnapshotQuery, deadline: float, evaluate: Callable[[PageSnapshot], T]
+    ) -> T | None:
         """Look until `verdict` makes something of what it sees.
 
         Args:
-            watch: what to look for.
+            query: what to look for.
             deadline: on the monotonic clock.
-            verdict: gives None as long as the wait goes on.
+            evaluate: gives None as long as the wait goes on.
 
         Returns:
             The verdict, or None at the deadline.
@@ -141,7 +142,7 @@ class Tab:
             if look is not None and not look.is_parsed and now - read > _LOG_INTERVAL_S:
                 read = now
                 log += self._read_log()
-                look = look.with_load_error(response_log.load_error(log, look.url))
+                look = look.with_load_error(performance_log.load_error(log, look.url))
             if look is not None:
                 heard = now
             elif now - heard > _PING_AFTER_S:
@@ -220,7 +221,7 @@ class Tab:
     def retry_after(self, failure: PageSnapshot) -> float | None:
         """Return the seconds that a page which has failed asks to wait, if it does."""
         entries = self._read_log()
-        return response_log.retry_after(entries, failure.url, failure.status, datetime.now(UTC))
+        return performance_log.retry_after(entries, failure.url, failure.status, datetime.now(UTC))
 
     def _ping_browser(self) -> None:
         """Return if the browser answers, whatever its page does."""
@@ -253,10 +254,10 @@ class Tab:
         except (ElementNotInteractableException, ElementClickInterceptedException) as error:
             raise _TransientError from error
         except WebDriverException as error:
-            if fault.is_lost(error):
+            if webdriver_errors.is_lost(error):
                 raise BrowserCrashed(self.page) from error
-            if fault.is_malformed(error):
-                raise RecipeMalformed(fault.first_line(error)) from error
-            if fault.is_transient(error):
+            if webdriver_errors.is_malformed(error):
+                raise RecipeMalformed(webdriver_errors.first_line(error)) from error
+            if webdriver_errors.is_transient(error):
                 raise _TransientError from error
             raise

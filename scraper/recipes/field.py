@@ -7,7 +7,7 @@ from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from scraper.recipes.notation import Css, Name, StrictModel, Regex, Text
+from scraper.recipes.strict_types import Css, Name, Regex, StrictModel, Text
 
 Kind = Literal["text", "flag", "texts", "objects"]
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Final
 from pydantic import Field as Key
 from pydantic import ValidationError, ValidationInfo, field_validator
 
-from scraper.recipes.address import placeholders
+from scraper.recipes.dynamic_models import build_item_model
+from scraper.recipes.error_messages import describe_error
 from scraper.recipes.field import Field
-from scraper.recipes.notation import Css, Name, StrictModel, Template, Text
 from scraper.recipes.param import Param
-from scraper.recipes.reason import describe_error
-from scraper.recipes.shape import build_item_model
+from scraper.recipes.strict_types import Css, Name, StrictModel, Template, Text
+from scraper.recipes.url_template import placeholders
 
 #: Keys of a start's body that are the API's own.
 RESERVED_PARAMS: Final = frozenset({"webhook_url", "webhook_payload", "webhook_events", "account"})
@@ -177,7 +177,8 @@ class JobDefinition(StrictModel):
             build_item_model(info.data["fields"], "Item", extra="forbid").model_validate(example)
         except ValidationError as error:
             message = "; ".join(
-                f"{'.'.join(map(str, fault['loc']))} {describe_error(fault)}" for fault in error.errors()
+                f"{'.'.join(map(str, fault['loc']))} {describe_error(fault)}"
+                for fault in error.errors()
             )
             raise ValueError(message) from None
         return example

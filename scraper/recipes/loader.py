@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
+from scraper.recipes.error_messages import describe_error
 from scraper.recipes.models import Recipe
-from scraper.recipes.reason import describe_error
-from scraper.recipes.source import Key, YamlSource, parse_yaml
+from scraper.recipes.yaml_source import Key, YamlSource, parse_yaml
 
 #: The recipes that come with Garimpo.
 BUNDLED: Final = Path(__file__).parent.parent / "sites"
@@ -89,7 +89,9 @@ def _load_folder(folder: Path) -> dict[str, Recipe]:
             faults += error.faults
             continue
         if recipe.site in recipes:
-            faults.append(RecipeFault(0, "site", f"{recipe.site} is in another file here too", path))
+            faults.append(
+                RecipeFault(0, "site", f"{recipe.site} is in another file here too", path)
+            )
         recipes[recipe.site] = recipe
     if faults:
         raise RecipeError(faults)

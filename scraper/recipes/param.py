@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError, ValidationIn
 from pydantic import Field as Key
 from pydantic_core import SchemaError
 
-from scraper.recipes.notation import StrictModel, Text
-from scraper.recipes.reason import describe_error
+from scraper.recipes.error_messages import describe_error
+from scraper.recipes.strict_types import StrictModel, Text
 
 Type = Literal["integer", "number", "string", "boolean"]
 Value = int | float | str | bool

@@ -8,7 +8,7 @@ import pytest
 
 from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.browser.tab import Tab
-from tests.demo_site import DemoSite, run_demo_site
+from tests.support.demo_site import DemoSite, run_demo_site
 
 Page = str | tuple[int, dict[str, str], str]
 

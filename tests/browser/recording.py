@@ -6,7 +6,7 @@ from typing import Any
 
 from scraper.recipes.loader import load_recipes
 from scraper.recipes.models import Limits, Recipe
-from scraper.run import BrowserSettings, Credentials, ScrapeSummary, Target, scrape
+from scraper.scrape import BrowserSettings, Credentials, ScrapeSummary, Target, scrape
 
 TUBEHUNT = load_recipes()["tubehunt"]
 LIMITS = Limits(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from scraper.browser.chrome import BrowserSettings, open_tab
-from scraper.browser.look import PageSnapshot, SnapshotQuery
+from scraper.browser.page_snapshot import PageSnapshot, SnapshotQuery
 
 PAGE = b"<!doctype html><title>List</title>" + b"<p class=card>card</p>" * 2000
 PATIENCE_S = 30

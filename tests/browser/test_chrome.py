@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from scraper.browser import chrome, driver, remote
+from scraper.browser import chrome, chromedriver, grid
 from scraper.browser.chrome import BrowserSettings, end_session, open_tab
-from scraper.browser.look import PageSnapshot, SnapshotQuery
+from scraper.browser.page_snapshot import PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.errors import BrowserCrashed, BrowserUnavailable
 from tests.browser.recording import run
-from tests.browser_processes import browsers_of
-from tests.demo_site import DemoSite
+from tests.support.browser_processes import browsers_of
+from tests.support.demo_site import DemoSite
 
 Serve = Callable[..., str]
 
@@ -84,8 +84,8 @@ class TestOpenTab:
         self, scratch: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as somebody:
-            ports = [somebody.getsockname()[1], driver._find_port()]
-            monkeypatch.setattr(driver, "_find_port", lambda: ports.pop(0))
+            ports = [somebody.getsockname()[1], chromedriver._find_port()]
+            monkeypatch.setattr(chromedriver, "_find_port", lambda: ports.pop(0))
 
             with open_tab(BrowserSettings()):
                 assert browsers_of(scratch)
@@ -95,7 +95,7 @@ class TestOpenTab:
 
     def test_gives_up_if_somebody_is_always_quicker(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with socket.create_server(("127.0.0.1", 0)) as somebody:
-            monkeypatch.setattr(driver, "_find_port", lambda: somebody.getsockname()[1])
+            monkeypatch.setattr(chromedriver, "_find_port", lambda: somebody.getsockname()[1])
 
             with pytest.raises(BrowserUnavailable), open_tab(BrowserSettings()):
                 pass
@@ -245,7 +245,7 @@ class TestRemoteEnd:
     def test_that_does_not_answer_is_left_after_one_farewell(
         self, serve: Serve, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(remote, "_FAREWELL_S", 0.3)
+        monkeypatch.setattr(grid, "_END_TIMEOUT_S", 0.3)
         session = {"value": {"sessionId": "x", "capabilities": {"browserName": "chrome"}}}
         farewells: list[str] = []
         end = threading.Event()

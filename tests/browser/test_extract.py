@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scraper.browser.look import SnapshotQuery
+from scraper.browser.page_snapshot import SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.errors import RecipeMalformed
 from scraper.recipes.models import Field

@@ -10,12 +10,12 @@ import pytest
 from scraper.browser.tab import Tab
 from scraper.errors import LoginFailed, PageChanged, PageTimeout, SiteUnavailable
 from scraper.login import log_in
-from scraper.login_form import LoginPage
+from scraper.login_page import LoginPage
 from scraper.recipes.models import Recipe
-from scraper.run import Credentials
-from scraper.site import SiteUrls
+from scraper.scrape import Credentials
+from scraper.site_urls import SiteUrls
 from tests.browser.recording import ACCOUNT, Recording, recipe_with, run
-from tests.demo_site import DemoSite
+from tests.support.demo_site import DemoSite
 
 Serve = Callable[..., str]
 LogIn = Callable[..., list[tuple[int, int, float]]]

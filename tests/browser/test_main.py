@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.demo_site import EMAIL, PASSWORD, DemoSite
+from tests.support.demo_site import EMAIL, PASSWORD, DemoSite
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "tubehunt-50.json").read_text())
 JOB = ("tubehunt", "scrape-channels")
 ACCOUNT = {"TUBEHUNT_USERNAME": EMAIL, "TUBEHUNT_PASSWORD": PASSWORD}

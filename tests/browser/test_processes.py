@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scraper.browser import driver
+from scraper.browser import chromedriver
 from scraper.browser.chrome import BrowserSettings, open_tab
 from scraper.browser.processes import browsers_below, find_orphans, memory_mb
-from tests.browser_processes import browsers_of, wait_for_no_browser
-from tests.waiting import wait_until
-from worker.browsers import OrphanReaper
+from tests.support.browser_processes import browsers_of, wait_for_no_browser
+from tests.support.paths import ROOT
+from tests.support.polling import wait_until
+from worker.bootsteps.browser_cleanup import OrphanReaper
 
-ROOT = Path(__file__).parents[2]
 OWNER = """
 import sys
 from scraper.browser.chrome import BrowserSettings, open_tab
@@ -119,10 +119,10 @@ class TestSweep:
     def test_lets_a_browser_be_whose_guard_is_that_of_another_installation(
         self, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        other = tmp_path / "scraper" / "browser" / "guard.py"
+        other = tmp_path / "scraper" / "browser" / "process_guard.py"
         other.parent.mkdir(parents=True)
-        shutil.copy(driver.PROCESS_GUARD, other)
-        monkeypatch.setattr(driver, "GUARD", other)
+        shutil.copy(chromedriver.PROCESS_GUARD, other)
+        monkeypatch.setattr(chromedriver, "PROCESS_GUARD", other)
 
         with open_tab(BrowserSettings()):
             assert browsers_of(scratch)

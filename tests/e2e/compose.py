@@ -5,10 +5,9 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 #: How the machine's engine is reached and builds; of the product's settings none.
 _MACHINE = ("PATH", "HOME", "DOCKER_", "COMPOSE_BAKE", "BUILDKIT_", "HTTP_PROXY", "HTTPS_PROXY")

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from garimpo.stack.ports import find_free_port
+from garimpo.local_stack.system import find_free_port
 from tests.e2e.compose import Compose, run
-from tests.e2e.scene import PatientWatch, Scene
-from tests.faults.scene import PAGE_MS
+from tests.e2e.deployment import PatientWatch, Scene
+from tests.faults.scenario import PAGE_MS
 
 
 @pytest.fixture(scope="session")

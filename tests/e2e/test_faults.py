@@ -6,9 +6,9 @@ from typing import Literal
 import pytest
 
 from tests.e2e.compose import run
-from tests.e2e.scene import Scene
-from tests.faults.scene import Asked, let_pass
-from tests.waiting import wait_until
+from tests.e2e.deployment import Scene
+from tests.faults.scenario import Asked, let_pass
+from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 _LEASE_S = 17
 #: The exit code of a container that was ended by SIGKILL.
 _KILLED = 137
-_EAT = Path(__file__).with_name("eat.py").read_text(encoding="utf-8")
+_EAT = Path(__file__).with_name("consume_memory.py").read_text(encoding="utf-8")
 
 
 def let_run_out_of_memory(container: str, victim: Literal["worker", "child"]) -> None:

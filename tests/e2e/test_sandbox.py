@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.compose import Compose, run
-from tests.e2e.scene import Scene
+from tests.e2e.deployment import Scene
 
 pytestmark = pytest.mark.timeout(900)
 

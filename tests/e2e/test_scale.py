@@ -10,9 +10,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.compose import Compose
-from tests.e2e.scene import PatientWatch, Scene
-from tests.faults.scene import Asked
-from tests.waiting import wait_until
+from tests.e2e.deployment import PatientWatch, Scene
+from tests.faults.scenario import Asked
+from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.scene import Scene
+from tests.e2e.deployment import Scene
 
 pytestmark = pytest.mark.timeout(900)
 

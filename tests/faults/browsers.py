@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 from typing import Literal
 
-from tests.faults.scene import Scene
-from tests.waiting import wait_until
+from tests.faults.scenario import Scene
+from tests.support.polling import wait_until
 
 Part = Literal["browser", "driver", "page"]
 

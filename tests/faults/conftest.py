@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from garimpo.stack.stack import Stack
+from garimpo.local_stack.stack import Stack
 from tests.faults import invariants
+from tests.faults.poll_recorder import Watch
 from tests.faults.recipes import LIMITS, write_recipes
-from tests.faults.scene import PAGE_MS, SETTINGS, Scene
-from tests.faults.watch import Watch
+from tests.faults.scenario import PAGE_MS, SETTINGS, Scene
 from tests.integration.services import Services
-from tests.waiting import wait_until
+from tests.support.polling import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Any
 
-from jobs import keys
-from tests.faults.scene import Asked, Scene
-from tests.faults.watch import Poll, Watch
+from jobs.redis import keys
+from tests.faults.poll_recorder import Poll, Watch
+from tests.faults.scenario import Asked, Scene
 from tests.integration.services import Run
-from tests.waiting import wait_until
+from tests.support.polling import wait_until
 
 #: Without Redis an answer comes within so many seconds.
 _AWAY_WITHIN_S = 5.0

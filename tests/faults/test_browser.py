@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.faults.browsers import Part, strike
-from tests.faults.scene import Scene
+from tests.faults.scenario import Scene
 
 
 class TestCrash:

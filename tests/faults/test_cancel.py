@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from tests.browser_processes import wait_for_no_browser
 from tests.faults.browsers import Part, strike
-from tests.faults.scene import Scene, let_pass
+from tests.faults.scenario import Scene, let_pass
+from tests.support.browser_processes import wait_for_no_browser
 
 
 class TestCancel:

@@ -8,9 +8,9 @@ import signal
 
 import pytest
 
-from jobs import keys
-from tests.faults.scene import LEASE_S, Scene, child_of, let_pass
-from tests.waiting import wait_until
+from jobs.redis import keys
+from tests.faults.scenario import LEASE_S, Scene, child_of, let_pass
+from tests.support.polling import wait_until
 
 
 class TestKilledWorker:

@@ -9,10 +9,10 @@ import signal
 
 import pytest
 
-from jobs import keys
-from tests.browser_processes import wait_for_no_browser
+from jobs.redis import keys
 from tests.faults.browsers import strike
-from tests.faults.scene import Asked, Scene, child_of
+from tests.faults.scenario import Asked, Scene, child_of
+from tests.support.browser_processes import wait_for_no_browser
 
 
 def check_says_what_was_read(scene: Scene, job: Asked) -> None:

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.faults.proxy import Proxy
-from tests.faults.scene import LEASE_S, Asked, Scene, let_pass
-from tests.waiting import wait_until
+from tests.faults.scenario import LEASE_S, Asked, Scene, let_pass
+from tests.support.polling import wait_until
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.faults.scene import LEASE_S, Scene, child_of, let_pass
-from tests.faults.watch import ADDRESS
+from tests.faults.poll_recorder import ADDRESS
+from tests.faults.scenario import LEASE_S, Scene, child_of, let_pass
 
 _PATH = ADDRESS.format(site="tubehunt")
 

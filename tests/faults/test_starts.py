@@ -3,10 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
-from jobs import keys
-from tests.faults.scene import Scene
-from tests.faults.watch import ADDRESS
-from tests.waiting import wait_until
+from jobs.redis import keys
+from tests.faults.poll_recorder import ADDRESS
+from tests.faults.scenario import Scene
+from tests.support.polling import wait_until
 
 _RESULT = ADDRESS.format(site="tubehunt") + "/result"
 

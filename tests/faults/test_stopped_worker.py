@@ -2,8 +2,8 @@
 
 import signal
 
-from tests.faults.scene import LEASE_S, Scene
-from tests.waiting import wait_until
+from tests.faults.scenario import LEASE_S, Scene
+from tests.support.polling import wait_until
 
 
 class TestStop:

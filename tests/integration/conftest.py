@@ -6,8 +6,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from garimpo.stack.process import Process
-from garimpo.stack.stack import Stack
+from garimpo.local_stack.process import Process
+from garimpo.local_stack.stack import Stack
 from tests.integration.services import Services, write_impatient_recipe
 
 

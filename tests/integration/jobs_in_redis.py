@@ -12,14 +12,14 @@ from celery.app.task import Context
 from celery.result import AsyncResult
 from redis import Redis
 
-from jobs import api_connection, keys
-from jobs.backend import FencedRedisBackend
 from jobs.celery_app import make_celery
-from jobs.front import JobStore, JobSnapshot
-from jobs.job import JobRequest
-from jobs.leasing import LeasePolicy
-from jobs.reconciler import Reconciler
-from jobs.record import ProgressMessage, JobRecord
+from jobs.model.job import JobRequest
+from jobs.model.lease_policy import LeasePolicy
+from jobs.model.record import JobRecord, ProgressMessage
+from jobs.redis import async_client, keys
+from jobs.result_backend import FencedRedisBackend
+from jobs.store.job_store import JobSnapshot, JobStore
+from jobs.store.reconciler import Reconciler
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Jobs:
         #: Of what ends the reconciler has told.
         self.told: list[JobRecord] = []
         self._loop = asyncio.Runner()
-        self._front_redis = api_connection.connect(url)
+        self._front_redis = async_client.connect(url)
         self._front = JobStore(self._front_redis, self.leasing, result_ttl=DAY)
 
     def __enter__(self) -> Self:

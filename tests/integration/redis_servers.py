@@ -9,11 +9,10 @@ from typing import Any, cast
 
 from redis import Redis, RedisError
 
-from garimpo.stack.environment import make_environment
-from garimpo.stack.ports import find_free_port
-from garimpo.stack.process import Process
-from jobs.address import RedisUrl
-from jobs.connection import connect_impatient
+from garimpo.local_stack.process import Process
+from garimpo.local_stack.system import find_free_port, make_environment
+from jobs.redis.sync_client import connect_impatient
+from jobs.redis.url import RedisUrl
 
 PASSWORD = "of/no+letters@all"
 QUOTED = "of%2Fno%2Bletters%40all"

@@ -14,13 +14,13 @@ from celery import Celery
 from celery.result import AsyncResult
 from redis import Redis
 
-from garimpo.stack.process import Process
-from garimpo.stack.stack import Stack
-from jobs import keys
+from garimpo.local_stack.process import Process
+from garimpo.local_stack.stack import Stack
 from jobs.celery_app import make_celery
-from jobs.record import JobRecord
+from jobs.model.record import JobRecord
+from jobs.redis import keys
 from scraper.recipes.loader import BUNDLED
-from tests.demo_site import DemoControls
+from tests.support.demo_site import DemoControls
 
 #: The bundled recipe with waits that suit a site on loopback.
 IMPATIENT = {"page_timeout_s": 4, "login_timeout_s": 6, "empty_after_s": 1.5, "first_pause_s": 0.05}

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from api.settings import ApiSettings
-from jobs import keys
+from jobs.redis import keys
 from scraper.recipes.loader import load_recipes
 from tests.integration.services import Services
 

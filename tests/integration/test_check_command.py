@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from garimpo.stack.ports import find_free_port
-from garimpo.stack.process import Process
+from garimpo.local_stack.process import Process
+from garimpo.local_stack.system import find_free_port
 from tests.integration.command_line import garimpo, run_garimpo
 from tests.integration.services import Services
-from tests.scripted_api import Answer, run_scripted_api
+from tests.support.scripted_api import Answer, run_scripted_api
 
 #: A machine that runs tests is no place for promises about time.
 PATIENT = ("--start-within-ms", "10000")

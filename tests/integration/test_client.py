@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
-from garimpo.address import JobRef
-from garimpo.client import Client
-from garimpo.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError, UnknownJobError
-from garimpo.nobody import warn_if_no_worker
-from garimpo.stack.ports import find_free_port
-from tests.scripted_api import Answer, ScriptedApi, run_scripted_api
+from garimpo.cli.follow_job import warn_if_no_worker
+from garimpo.client.client import Client
+from garimpo.client.errors import (
+    ApiRefusedError,
+    ApiUnreachableError,
+    NotTheApiError,
+    UnknownJobError,
+)
+from garimpo.client.job_ref import JobRef
+from garimpo.local_stack.system import find_free_port
+from tests.support.scripted_api import Answer, ScriptedApi, run_scripted_api
 
 WAITING = Answer({"job_id": "7", "status": "pending", "progress": 0, "retry_after_seconds": 0.25})
 HALF = Answer({"job_id": "7", "status": "processing", "progress": 50, "retry_after_seconds": 3})

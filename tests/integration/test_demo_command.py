@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.leftovers import assert_nothing_left, find_processes_in
+from tests.support.process_leaks import assert_nothing_left, find_processes_in
 
 
 @pytest.fixture

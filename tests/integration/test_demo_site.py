@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from demo.channels import all_channels
-from tests.demo_site import EMAIL, PASSWORD, DemoSite, run_demo_site
+from tests.support.demo_site import EMAIL, PASSWORD, DemoSite, run_demo_site
 
 LIST = "/long/?page={page}&OrderBy=DateDESC&ChangePerPage={size}"
 

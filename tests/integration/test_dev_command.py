@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from garimpo.stack.ports import find_free_port
+from garimpo.local_stack.system import find_free_port
 from tests.integration.command_line import run_garimpo
-from tests.leftovers import find_processes_in
+from tests.support.process_leaks import find_processes_in
 
 _SETTINGS = ("REDIS_URL", "TUBEHUNT_BASE_URL", "TUBEHUNT_USERNAME", "TUBEHUNT_PASSWORD")
 

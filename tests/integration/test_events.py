@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from garimpo.stack.process import Process
-from jobs import keys
+from garimpo.local_stack.process import Process
+from jobs.redis import keys
 from tests.integration.services import Services, run_job
-from tests.integration.test_waiting import start
-from tests.waiting import wait_until
+from tests.integration.test_long_polling import start
+from tests.support.polling import wait_until
 
 PATH = "/api/v1/tubehunt/scrape-channels"
 

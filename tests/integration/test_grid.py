@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from garimpo.stack.stack import Stack
-from scraper.browser.driver import find_chromedriver
+from garimpo.local_stack.stack import Stack
+from scraper.browser.chromedriver import find_chromedriver
 from tests.integration.services import Services, follow, run_job
 
 SETTINGS = {

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from tests.integration.services import Services
+from tests.support.paths import ROOT
 
-_ROOT = Path(__file__).parents[2]
-_GUIDES = sorted((_ROOT / "docs" / "guides").glob("*/*.md"))
+_GUIDES = sorted((ROOT / "docs" / "guides").glob("*/*.md"))
 _BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#]+\.md|[^)#:]+/)?(#[^)]+)?\)")
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -124,7 +124,7 @@ class TestLanguages:
         assert len(_GUIDES) == 2 * len(pairs)
         for english, portuguese in pairs:
             texts = [
-                (_ROOT / "docs" / "guides" / path).read_text(encoding="utf-8")
+                (ROOT / "docs" / "guides" / path).read_text(encoding="utf-8")
                 for path in (f"en/{english}.md", f"pt/{portuguese}.md")
             ]
             commands = [

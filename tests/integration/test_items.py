@@ -8,9 +8,9 @@ import pytest
 
 from demo.channels import all_channels
 from demo.golden import expected_item
-from garimpo.stack.process import Process
+from garimpo.local_stack.process import Process
 from tests.integration.services import Services, follow, run_job
-from tests.waiting import wait_until
+from tests.support.polling import wait_until
 
 PATH = "/api/v1/tubehunt/scrape-channels"
 

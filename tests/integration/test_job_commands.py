@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from garimpo.commands.jobs import draw
-from garimpo.stack.process import Process
+from garimpo.local_stack.process import Process
 from tests.integration.command_line import garimpo, run_garimpo
 from tests.integration.services import Services, run_job
 

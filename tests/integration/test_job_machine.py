@@ -31,17 +31,16 @@ from hypothesis.stateful import (
 )
 from redis import RedisError
 
-from garimpo.stack.stack import Stack
-from jobs import keys
-from jobs.ending import Completer
+from garimpo.local_stack.stack import Stack
 from jobs.failure import JobFailedError
-from jobs.figures import Counters
-from jobs.job import JobRequest
-from jobs.lease import LeaseLostError, NotClaimableError, FinishedPage, progress_meta
-from jobs.leasing import LeasePolicy
-from jobs.reconciler import FAILURE_BY_REASON, Reconciler
-from jobs.record import ProgressMessage, JobRecord
-from jobs.state import JobState
+from jobs.model.job import JobRequest, JobState
+from jobs.model.lease_policy import LeasePolicy
+from jobs.model.record import JobRecord, ProgressMessage
+from jobs.redis import keys
+from jobs.store.completion import Completer
+from jobs.store.leased_jobs import FinishedPage, LeaseLostError, NotClaimableError, progress_meta
+from jobs.store.reconciler import FAILURE_BY_REASON, Reconciler
+from jobs.store.stats import Counters
 from tests.integration.jobs_in_redis import STARTING, Jobs, id_of
 from worker.tasks import claim_or_finish
 

@@ -10,14 +10,13 @@ from celery.exceptions import NotRegistered, TaskRevokedError
 from celery.result import AsyncResult
 from redis import Redis
 
-from garimpo.stack.process import Process
-from jobs import keys
+from garimpo.local_stack.process import Process
 from jobs.failure import JobFailedError
-from jobs.front import ExpiredJob
-from jobs.job import JobRequest
-from jobs.lease import LeaseLostError, FinishedPage, progress_meta
-from jobs.record import ProgressMessage
-from jobs.state import JobState
+from jobs.model.job import JobRequest, JobState
+from jobs.model.record import ProgressMessage
+from jobs.redis import keys
+from jobs.store.job_store import ExpiredJob
+from jobs.store.leased_jobs import FinishedPage, LeaseLostError, progress_meta
 from tests.integration.jobs_in_redis import STARTING, Jobs, id_of
 
 RESULT = {"success": True, "channels": [{"channel_name": "São & Cia"}], "warnings": []}
@@ -376,7 +375,11 @@ class TestRelease:
 
         assert jobs.look(job).record.state is JobState.PROCESSING, "no step back"
         lease = jobs.leases.claim(job.id, "two", STARTING)
-        assert (lease.done_pages, lease.record.progress, lease.record.attempt) == (frozenset({1}), 50, 2)
+        assert (lease.done_pages, lease.record.progress, lease.record.attempt) == (
+            frozenset({1}),
+            50,
+            2,
+        )
         assert lease.record.message == ProgressMessage("logging_in", {})
         assert redis.hget(keys.record(job.id), "crashes") == "0"
 

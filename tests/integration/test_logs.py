@@ -17,14 +17,14 @@ import yaml
 from redis import Redis
 
 from demo.account import Account
-from garimpo.stack.process import Process
-from garimpo.stack.stack import Stack
-from jobs import keys, message
-from jobs.job import JobRequest
+from garimpo.local_stack.process import Process
+from garimpo.local_stack.stack import Stack
+from jobs.model.job import JobRequest
+from jobs.redis import celery_message, keys
 from scraper.recipes.loader import load_recipes
-from tests.faults.scene import child_of
+from tests.faults.scenario import child_of
 from tests.integration.services import Services, follow, run_job, write_impatient_recipe
-from tests.waiting import wait_until
+from tests.support.polling import wait_until
 
 REDIS_PASSWORD = "only-redis-knows"
 ADDRESS = "/api/v1/tubehunt/scrape-channels"
@@ -125,7 +125,9 @@ def _tell(story: Story) -> None:
     run = run_job(services)
     jobs["completed"] = run.job_id
     with services.connect() as redis:
-        redis.lpush(keys.JOB_QUEUE, message.encode_job(run.record().request.task_name, run.job_id))
+        redis.lpush(
+            keys.JOB_QUEUE, celery_message.encode_job(run.record().request.task_name, run.job_id)
+        )
     services.demo.have(wrong_password=True)
     jobs["failed"] = run_job(services).job_id
     services.demo.have()
@@ -165,7 +167,7 @@ def _run_what_no_api_lets_in(services: Services) -> str:
     numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
     with services.connect() as redis:
         redis.hset(keys.record(job.id), mapping={**job.as_fields(), "state": "pending", **numbers})
-        redis.lpush(keys.JOB_QUEUE, message.encode_job(job.task_name, job.id))
+        redis.lpush(keys.JOB_QUEUE, celery_message.encode_job(job.task_name, job.id))
     assert follow(services, job.id).end["error_code"] == "internal_error"
     return job.id
 
@@ -282,7 +284,7 @@ class TestLinesOfAJob:
         assert end.items() >= {**about, "error_code": "time_limit", "level": "warning"}.items()
 
     def test_come_from_its_heart_too(self, story: Story) -> None:
-        beats = [line for line in story.lines("two") if line["logger"] == "worker.heart"]
+        beats = [line for line in story.lines("two") if line["logger"] == "worker.lease_heartbeat"]
 
         assert {line["job_id"] for line in beats} == {story.jobs["without redis"]}
         assert all(line["attempt"] == 1 for line in beats)
@@ -317,7 +319,7 @@ class TestLinesOfTheApi:
 
 
 def run_python(code: str, **streams: Any) -> subprocess.CompletedProcess[str]:
-    code = f"from jobs.logs import configure\nimport logging, threading\n{code}"
+    code = f"from jobs.log_config import configure_logging as configure\nimport logging, threading\n{code}"
     return subprocess.run([sys.executable, "-c", code], text=True, check=False, **streams)
 
 

@@ -3,24 +3,22 @@
 import json
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.models import make_result_model
+from api.openapi import make_result_model
 from demo.channels import COUNT
-from garimpo.stack.process import Process
-from jobs import keys, message
-from jobs.job import JobRequest
-from scraper.recipes.items import make_item_model
+from garimpo.local_stack.process import Process
+from jobs.model.job import JobRequest
+from jobs.redis import celery_message, keys
 from scraper.recipes.loader import load_recipes
-from tests.browser_processes import browsers_of, wait_for_no_browser
+from scraper.recipes.schemas import make_item_model
 from tests.integration.services import Services, follow, run_job
+from tests.support.browser_processes import browsers_of, wait_for_no_browser
+from tests.support.paths import GOLDEN
 
-GOLDEN = json.loads(
-    (Path(__file__).parent.parent / "golden" / "tubehunt-50.json").read_text(encoding="utf-8")
-)
+GOLDEN_ITEMS = json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,7 @@ class TestCompleted:
         run = run_job(services)
 
         result = run.end["result"]
-        assert result["channels"] == GOLDEN
+        assert result["channels"] == GOLDEN_ITEMS
         assert result["total_channels"] == 50
         plain = {"success": True, "error": None, "pages_requested": 1, "pages_read": 1}
         assert result.items() >= plain.items()
@@ -77,7 +75,7 @@ class TestCompleted:
         run = run_job(services, {"pages": 3, "per_page": 10, "first_page": 2})
 
         names = [channel["channel_name"] for channel in run.end["result"]["channels"]]
-        assert names == [channel["channel_name"] for channel in GOLDEN[10:40]]
+        assert names == [channel["channel_name"] for channel in GOLDEN_ITEMS[10:40]]
         paths = [request["path"] for request in services.demo.requests("/long/")]
         assert paths == [
             f"/long/?page={page}&OrderBy=DateDESC&ChangePerPage=10" for page in (2, 3, 4)
@@ -97,7 +95,7 @@ class TestCompleted:
 
         links = [channel["channel_link"] for channel in run.end["result"]["channels"]]
         assert len(links) == len(set(links))
-        assert links[:50] == [channel["channel_link"] for channel in GOLDEN]
+        assert links[:50] == [channel["channel_link"] for channel in GOLDEN_ITEMS]
 
     @pytest.mark.parametrize(
         "bad_day",
@@ -109,7 +107,7 @@ class TestCompleted:
     ) -> None:
         services.demo.have(**bad_day)
 
-        assert run_job(services).end["result"]["channels"] == GOLDEN
+        assert run_job(services).end["result"]["channels"] == GOLDEN_ITEMS
 
     @pytest.mark.parametrize("status", [503, 429, 500])
     def test_outlives_a_bad_moment_of_the_site(self, services: Services, status: int) -> None:
@@ -117,7 +115,7 @@ class TestCompleted:
 
         run = run_job(services)
 
-        assert run.end["result"]["channels"] == GOLDEN
+        assert run.end["result"]["channels"] == GOLDEN_ITEMS
         assert [request["status"] for request in services.demo.requests("/long/")] == [
             status,
             status,
@@ -138,7 +136,7 @@ class TestCompleted:
         with services.client() as api, services.connect() as redis:
             job_id = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
             again = JobRequest("tubehunt", "scrape-channels", recipe.digest, {}, id=job_id)
-            redis.lpush(keys.JOB_QUEUE, message.encode_job(again.task_name, again.id))
+            redis.lpush(keys.JOB_QUEUE, celery_message.encode_job(again.task_name, again.id))
         first = follow(services, job_id)
 
         # The doubled message has been looked at once a later job has ended.
@@ -222,7 +220,7 @@ class TestFailed:
         numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
         with services.connect() as redis:
             redis.hset(keys.record(job.id), mapping={**fields, **numbers})
-            redis.lpush(keys.JOB_QUEUE, message.encode_job(job.task_name, job.id))
+            redis.lpush(keys.JOB_QUEUE, celery_message.encode_job(job.task_name, job.id))
 
         run = follow(services, job.id)
 
@@ -239,7 +237,7 @@ class TestFailed:
                 keys.record(job.id),
                 mapping={**fields, "progress": 0, "attempt": 0, "crashes": 0},
             )
-            redis.lpush(keys.JOB_QUEUE, message.encode_job(job.task_name, job.id))
+            redis.lpush(keys.JOB_QUEUE, celery_message.encode_job(job.task_name, job.id))
 
         run = follow(services, job.id)
 

@@ -6,10 +6,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from garimpo.stack.process import Process
-from jobs import keys
+from garimpo.local_stack.process import Process
+from jobs.redis import keys
 from tests.integration.services import Services, follow, run_job
-from tests.waiting import wait_until
+from tests.support.polling import wait_until
 
 JOB = {"site": "tubehunt", "job_name": "scrape-channels"}
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from garimpo.stack.process import Process
-from jobs import keys
-from jobs.lease import LeaseLostError
-from jobs.leasing import LeasePolicy, ms
+from garimpo.local_stack.process import Process
+from jobs.model.lease_policy import LeasePolicy, ms
+from jobs.redis import keys
+from jobs.store.leased_jobs import LeaseLostError
 from tests.integration.jobs_in_redis import STARTING, Jobs
 
 

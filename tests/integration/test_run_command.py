@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from garimpo.stack.ports import find_free_port
+from garimpo.local_stack.system import find_free_port
 from tests.integration.command_line import garimpo, run_garimpo
-from tests.scripted_api import Answer, run_scripted_api
+from tests.support.scripted_api import Answer, run_scripted_api
 
 _RUN = ("run", "tubehunt", "scrape-channels")
 STARTED = Answer({"job_id": "7", "status": "pending", "message": "Job queued"}, 202)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-_SETUP = Path(__file__).parents[2] / ".ci" / "setup"
+from tests.support.paths import ROOT
+
+_SETUP = ROOT / ".ci" / "setup"
 _ALWAYS = ("sh", "cat", "curl", "dirname", "grep", "id", "tail", "tr", "uname")
 
 

@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from garimpo.stack.errors import (
+from garimpo.local_stack.errors import (
     PortTakenError,
     ProgramMissingError,
     ServiceDiedError,
     ServiceNotReadyError,
 )
-from garimpo.stack.ports import find_free_port, require_free
-from garimpo.stack.process import Process
-from garimpo.stack.services import has_redis
-from garimpo.stack.session import find_members
-from garimpo.stack.stack import Stack
+from garimpo.local_stack.process import Process, find_members
+from garimpo.local_stack.services import has_redis
+from garimpo.local_stack.stack import Stack
+from garimpo.local_stack.system import find_free_port, require_free
 
 #: Starts a child that is not its own to wait for, says so, and stays.
 _PARENT = """
@@ -246,9 +245,9 @@ class TestStack:
 
 _PROGRAM = """
 import sys
-from garimpo.stack.signals import open_ending
-from garimpo.stack.stack import Stack
-with open_ending(), Stack() as stack:
+from garimpo.local_stack.system import exit_on_signals
+from garimpo.local_stack.stack import Stack
+with exit_on_signals(), Stack() as stack:
     redis = stack.redis()
     print(redis.pid, stack.folder, flush=True)
     sys.stdin.read()

@@ -8,14 +8,14 @@ from redis import Redis
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import OutOfMemoryError
 
-from garimpo.stack.process import Process
-from jobs import keys
-from jobs.lease import LeaseLostError, NotClaimableError
+from garimpo.local_stack.process import Process
+from jobs.redis import keys
+from jobs.store.leased_jobs import LeaseLostError, NotClaimableError
 from scraper.browser.chrome import BrowserSettings
 from scraper.recipes.loader import load_recipes
 from tests.integration.jobs_in_redis import Jobs
 from worker import tasks
-from worker.scraping import ScrapeConfig
+from worker.scrape_config import ScrapeConfig
 
 #: The two steps of a job's task between which something may end it.
 STEPS = ("_claim", "run_job")

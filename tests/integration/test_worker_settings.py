@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from garimpo.stack.stack import Stack
-from jobs import keys, message
-from jobs.job import JobRequest
+from garimpo.local_stack.stack import Stack
+from jobs.model.job import JobRequest
+from jobs.redis import celery_message, keys
 from scraper.recipes.loader import load_recipes
 from tests.integration.services import Services, follow, run_job
 
@@ -133,7 +133,7 @@ class TestWorker:
             redis.hset(
                 keys.record(job.id), mapping={**job.as_fields(), "state": "pending", **numbers}
             )
-            redis.lpush(keys.JOB_QUEUE, message.encode_job(job.task_name, job.id))
+            redis.lpush(keys.JOB_QUEUE, celery_message.encode_job(job.task_name, job.id))
             run = follow(services, job.id)
             while heard := listener.get_message(timeout=1):
                 said.append(str(heard))

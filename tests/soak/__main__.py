@@ -18,15 +18,15 @@ import yaml
 from redis import Redis
 from rich.console import Console
 
-from garimpo.stack.process import Process
-from garimpo.stack.signals import exit_on_signals
-from garimpo.stack.stack import Stack
+from garimpo.local_stack.process import Process
+from garimpo.local_stack.stack import Stack
+from garimpo.local_stack.system import exit_on_signals
 from scraper.recipes.loader import BUNDLED
-from tests.browser_processes import browsers_of
-from tests.demo_site import DemoControls
 from tests.soak.callers import Callers
 from tests.soak.nemesis import Nemesis
-from tests.soak.tally import Tally, count
+from tests.soak.report import Tally, count
+from tests.support.browser_processes import browsers_of
+from tests.support.demo_site import DemoControls
 
 WORKERS = ("one", "two", "three")
 #: Short, and yet long enough for a busy machine to keep a lease alive.

@@ -14,11 +14,10 @@ from typing import Self
 
 from redis import Redis, RedisError
 
-from garimpo.stack.process import Process
-from garimpo.stack.session import find_members
-from jobs import keys
-from tests.browser_processes import browsers_of
-from tests.demo_site import DemoControls
+from garimpo.local_stack.process import Process, find_members
+from jobs.redis import keys
+from tests.support.browser_processes import browsers_of
+from tests.support.demo_site import DemoControls
 
 #: From the end of one fault to the next.
 _PAUSE_S = (1.0, 5.0)

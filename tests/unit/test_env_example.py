@@ -1,7 +1,6 @@
 """`.env.example` has every setting, with the default that the code has."""
 
 import re
-from pathlib import Path
 
 import pytest
 from pydantic_settings import BaseSettings
@@ -9,10 +8,11 @@ from pydantic_settings import BaseSettings
 from api.settings import ApiSettings
 from garimpo.settings import Settings
 from scraper.settings import ChromeSettings, RecipeSettings
-from worker.callback_settings import WebhookSettings
+from tests.support.paths import ROOT
 from worker.settings import WorkerSettings
+from worker.webhooks.settings import WebhookSettings
 
-_EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
+_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 _WRITTEN = dict(re.findall(r"^#([A-Z_]+)=(.*)$", _EXAMPLE, re.MULTILINE))
 #: Of the system, not of the product.
 _LOCALE = {"LC_ALL", "LC_MESSAGES", "LANG"}

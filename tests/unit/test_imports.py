@@ -14,12 +14,14 @@ def loaded_after(statement: str) -> set[str]:
 
 class TestImports:
     # import-linter does not see what a package itself draws in; a fresh interpreter does.
-    @pytest.mark.parametrize("module", ["api.app", "jobs.queue", "demo.site", "worker.callbacks"])
+    @pytest.mark.parametrize(
+        "module", ["api.app", "jobs.queue", "demo.site", "worker.webhooks.app"]
+    )
     def test_bring_no_browser_into_the_apis_image(self, module: str) -> None:
         assert "selenium" not in loaded_after(f"import {module}")
 
     def test_bring_no_queue_and_no_web_framework_into_the_scraper(self) -> None:
-        loaded = loaded_after("import scraper.run")
+        loaded = loaded_after("import scraper.scrape")
 
         assert loaded.isdisjoint({"celery", "kombu", "redis", "fastapi", "starlette"})
 
@@ -28,5 +30,5 @@ class TestImports:
 
     def test_bring_the_sender_of_call_backs_what_the_apis_image_has(self) -> None:
         # psutil is not there; Celery takes it where it is.
-        loaded = loaded_after("import worker.callbacks")
-        assert loaded.isdisjoint({"scraper", "worker.browsers", "worker.upkeep"})
+        loaded = loaded_after("import worker.webhooks.app")
+        assert loaded.isdisjoint({"scraper", "worker.bootsteps.browser_cleanup"})

@@ -1,0 +1,146 @@
+"""Results as files: the same items, however they are asked for."""
+
+import asyncio
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import openpyxl
+import pytest
+
+from api import export
+from demo.channels import COUNT
+from jobs.model.lease_policy import LeasePolicy
+from jobs.redis import async_client, keys
+from jobs.redis.async_client import RedisUnavailableError
+from jobs.store.job_store import JobStore
+from tests.integration.services import Run, Services, run_job
+
+PATH = "/api/v1/tubehunt/scrape-channels"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@pytest.fixture(scope="module")
+def done(services: Services) -> Run:
+    """Run one job of all that the site has: more items than are read from Redis at a time."""
+    services.stack.worker()
+    return run_job(services, {"pages": 5, "per_page": 50})
+
+
+@pytest.fixture
+def items(done: Run) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = done.end["result"]["channels"]
+    assert len(found) == COUNT
+    return found
+
+
+@pytest.mark.parametrize("address", ["result", "items"])
+class TestFile:
+    def test_is_csv(
+        self, api: httpx.Client, done: Run, items: list[dict[str, Any]], address: str
+    ) -> None:
+        answer = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "csv"})
+
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        name = f"tubehunt-scrape-channels-{done.job_id}.csv"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+        assert answer.content.startswith(b"\xef\xbb\xbf")
+        rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert [row["channel_link"] for row in rows] == [item["channel_link"] for item in items]
+
+    def test_is_ndjson(
+        self, api: httpx.Client, done: Run, items: list[dict[str, Any]], address: str
+    ) -> None:
+        accept = {"Accept": "application/x-ndjson"}
+        answer = api.get(f"{PATH}/{address}/{done.job_id}", headers=accept)
+
+        assert answer.headers["vary"] == "Accept"
+        assert [json.loads(line) for line in answer.text.splitlines()] == items
+
+    def test_is_a_workbook(
+        self, api: httpx.Client, done: Run, items: list[dict[str, Any]], address: str
+    ) -> None:
+        answer = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "xlsx"})
+
+        assert answer.headers["content-type"] == XLSX
+        sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+        assert sheet is not None
+        assert sheet.max_row == len(items) + 1
+
+    @pytest.mark.parametrize("params", [{"format": "pdf"}, {"format": "csv", "separator": "|"}])
+    def test_is_none_of_these(
+        self, api: httpx.Client, done: Run, address: str, params: dict[str, str]
+    ) -> None:
+        answer = api.get(f"{PATH}/{address}/{done.job_id}", params=params)
+        assert (answer.status_code, answer.json()["error_code"]) == (422, "invalid_parameters")
+
+    def test_is_not_begun_without_redis(
+        self, services: Services, api: httpx.Client, done: Run, address: str
+    ) -> None:
+        services.redis.stop()
+        try:
+            answer = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "csv"})
+            assert answer.status_code == 503
+        finally:
+            services.redis.start()
+            services.redis.wait_ready()
+
+
+class TestPart:
+    def test_of_the_items_can_be_a_file(
+        self, api: httpx.Client, done: Run, items: list[dict[str, Any]]
+    ) -> None:
+        params = {"format": "ndjson", "cursor": "105", "limit": "3"}
+        answer = api.get(f"{PATH}/items/{done.job_id}", params=params)
+        assert [json.loads(line) for line in answer.text.splitlines()] == items[105:108]
+
+    def test_that_is_too_large_for_one_read_is_whole(
+        self, api: httpx.Client, done: Run, items: list[dict[str, Any]]
+    ) -> None:
+        params = {"format": "ndjson", "cursor": "3", "limit": "130"}
+        answer = api.get(f"{PATH}/items/{done.job_id}", params=params)
+        assert [json.loads(line) for line in answer.text.splitlines()] == items[3:133]
+
+
+class TestExpiry:
+    def test_before_the_rows_are_read_is_told(
+        self, services: Services, api: httpx.Client, done: Run
+    ) -> None:
+        rows = keys.items(done.job_id)
+        with services.connect() as redis:
+            redis.rename(rows, "elsewhere")
+            try:
+                answer = api.get(f"{PATH}/result/{done.job_id}")
+            finally:
+                redis.rename("elsewhere", rows)
+
+        assert (answer.status_code, answer.json()["error_code"]) == (410, "job_expired")
+
+    def test_in_the_middle_breaks_the_answer_off(self, services: Services, done: Run) -> None:
+        async def read() -> int:
+            redis = async_client.connect(services.redis.url)
+            front = JobStore(redis, LeasePolicy(), result_ttl=timedelta(days=1))
+            first, total = await front.get_items(done.job_id, 0, 50)
+            number = 0
+            try:
+                async for chunk in export._read(front, "another", first, 0, total):
+                    number += len(chunk)
+            finally:
+                await redis.aclose()
+            return number
+
+        with pytest.raises(RedisUnavailableError):
+            asyncio.run(read())
+
+
+class TestUnfinishedJob:
+    def test_is_told_in_json_until_its_file_is_there(self, api: httpx.Client) -> None:
+        job_id = api.post(f"{PATH}/start", json={"pages": 20}).json()["job_id"]
+        answer = api.get(f"{PATH}/result/{job_id}", params={"format": "csv"})
+        assert answer.json()["is_final"] is False
+        api.post(f"{PATH}/cancel/{job_id}")
+        answer = api.get(f"{PATH}/result/{job_id}", params={"format": "csv", "wait": "30"})
+        assert answer.json()["error_code"] == "cancelled"

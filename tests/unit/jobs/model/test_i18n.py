@@ -1,0 +1,49 @@
+import string
+
+import pytest
+
+from jobs.failure import FailureCode
+from jobs.model.i18n import Language, catalogue, render
+
+
+def names_in(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+
+
+class TestCatalogue:
+    def test_has_the_same_keys_in_every_language(self) -> None:
+        assert catalogue(Language.PT).keys() == catalogue(Language.EN).keys()
+
+    @pytest.mark.parametrize("key", catalogue(Language.PT))
+    def test_has_the_same_names_in_every_language(self, key: str) -> None:
+        assert names_in(catalogue(Language.PT)[key]) == names_in(catalogue(Language.EN)[key])
+
+    @pytest.mark.parametrize("code", FailureCode)
+    def test_has_a_sentence_for_every_failure(self, code: FailureCode) -> None:
+        assert catalogue(Language.PT)[f"failure.{code}"]
+
+
+class TestRender:
+    def test_reads_as_the_replaced_system_did(self) -> None:
+        args = {"label": {"pt": "canais", "en": "channels"}, "done": 45, "total": 50}
+
+        said = render(Language.PT, "extracting", args)
+
+        assert said == "Extraindo dados de canais... 45/50 concluído"
+
+    def test_takes_a_word_in_the_callers_language(self) -> None:
+        args = {"label": {"pt": "canais", "en": "channels"}, "done": 45, "total": 50}
+
+        assert render(Language.EN, "extracting", args) == "Extracting channels... 45/50 done"
+
+    def test_joins_lists(self) -> None:
+        args = {"variables": ["A_USERNAME", "A_PASSWORD"]}
+
+        said = render(Language.EN, "failure.credentials_missing", args)
+
+        assert said == "The worker lacks credentials: set A_USERNAME, A_PASSWORD"
+
+    def test_puts_a_known_reason_into_words(self) -> None:
+        args = {"page": "/long/", "selector": ".card", "reason": "no_item"}
+
+        assert "nenhum item na página" in render(Language.PT, "failure.page_changed", args)

@@ -1,0 +1,174 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jobs import schemas
+from jobs.failure import FailureCode
+from jobs.model.i18n import Language
+from jobs.model.job import JobState
+from jobs.model.record import Failure, JobRecord, ProgressMessage
+from jobs.store.job_store import JobSnapshot, SubmitResult
+
+CREATED = datetime(2026, 1, 1, 22, 0, 0, tzinfo=UTC)
+STARTED = CREATED + timedelta(seconds=5)
+ENDED = STARTED + timedelta(seconds=330, milliseconds=500)
+
+
+def record(**changes: object) -> JobRecord:
+    fields: dict[str, Any] = {
+        "id": "550e8400-e29b-41d4-a716-446655440000",
+        "site": "tubehunt",
+        "job": "scrape-channels",
+        "recipe_digest": "digest",
+        "params": {"pages": 1},
+        "caller": "",
+        "state": JobState.PENDING,
+        "progress": 0,
+        "attempt": 0,
+        "message": None,
+        "failure": None,
+        "created_at": CREATED,
+        "started_at": None,
+        "ended_at": None,
+    }
+    return JobRecord(**{**fields, **changes})
+
+
+RUNNING = record(
+    state=JobState.PROCESSING,
+    progress=45,
+    attempt=1,
+    message=ProgressMessage(
+        "extracting", {"label": {"pt": "canais", "en": "channels"}, "done": 45, "total": 50}
+    ),
+    started_at=STARTED,
+)
+
+
+class TestStarted:
+    def test_is_the_contracts_jobstart(self) -> None:
+        answer = schemas.build_start(
+            SubmitResult("an-id", CREATED, "accepted"), "/api/v1/a/b/result/an-id", Language.PT
+        )
+
+        contract = {
+            "job_id": "an-id",
+            "status": "pending",
+            "message": "Job enfileirado com sucesso",
+            "created_at": "2026-01-01T22:00:00.000000+00:00",
+        }
+        assert answer.model_dump(mode="json").items() >= contract.items()
+
+
+class TestUnfinished:
+    def test_is_the_contracts_pending_jobstatus(self) -> None:
+        answer = schemas.build_status(JobSnapshot(record(), CREATED), Language.PT)
+
+        contract = {
+            "job_id": "550e8400-e29b-41d4-a716-446655440000",
+            "status": "pending",
+            "progress": 0,
+            "message": "Job enfileirado",
+            "started_at": None,
+        }
+        assert answer.model_dump(mode="json").items() >= contract.items()
+
+    def test_is_the_contracts_processing_jobstatus(self) -> None:
+        answer = schemas.build_status(
+            JobSnapshot(RUNNING, CREATED + timedelta(seconds=60)), Language.PT
+        )
+
+        contract = {
+            "job_id": "550e8400-e29b-41d4-a716-446655440000",
+            "status": "processing",
+            "progress": 45,
+            "message": "Extraindo dados de canais... 45/50 concluído",
+            "started_at": "2026-01-01T22:00:05.000000+00:00",
+        }
+        assert answer.model_dump(mode="json").items() >= contract.items()
+
+    def test_has_no_error_key_that_n8n_would_take_for_a_failure(self) -> None:
+        for one in (record(), RUNNING):
+            assert (
+                "error"
+                not in schemas.build_status(JobSnapshot(one, CREATED), Language.PT).model_dump()
+            )
+
+    def test_changes_from_poll_to_poll(self) -> None:
+        polls = [
+            schemas.build_status(
+                JobSnapshot(record(), CREATED + timedelta(milliseconds=ms)), Language.PT
+            )
+            for ms in (0, 500, 1000)
+        ]
+
+        assert len({poll.elapsed_seconds for poll in polls}) == 3
+
+    def test_asks_for_patience_that_grows_up_to_ten_seconds(self) -> None:
+        waits = [
+            schemas.build_status(JobSnapshot(record(), CREATED + timedelta(seconds=s)), Language.PT)
+            for s in (0, 40, 3600)
+        ]
+
+        assert [wait.retry_after_seconds for wait in waits] == [1, 4, 10]
+
+
+RESULT = {"success": True, "channels": [], "error": None, "warnings": []}
+
+
+class TestCompleted:
+    def test_is_the_contracts_jobresult(self) -> None:
+        done = record(
+            state=JobState.COMPLETED, progress=100, attempt=1, started_at=STARTED, ended_at=ENDED
+        )
+
+        answer = schemas.build_result(done, json.dumps({"result": RESULT}), Language.PT).model_dump(
+            mode="json"
+        )
+
+        contract = {
+            "job_id": "550e8400-e29b-41d4-a716-446655440000",
+            "status": "completed",
+            "execution_time_seconds": 330.5,
+            "completed_at": "2026-01-01T22:05:35.500000+00:00",
+            "result": RESULT,
+        }
+        assert answer.items() >= contract.items()
+        assert "error" not in answer
+
+    def test_puts_warnings_into_words(self) -> None:
+        warning = {"code": "required_field_empty", "page": 2, "field": "channel_link", "count": 3}
+        done = record(state=JobState.COMPLETED, started_at=STARTED, ended_at=ENDED)
+
+        stored = json.dumps({"result": {**RESULT, "warnings": [warning]}})
+
+        answer = schemas.build_result(done, stored, Language.EN)
+
+        assert answer.result["warnings"] == [
+            {**warning, "message": "Page 2: 3 item(s) without channel_link"}
+        ]
+
+
+class TestFailed:
+    def test_is_the_contracts_joberror(self) -> None:
+        failure = Failure(FailureCode.PAGE_TIMEOUT, {"page": "/long/?page=2", "seconds": 180.0})
+        over = record(state=JobState.FAILED, failure=failure, started_at=STARTED, ended_at=ENDED)
+
+        answer = schemas.build_error(over, Language.PT).model_dump(mode="json")
+
+        contract = {
+            "job_id": "550e8400-e29b-41d4-a716-446655440000",
+            "status": "failed",
+            "error": "Erro ao fazer scraping: timeout na página /long/?page=2 após 180 s",
+            "error_code": "page_timeout",
+            "failed_at": "2026-01-01T22:05:35.500000+00:00",
+        }
+        assert answer.items() >= contract.items()
+
+    def test_needs_no_start_for_a_job_that_never_ran(self) -> None:
+        failure = Failure(FailureCode.RECIPE_UNKNOWN, {})
+        over = record(state=JobState.FAILED, failure=failure, ended_at=ENDED)
+
+        answer = schemas.build_error(over, Language.PT)
+
+        assert (answer.started_at, answer.execution_time_seconds) == (None, 0.0)

@@ -1,0 +1,179 @@
+"""Where call backs may go; the names are those of nobody."""
+
+from ipaddress import ip_address
+
+import pytest
+
+from jobs.url_policy import (
+    MAX_URL_LENGTH,
+    UrlNotAllowedError,
+    UrlRejection,
+    WebhookUrlPolicy,
+    is_public,
+    parse_url,
+)
+
+INSIDE = [
+    "0.0.0.0",
+    "10.0.0.1",
+    "100.64.0.1",
+    "127.0.0.1",
+    "168.63.129.16",
+    "169.254.169.254",
+    "172.16.0.1",
+    "192.0.0.192",
+    "192.168.1.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::10.0.0.1",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
+    "fc00::1",
+    "fd00:ec2::254",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fec0::1",
+    "ff02::1",
+]
+
+
+def why_not(url: str, reach: WebhookUrlPolicy | None = None) -> UrlRejection | None:
+    try:
+        (reach or WebhookUrlPolicy()).check_url(url)
+    except UrlNotAllowedError as error:
+        return error.rejection
+    return None
+
+
+class TestIsPublic:
+    @pytest.mark.parametrize("address", INSIDE)
+    def test_is_not_what_is_inside(self, address: str) -> None:
+        assert not is_public(ip_address(address))
+
+    @pytest.mark.parametrize(
+        "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+    )
+    def test_is_what_everybody_reaches(self, address: str) -> None:
+        assert is_public(ip_address(address))
+
+
+class TestParse:
+    @pytest.mark.parametrize(
+        ("url", "origin", "path"),
+        [
+            ("http://example.com", "http://example.com", "/"),
+            ("HTTPS://Example.com:443/A?b=C#d", "https://example.com", "/A?b=C"),
+            ("https://example.com:8443?x", "https://example.com:8443", "/?x"),
+            ("http://[2606:4700::1111]:81/a", "http://[2606:4700::1111]:81", "/a"),
+            (
+                "http://n8n:5678/wait/7?signature=a%2Bb==",
+                "http://n8n:5678",
+                "/wait/7?signature=a%2Bb==",
+            ),
+        ],
+    )
+    def test_keeps_what_is_sent(self, url: str, origin: str, path: str) -> None:
+        target = parse_url(url)
+
+        assert (target.origin, target.path) == (origin, path)
+
+
+class TestReachCheckUrl:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "example.com/hook",
+            "ftp://example.com/",
+            "file:///etc/passwd",
+            "gopher://example.com",
+            "http://",
+            "http:///hook",
+            "http://example.com:port/",
+            "http://example.com:0/",
+            "http://example.com:70000/",
+            "http://example.com/a b",
+            "http://example.com/\n",
+            "http://exa\tmple.com/",
+            "http://example.com\\@127.0.0.1/",
+            "http://exämple.com/",
+            "http://example.com/" + "x" * MAX_URL_LENGTH,
+            "http://[::1/",
+        ],
+    )
+    def test_refuses_what_is_no_address(self, url: str) -> None:
+        assert why_not(url) is UrlRejection.FORM
+
+    @pytest.mark.parametrize("url", ["http://me@example.com/", "http://me:secret@example.com/"])
+    def test_refuses_user_names(self, url: str) -> None:
+        assert why_not(url) is UrlRejection.USERINFO
+
+    @pytest.mark.parametrize(
+        "host", [f"[{one}]" if ":" in one else one for one in INSIDE if "%" not in one]
+    )
+    def test_refuses_what_is_inside(self, host: str) -> None:
+        assert why_not(f"https://{host}/hook") is UrlRejection.ADDRESS
+
+    @pytest.mark.parametrize(
+        "host", ["127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "0x7F000001"]
+    )
+    def test_refuses_it_however_it_is_written(self, host: str) -> None:
+        assert why_not(f"http://{host}/") is UrlRejection.ADDRESS
+
+    @pytest.mark.parametrize(
+        "host", ["localhost", "LocalHost:5678", "localhost.", "n8n.localhost", "a.b.localhost."]
+    )
+    def test_refuses_the_names_of_this_machine(self, host: str) -> None:
+        assert why_not(f"http://{host}/") is UrlRejection.ADDRESS
+
+    @pytest.mark.parametrize(
+        "host", ["nowhere.invalid", "localhost.example.com", "mylocalhost", "localhost.localdomain"]
+    )
+    def test_asks_nobody_for_another_name(self, host: str) -> None:
+        assert why_not(f"http://{host}/hook") is None
+
+    @pytest.mark.parametrize(
+        ("allowed", "url"),
+        [
+            ("10.1.0.0/16", "http://10.1.2.3/"),
+            ("10.1.2.3", "http://10.1.2.3:5678/"),
+            ("10.1.2.3:5678", "http://10.1.2.3:5678/"),
+            ("n8n, [fd00::7]:80", "http://[fd00::7]/"),
+            ("fd00::/8", "http://[fd00::7]:81/"),
+            ("localhost", "http://localhost:5678/"),
+            ("localhost:5678", "http://localhost:5678/"),
+            ("127.0.0.1", "http://localhost/"),
+            ("::1", "http://localhost/"),
+            ("127.0.0.0/8", "http://n8n.localhost/"),
+        ],
+    )
+    def test_lets_through_what_is_allowed(self, allowed: str, url: str) -> None:
+        assert why_not(url, WebhookUrlPolicy.parse(allowed)) is None
+
+    @pytest.mark.parametrize(
+        ("allowed", "url"),
+        [
+            ("10.1.0.0/16", "http://10.2.2.3/"),
+            ("10.1.2.3:5678", "http://10.1.2.3/"),
+            ("n8n", "http://10.1.2.3/"),
+            ("localhost:5678", "http://localhost:5679/"),
+            ("localhost", "http://n8n.localhost/"),
+            ("10.0.0.0/8", "http://[::ffff:169.254.169.254]/"),
+        ],
+    )
+    def test_lets_nothing_else_through(self, allowed: str, url: str) -> None:
+        assert why_not(url, WebhookUrlPolicy.parse(allowed)) is UrlRejection.ADDRESS
+
+
+class TestReachRead:
+    @pytest.mark.parametrize(
+        "text", ["http://n8n", "10.0.0.0/33", "10.0.0.1/8", "n8n/x", "me@n8n", "n8n:x"]
+    )
+    def test_refuses_what_it_cannot_read(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            WebhookUrlPolicy.parse(text)

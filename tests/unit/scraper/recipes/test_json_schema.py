@@ -1,0 +1,71 @@
+import json
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # it ships no types
+import pytest
+import yaml
+
+from scraper.recipes.json_schema import recipe_schema, schema_text
+from scraper.recipes.loader import BUNDLED
+from scraper.recipes.models import Field, JobDefinition, Limits, Login, Next, Param, Recipe
+
+SCHEMA = recipe_schema()
+TUBEHUNT = BUNDLED / "tubehunt.yaml"
+
+
+def read_tubehunt() -> dict[str, Any]:
+    recipe: dict[str, Any] = yaml.safe_load(TUBEHUNT.read_text(encoding="utf-8"))
+    return recipe
+
+
+class TestRecipeSchema:
+    def test_is_a_json_schema(self) -> None:
+        jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+    def test_takes_the_bundled_recipe(self) -> None:
+        jsonschema.Draft202012Validator(SCHEMA).validate(read_tubehunt())
+
+    @pytest.mark.parametrize(
+        ("place", "value"),
+        [
+            (("sight",), "x"),
+            (("site",), "Tube"),
+            (("login", "submit"), None),
+            (("limits", "tries"), 11),
+            (("jobs", "Scrape"), {}),
+            (("jobs", "scrape-channels", "opens"), "/"),
+            (("jobs", "scrape-channels", "items"), ""),
+            (("jobs", "scrape-channels", "params", "pages", "type"), "int"),
+            (("jobs", "scrape-channels", "fields", "country"), {"cs": ".country"}),
+            (("jobs", "scrape-channels", "fields", "country"), 1),
+            (("jobs", "scrape-channels", "fields", "Country"), ".country"),
+            (("jobs", "scrape-channels", "fields", "recent_videos", "limit"), 0),
+        ],
+    )
+    def test_refuses_what_the_loader_refuses(self, place: tuple[str, ...], value: object) -> None:
+        recipe = read_tubehunt()
+        spot = recipe
+        for key in place[:-1]:
+            spot = spot[key]
+        spot[place[-1]] = value
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(SCHEMA).validate(recipe)
+
+    @pytest.mark.parametrize("model", [Recipe, Login, Limits, JobDefinition, Next, Param, Field])
+    def test_has_a_line_of_help_for_every_key(self, model: type[Recipe]) -> None:
+        assert [key for key, info in model.model_fields.items() if not info.description] == []
+
+    def test_offers_both_ways_of_writing_a_field(self) -> None:
+        bare, mapping = SCHEMA["$defs"]["Field"]["anyOf"]
+        assert bare["type"] == "string"
+        assert set(mapping["properties"]) == set(Field.model_fields)
+
+    def test_stands_beside_the_recipes_as_it_is_made(self) -> None:
+        # When this fails: python -m scraper.recipes.json_schema > scraper/sites/recipe.schema.json
+        committed = (BUNDLED / "recipe.schema.json").read_text(encoding="utf-8")
+        assert committed == schema_text()
+        assert json.loads(committed) == SCHEMA
+
+    def test_is_named_by_the_bundled_recipe(self) -> None:
+        first = TUBEHUNT.read_text(encoding="utf-8").splitlines()[0]
+        assert first == "# yaml-language-server: $schema=recipe.schema.json"

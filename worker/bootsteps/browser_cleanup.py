@@ -1,0 +1,130 @@
+"""Celery bootstep: worker registration, and removal of orphaned browsers."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import psutil
+from celery import bootsteps
+from celery.worker.state import active_requests
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobs.redis import keys
+from jobs.redis.celery_message import SEND_WEBHOOK_TASK
+from jobs.redis.sync_client import connect_impatient
+from jobs.store.worker_registry import WorkerRegistry, WorkerStatus
+from scraper.browser.processes import browsers_below, find_orphans, memory_mb
+
+logger = logging.getLogger(__name__)
+
+
+class RemoteSessionReaper:
+    """Sessions at a remote end that nobody is left to end: their jobs ended without a worker."""
+
+    def __init__(self, redis: Redis, end: Callable[[str], None]) -> None:
+        """Prepare it.
+
+        Args:
+            redis: The connection.
+            end: Ends a session by its id; may take its time.
+        """
+        self._redis = redis
+        self._end = end
+
+    def sweep(self) -> None:
+        """End those that are known.
+
+        Raises:
+            redis.RedisError: Redis did not answer.
+        """
+        while session := self._redis.lpop(keys.ABANDONED_SESSIONS):
+            threading.Thread(target=self._end, args=(session,), daemon=True).start()
+
+
+class OrphanReaper:
+    """Those on this machine. Counts and tidies up, for a worker's main process."""
+
+    def __init__(self) -> None:
+        #: How many were found without an owner, and were ended.
+        self.orphans = 0
+        self._suspects: set[psutil.Process] = set()
+
+    def memory_mb(self) -> int:
+        """Return what the browsers of this worker's jobs take just now, in MiB."""
+        return memory_mb(browsers_below(os.getpid()))
+
+    def sweep(self) -> None:
+        """End every browser that has been without its guard since the last sweep.
+
+        One that is seen for the first time may be about to end by itself.
+        """
+        found = set(find_orphans())
+        for orphan in found & self._suspects:
+            try:
+                orphan.kill()
+            except psutil.Error:  # it has ended meanwhile, or is another user's
+                continue
+            self.orphans += 1
+            logger.warning("ended a browser that nobody looked after: process %d", orphan.pid)
+        self._suspects = found
+
+
+#: How often a worker says that it is alive, and for how long it is believed.
+_HEARTBEAT_INTERVAL_S = 4.0
+_HEARTBEAT_TTL = timedelta(seconds=15)
+
+#: How often browsers are looked for that nobody looks after: it means a look at every process.
+_SWEEP_INTERVAL_S = 15.0
+
+
+class BrowserCleanupStep(bootsteps.StartStopStep):
+    """Runs on the timer of Celery's event loop, so that a worker that hangs falls silent.
+
+    Celery starts a consumer's steps anew after each lost connection, and clears its timer.
+    """
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        redis = connect_impatient(parent.app.conf.garimpo_redis)
+        self._registry = WorkerRegistry(redis)
+        self._browsers = OrphanReaper()
+        end_session = parent.app.conf.garimpo_end_session
+        self._sessions = RemoteSessionReaper(redis, end_session) if end_session else None
+        self._timers: list[Any] = []
+
+    def start(self, parent: Any) -> None:
+        """Begin when the worker has its connection to the broker."""
+        self._send_heartbeat(parent.hostname, _HEARTBEAT_TTL)
+        # What an earlier worker has left behind is ended by the second look.
+        self._browsers.sweep()
+        self._timers = [
+            parent.timer.call_repeatedly(
+                _HEARTBEAT_INTERVAL_S, self._send_heartbeat, (parent.hostname, _HEARTBEAT_TTL)
+            ),
+            parent.timer.call_repeatedly(_SWEEP_INTERVAL_S, self._browsers.sweep),
+        ]
+
+    def stop(self, parent: Any) -> None:
+        """End with the connection or the worker."""
+        for entry in self._timers:
+            entry.cancel()
+        self._send_heartbeat(parent.hostname, timedelta(0))
+
+    def _send_heartbeat(self, name: str, believed: timedelta) -> None:
+        try:
+            self._registry.heartbeat(name, self._read_status(), believed)
+            if self._sessions:
+                self._sessions.sweep()
+        except RedisError:
+            # The broker is the same Redis: Celery says that it is away, and starts us again.
+            return
+
+    def _read_status(self) -> WorkerStatus:
+        jobs = [request.id for request in active_requests if request.name != SEND_WEBHOOK_TASK]
+        return WorkerStatus(jobs, self._browsers.memory_mb(), self._browsers.orphans)
