@@ -2,17 +2,20 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from jobs.failure import FailureCode, JobFailedError
 from jobs.model.i18n import Language, render
 from jobs.model.record import ProgressMessage
+from jobs.model.result import ResultHead
 from jobs.store.leased_jobs import FinishedPage, Lease, LeasedJobStore, LeaseLostError
 from scraper.browser.chrome import end_session
 from scraper.errors import ScrapeError, Stopped
-from scraper.scrape import Target, make_result, scrape
+from scraper.progress import ProgressArgs, ProgressStep
+from scraper.recipes.models import Item
+from scraper.scrape import ScrapeSummary, Target, scrape
+from scraper.scrape_warnings import ScrapeWarning
 from worker.lease_heartbeat import LeaseHeartbeat
 from worker.scrape_config import ScrapeConfig
 
@@ -34,22 +37,20 @@ class JobObserver:
         self._max_percent = lease.record.progress
         self._report = tell
 
-    def progress(self, percent: int, key: str, **args: object) -> None:
+    def progress(self, percent: int, step: ProgressStep, args: ProgressArgs) -> None:
         """Tell how far the job is."""
         self._max_percent = max(self._max_percent, percent)
-        self._report(self._max_percent, ProgressMessage(key, args))
-        if key.startswith("retrying"):
-            logger.info(render(Language.EN, key, args))
+        self._report(self._max_percent, ProgressMessage(step.value, args))
+        if step.is_retry:
+            logger.info(render(Language.EN, step.value, args))
 
     def browser_opened(self, session: str) -> None:
         """Note the browser, for whoever has to end it if this worker cannot."""
         self._leases.set_browser_session(self._lease.record.id, self._lease.token, session)
 
-    def page_read(
-        self, number: int, items: list[dict[str, Any]], warnings: list[dict[str, Any]]
-    ) -> None:
+    def page_read(self, number: int, items: list[Item], warnings: list[ScrapeWarning]) -> None:
         """Keep a finished page."""
-        page = FinishedPage(number, items, warnings)
+        page = FinishedPage(number, items, [warning.as_dict() for warning in warnings])
         self._leases.append_page(self._lease.record.id, self._lease.token, page)
         logger.info("page read", extra={"page": number, "items": len(items)})
 
@@ -80,7 +81,7 @@ def run_job(
     record = lease.record
     target = _find_target(lease, config)
     watcher = JobObserver(store, lease, report)
-    seen = _find_seen_keys(target, store.get_items(record.id) if lease.done_pages else [])
+    seen_keys = _find_seen_keys(target, store.get_items(record.id) if lease.done_pages else [])
     with make_heartbeat(target.limit_s(record.params)) as heart:
         try:
             if record.browser_session:
@@ -92,16 +93,39 @@ def run_job(
                 watcher,
                 stop=heart.stop,
                 done_pages=lease.done_pages,
-                seen=seen,
+                seen_keys=seen_keys,
             )
         except Stopped as stopped:
             raise _make_stop_error(heart, store, record.id) from stopped
         except ScrapeError as error:
             raise JobFailedError(error.code, error.details) from error
-    # Those of all attempts' pages, and what this one has to say of the list as a whole.
-    kept = store.get_warnings(record.id)
-    whole = replace(summary, warnings=kept + [one for one in summary.warnings if one not in kept])
-    return make_result(target.job, store.get_items(record.id), whole, datetime.now(UTC))
+    return _make_result(target.job.collection, summary, store, record.id)
+
+
+def _make_result(
+    collection: str, summary: ScrapeSummary, store: LeasedJobStore, job_id: str
+) -> dict[str, Any]:
+    """Return the result of all attempts.
+
+    Args:
+        collection: The result's key of the items.
+        summary: The summary of the last attempt.
+        store: The store with the pages of all attempts.
+        job_id: The job's id.
+    """
+    items = store.get_items(job_id)
+    stored = store.get_warnings(job_id)
+    latest = [warning.as_dict() for warning in summary.warnings]
+    head = ResultHead(
+        collection=collection,
+        total=len(items),
+        timestamp=datetime.now(UTC),
+        pages_requested=summary.pages_requested,
+        pages_read=summary.pages_read,
+        # Warnings about a page are stored with it; those about the whole list are not.
+        warnings=stored + [warning for warning in latest if warning not in stored],
+    )
+    return head.as_dict(items)
 
 
 def _find_target(lease: Lease, config: ScrapeConfig) -> Target:
