@@ -1,7 +1,7 @@
 """Run of one job, from the start of the browser to the last page."""
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,27 +112,32 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and the progress of earlier
         except ScrapeError as error:
             if stop.is_set():
                 raise Stopped from error  # a stop may end the browser during a command
-            failures.record(error)
+            failures.record(error, len(remaining))
     return ScrapeSummary(len(pages), len(pages) - len(remaining), item_filter.warnings)
 
 
 class _BrowserFailures:
-    """Failures of browsers in a run."""
+    """Failures of browsers since the last page that was read."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self._counts = Counter[type[ScrapeError]]()
+        self._remaining_pages = 0
 
-    def record(self, error: ScrapeError) -> None:
+    def record(self, error: ScrapeError, remaining_pages: int) -> None:
         """Count a failure; return if another browser should be tried.
 
         Args:
             error: What has ended the use of a browser.
+            remaining_pages: How many pages were not read yet.
 
         Raises:
-            ScrapeError: `error` itself: not a browser's failure, or one too many.
+            ScrapeError: `error` itself: not a browser's failure, or one too many in a row.
         """
-        self._count += 1
-        if self._count >= _MAX_BROWSER_FAILURES.get(type(error), 1):
+        if remaining_pages != self._remaining_pages:
+            self._remaining_pages = remaining_pages
+            self._counts.clear()
+        self._counts[type(error)] += 1
+        if self._counts[type(error)] >= _MAX_BROWSER_FAILURES.get(type(error), 1):
             raise error
 
 

@@ -1,10 +1,13 @@
 """Complete runs against the demo site, without faults and with each of them."""
 
 import json
+import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
+from os import kill
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from scraper.browser.chromedriver import find_chromedriver
 from scraper.errors import (
+    BrowserCrashed,
     BrowserUnavailable,
     CredentialsMissing,
     LoginFailed,
@@ -25,6 +29,7 @@ from scraper.recipes.models import Recipe
 from scraper.scrape import BrowserSettings, Credentials, ScrapeSummary
 from scraper.scrape_warnings import ScrapeWarning, WarningCode
 from tests.browser.recording import TUBEHUNT, Recording, recipe_with, run
+from tests.support.browser_processes import browsers_of
 from tests.support.demo_site import DemoSite
 from tests.support.paths import GOLDEN
 
@@ -199,28 +204,88 @@ class TestBrowserReplacement:
         assert done.items == GOLDEN_ITEMS[:30]
         assert done.summary == ScrapeSummary(pages_requested=3, pages_read=3)
 
-    @pytest.mark.parametrize("failures", [1, 2])
-    def test_tries_once_more_to_start_a_browser(
-        self, demo: DemoSite, tmp_path: Path, failures: int
-    ) -> None:
-        starts = tmp_path / "starts"
-        program = tmp_path / "chromedriver"
-        program.write_text(
-            "#!/bin/sh\n"
-            f'echo >>"{starts}"\n'
-            f'[ "$(wc -l <"{starts}")" -gt {failures} ] || exit 1\n'
-            f'exec {find_chromedriver(None)} "$@"\n'
+
+def failing_chromedriver(folder: Path, failing_starts: str) -> str:
+    """Return the path of a chromedriver of which some starts fail.
+
+    Args:
+        folder: A folder for the program and its log, with one line for each start.
+        failing_starts: The numbers of the starts that fail, such as `1|3`.
+    """
+    program = folder / "chromedriver"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'echo >>"{folder}/starts"\n'
+        f'case "$(wc -l <"{folder}/starts")" in {failing_starts}) exit 1;; esac\n'
+        f'exec {find_chromedriver(None)} "$@"\n'
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+class CrashingPages:
+    """Pages with ten items each; the first requests of each page crash the browser."""
+
+    def __init__(self, scratch: Path, crashes_per_page: int) -> None:
+        self.requests: list[str] = []
+        self._scratch = scratch
+        self._crashes_per_page = crashes_per_page
+
+    def __call__(self, request: BaseHTTPRequestHandler) -> str:
+        self.requests.append(request.path)
+        if self.requests.count(request.path) <= self._crashes_per_page:
+            for pid in browsers_of(self._scratch):
+                with suppress(ProcessLookupError):
+                    kill(pid, signal.SIGKILL)
+        page = request.path.partition("page=")[2].partition("&")[0]
+        return "".join(
+            f"<div class=channel-card><a href=/{page}/{n} class='fw-semibold fs-4'>x</a></div>"
+            for n in range(10)
         )
-        program.chmod(0o755)
-        browser = BrowserSettings(chromedriver=str(program))
 
-        if failures == 2:
-            with pytest.raises(BrowserUnavailable):
-                run(demo.url, browser=browser)
-        else:
-            assert run(demo.url, browser=browser).items == GOLDEN_ITEMS[:10]
 
-        assert starts.read_text().count("\n") == 2
+class TestBrowserFailures:
+    def test_tries_once_more_to_start_a_browser(self, demo: DemoSite, tmp_path: Path) -> None:
+        browser = BrowserSettings(chromedriver=failing_chromedriver(tmp_path, "1"))
+
+        assert run(demo.url, browser=browser).items == GOLDEN_ITEMS[:10]
+
+    def test_gives_up_if_a_browser_does_not_start_twice(
+        self, demo: DemoSite, tmp_path: Path
+    ) -> None:
+        browser = BrowserSettings(chromedriver=failing_chromedriver(tmp_path, "1|2"))
+
+        with pytest.raises(BrowserUnavailable):
+            run(demo.url, browser=browser)
+
+        assert (tmp_path / "starts").read_text() == "\n\n"
+
+    def test_counts_crashes_and_failed_starts_separately(
+        self, serve: Serve, scratch: Path, tmp_path: Path
+    ) -> None:
+        browser = BrowserSettings(chromedriver=failing_chromedriver(tmp_path, "2"))
+        pages = CrashingPages(scratch, crashes_per_page=1)
+
+        done = run(serve(long=pages), recipe=recipe_without_login(), browser=browser)
+
+        assert len(done.items) == 10
+        assert (tmp_path / "starts").read_text() == "\n\n\n"
+
+    def test_counts_again_after_each_page_that_was_read(self, serve: Serve, scratch: Path) -> None:
+        pages = CrashingPages(scratch, crashes_per_page=2)
+
+        done = run(serve(long=pages), recipe=recipe_without_login(), pages=2)
+
+        assert len(done.items) == 20
+        assert len(done.steps(ProgressStep.STARTING_BROWSER)) == 5
+
+    def test_gives_up_if_a_page_crashes_three_browsers(self, serve: Serve, scratch: Path) -> None:
+        pages = CrashingPages(scratch, crashes_per_page=9)
+
+        with pytest.raises(BrowserCrashed):
+            run(serve(long=pages), recipe=recipe_without_login())
+
+        assert len(pages.requests) == 3
 
 
 class TestRetries:
