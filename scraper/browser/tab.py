@@ -93,7 +93,7 @@ class Tab:
         self._opened_pages = 0
         # The document of the last snapshot.
         self._time_origin = 0.0
-        self._script_timeout_s = SCRIPT_TIMEOUT_S
+        self._extract_timeout_s = SCRIPT_TIMEOUT_S
         #: The URL that was opened last.
         self.page = ""
 
@@ -113,6 +113,7 @@ class Tab:
         """
         self.pause(0)
         self.page = url
+        self._extract_timeout_s = SCRIPT_TIMEOUT_S
         if self._opened_pages % _PAGES_PER_LOG == _PAGES_PER_LOG - 1:
             self._read_log()
         self._opened_pages += 1
@@ -240,6 +241,9 @@ class Tab:
     def extract(self, items: str, fields: dict[str, Any]) -> str | None:
         """Extract all items of the page with `js/extract.js`.
 
+        An extraction that exceeds its time limit has twice as long in the next call, until one
+        succeeds or another page is opened.
+
         Args:
             items: The selector of an item.
             fields: The recipe's fields by name, as plain data.
@@ -251,14 +255,16 @@ class Tab:
             BrowserCrashed: The browser is lost.
             RecipeMalformed: The browser rejects a selector or a regular expression.
         """
+        timeout_s = self._extract_timeout_s
         try:
-            return str(self._run(EXTRACT, items, json.dumps(fields)))
-        except _TransientError:
-            # The extraction may need more time.
-            self._script_timeout_s = min(2 * self._script_timeout_s, _MAX_SCRIPT_TIMEOUT_S)
-            with self._translate_errors(), contextlib.suppress(_TransientError):
-                self._driver.set_script_timeout(self._script_timeout_s)
+            with self._script_timeout(timeout_s):
+                extracted = str(self._run(EXTRACT, items, json.dumps(fields)))
+        except _TransientError as error:
+            if webdriver_errors.is_script_timeout(error.__cause__):
+                self._extract_timeout_s = min(2 * timeout_s, _MAX_SCRIPT_TIMEOUT_S)
             return None
+        self._extract_timeout_s = SCRIPT_TIMEOUT_S
+        return extracted
 
     def retry_after(self, failure: PageSnapshot) -> float | None:
         """Return the seconds of a failed page's Retry-After; None without such a header.
@@ -271,6 +277,20 @@ class Tab:
         """
         entries = self._read_log()
         return performance_log.retry_after(entries, failure.url, failure.status, datetime.now(UTC))
+
+    @contextlib.contextmanager
+    def _script_timeout(self, seconds: float) -> Iterator[None]:
+        """Change the script timeout within the block; most blocks have the default."""
+        if seconds == SCRIPT_TIMEOUT_S:
+            yield
+            return
+        with self._translate_errors():
+            self._driver.set_script_timeout(seconds)
+        try:
+            yield
+        finally:
+            with self._translate_errors():
+                self._driver.set_script_timeout(SCRIPT_TIMEOUT_S)
 
     def _ping_browser(self) -> None:
         """Return if the browser answers, whatever state its page is in."""

@@ -53,6 +53,11 @@ def is_transient(error: WebDriverException) -> bool:
     return isinstance(error, kinds) or _contains_any(error, _IN_FLIGHT)
 
 
+def is_script_timeout(error: BaseException | None) -> bool:
+    """Return whether a script did not end within the session's script timeout."""
+    return isinstance(error, TimeoutException)
+
+
 def first_line(error: WebDriverException) -> str:
     """Return the driver's message without its stack."""
     return (error.msg or "").strip().partition("\n")[0]
