@@ -95,18 +95,23 @@ def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> 
         yield Tab(driver, stop, exceeds_memory_limit=exceeds_memory_limit)
 
 
-def end_session(settings: BrowserSettings, session: str) -> None:
+def end_session(settings: BrowserSettings, session: str) -> bool:
     """End a session that another process has left at the remote end.
 
     Args:
         settings: The options with the remote end's URL.
         session: The session's id.
 
+    Returns:
+        Whether the session is gone; False if the remote end did not answer. True without a remote
+        end.
+
     Raises:
         BrowserUnavailable: The remote end's URL is invalid.
     """
-    if settings.remote_url is not None:
-        parse_remote_end(settings.remote_url).end_session(session)
+    if settings.remote_url is None:
+        return True
+    return parse_remote_end(settings.remote_url).end_session(session)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Remote WebDriver end, such as a Selenium Grid."""
 
-import contextlib
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -22,21 +22,27 @@ class RemoteEnd:
     username: str | None = field(repr=False)
     password: str | None = field(repr=False)
 
-    def end_session(self, session: str) -> None:
+    def end_session(self, session: str) -> bool:
         """End a session, with a single request of at most 10 s.
 
         Args:
             session: The session's id.
+
+        Returns:
+            Whether the session is gone: it was ended, or did not exist.
         """
         account = f"{self.username}:{self.password}" if self.username else None
-        with contextlib.suppress(HTTPError):
-            urllib3.request(
+        try:
+            response = urllib3.request(
                 "DELETE",
                 f"{self.url}/session/{session}",
                 headers=urllib3.make_headers(basic_auth=account),
                 timeout=_END_TIMEOUT_S,
                 retries=False,
             )
+        except HTTPError:
+            return False
+        return response.status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
 
 
 def parse_remote_end(url: str) -> RemoteEnd:

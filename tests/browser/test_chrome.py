@@ -253,3 +253,14 @@ class TestRemoteEnd:
         end.set()
 
         assert requests == ["DELETE"]
+
+    @pytest.mark.parametrize(("status", "gone"), [(200, True), (404, True), (500, False)])
+    def test_reports_whether_a_session_is_gone(
+        self, serve: Serve, status: int, *, gone: bool
+    ) -> None:
+        base_url = serve(**{"session/x": (status, {}, "{}")})
+
+        assert end_session(BrowserSettings(remote_url=base_url), "x") is gone
+
+    def test_that_does_not_listen_may_still_have_the_session(self) -> None:
+        assert not end_session(BrowserSettings(remote_url="http://127.0.0.1:2"), "x")
