@@ -40,7 +40,7 @@ def make_celery(
         broker_use_ssl=dict(redis.tls) or False,
         result_backend="jobs.result_backend.FencedRedisBackend",
         garimpo_redis=redis,
-        garimpo_leasing=lease_policy,
+        garimpo_lease_policy=lease_policy,
         # One scrape keeps a browser busy for minutes: no job waits behind another one.
         worker_prefetch_multiplier=1,
         worker_concurrency=1,

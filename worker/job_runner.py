@@ -9,19 +9,28 @@ from typing import Any
 from jobs.failure import FailureCode, JobFailedError
 from jobs.model.i18n import Language, render
 from jobs.model.record import ProgressMessage
-from jobs.store.leased_jobs import FinishedPage, Lease, LeasedJobStore, LeaseLostError
+from jobs.model.result import ResultHead
+from jobs.store.leased_jobs import FinishedPage, JobCounter, Lease, LeasedJobStore, LeaseLostError
 from scraper.browser.chrome import end_session
 from scraper.errors import ScrapeError, Stopped
-from scraper.scrape import Target, make_result, scrape
+from scraper.scrape import Target, scrape
 from worker.lease_heartbeat import LeaseHeartbeat
 from worker.scrape_config import ScrapeConfig
 
 logger = logging.getLogger(__name__)
 
-#: Called with how far the job is, in percent, and what goes on.
-ReportProgress = Callable[[int, ProgressMessage], None]
+#: Called with the progress in percent, the message, and the activity that begins, if it is counted.
+ReportProgress = Callable[[int, ProgressMessage, JobCounter | None], None]
 #: Makes the heart of a job with this time limit, in seconds.
 MakeHeartbeat = Callable[[float], LeaseHeartbeat]
+
+_COUNTER_BY_STEP = {
+    "starting_browser": JobCounter.BROWSER_STARTS,
+    "logging_in": JobCounter.LOGINS,
+    "logging_in_again": JobCounter.LOGINS,
+    "retrying": JobCounter.RETRIES,
+    "retrying_login": JobCounter.RETRIES,
+}
 
 
 class JobObserver:
@@ -37,7 +46,8 @@ class JobObserver:
     def progress(self, percent: int, key: str, **args: object) -> None:
         """Tell how far the job is."""
         self._max_percent = max(self._max_percent, percent)
-        self._report(self._max_percent, ProgressMessage(key, args))
+        counter = _COUNTER_BY_STEP.get(key)
+        self._report(self._max_percent, ProgressMessage(key, args), counter)
         if key.startswith("retrying"):
             logger.info(render(Language.EN, key, args))
 
@@ -60,7 +70,7 @@ def run_job(
     config: ScrapeConfig,
     report: ReportProgress,
     make_heartbeat: MakeHeartbeat,
-) -> dict[str, Any]:
+) -> ResultHead:
     """Run a claimed job, from the page that earlier attempts have come to.
 
     Args:
@@ -101,7 +111,14 @@ def run_job(
     # Those of all attempts' pages, and what this one has to say of the list as a whole.
     kept = store.get_warnings(record.id)
     whole = replace(summary, warnings=kept + [one for one in summary.warnings if one not in kept])
-    return make_result(target.job, store.get_items(record.id), whole, datetime.now(UTC))
+    return ResultHead(
+        collection=target.job.collection,
+        total=store.count_items(record.id),
+        timestamp=datetime.now(UTC),
+        pages_requested=whole.pages_requested,
+        pages_read=whole.pages_read,
+        warnings=whole.warnings,
+    )
 
 
 def _find_target(lease: Lease, config: ScrapeConfig) -> Target:
@@ -122,5 +139,5 @@ def _make_stop_error(heart: LeaseHeartbeat, leases: LeasedJobStore, job_id: str)
     if heart.stop_reason == "cancelled":
         return JobFailedError(FailureCode.CANCELLED)
     if heart.stop_reason == "time_limit":
-        return JobFailedError(FailureCode.TIME_LIMIT, {"items": len(leases.get_items(job_id))})
+        return JobFailedError(FailureCode.TIME_LIMIT, {"items": leases.count_items(job_id)})
     return LeaseLostError()

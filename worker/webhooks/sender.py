@@ -136,7 +136,11 @@ def register_webhook_task(app: Celery, settings: WebhookSettings) -> None:
     """
     backend = cast("FencedRedisBackend", app.backend)
     postman = WebhookSender(
-        deliveries=LeasedDeliveryStore(backend.client, lease=settings.lease),
+        deliveries=LeasedDeliveryStore(
+            backend.client,
+            lease=settings.lease,
+            check_after=app.conf.garimpo_lease_policy.lease,
+        ),
         retry_policy=settings.retry_policy,
         url_policy=settings.webhook_url_policy,
         timeout_s=settings.webhook_timeout_s,
