@@ -1,9 +1,9 @@
 """Celery's result backend, fenced by the job's lease.
 
-Celery stores results without regard to any lease: after a task returns, when a hard time limit strikes,
-at a revoke, for an unknown task name; and its first SUCCESS is final. Here each of these writes goes
-through the scripts that change the record, and is dropped if the record does not allow it. So the
-record, `AsyncResult` and Flower agree after every fault.
+Celery stores results without regard to any lease: after a task returns, when a hard time limit
+strikes, at a revoke, for an unknown task name; and its first SUCCESS is final. Here each of these
+writes goes through the scripts that change the record, and is dropped if the record does not allow
+it. So the record, `AsyncResult` and Flower agree after every fault.
 """
 
 import logging

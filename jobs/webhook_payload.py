@@ -45,8 +45,8 @@ def build_payload(
         delivery: The delivery.
         record: The job in the state that is reported.
         subscription: The webhook that the start asked for.
-        stored_result: The result of a completed job (`jobs.model.stored_result`); empty if it is not
-            part of the payload.
+        stored_result: The result of a completed job (`jobs.model.stored_result`); empty if it is
+            not part of the payload.
         limit_bytes: A larger body is replaced by a thin one that says so.
     """
     is_full = subscription.payload is WebhookPayload.FULL

@@ -34,7 +34,8 @@ class LeaseHeartbeat:
         """Prepare the thread.
 
         Args:
-            renew: Renews the lease. If it raises RedisError it is called again at the next interval.
+            renew: Renews the lease. If it raises RedisError it is called again at the next
+                interval.
             interval_s: The interval of renewals.
             limit_s: The job's time limit, from now.
         """

@@ -1,8 +1,8 @@
 """Items of a job as compressed blocks, the form in which Redis stores them.
 
 A block is `SIZE:DATA`: the size in bytes of its text, and the text compressed with zlib, in Base64.
-The text is the items as JSON, one on each line. Base64 keeps every value in Redis plain ASCII, so one
-client that decodes text serves for all of them.
+The text is the items as JSON, one on each line. Base64 keeps every value in Redis plain ASCII, so
+one client that decodes text serves for all of them.
 """
 
 import json

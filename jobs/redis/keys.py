@@ -13,8 +13,8 @@ WORKER_LOST = "garimpo:given-up"
 #: Jobs that ended a short time ago: the id, by the time of the next Celery event for Flower (ms).
 UNPUBLISHED_ENDS = "garimpo:untold"
 
-#: The lock of the worker that reconciles; the time of the last run (ms); exists while expired leases
-#: are not revoked.
+#: The lock of the worker that reconciles; the time of the last run (ms); exists while expired
+#: leases are not revoked.
 RECONCILER = "garimpo:reconciler"
 LAST_RECONCILED = "garimpo:looked"
 GRACE = "garimpo:grace"
@@ -43,8 +43,9 @@ JOB_QUEUE = "jobs"
 
 #: The queue of webhook deliveries.
 WEBHOOK_QUEUE = "callbacks"
-#: Deliveries that are neither delivered nor given up, as ID:EVENT: by the time of the next check (ms),
-#: which is the next attempt or the end of the sender's lease; and by the begin of the round (ms).
+#: Deliveries that are neither delivered nor given up, as ID:EVENT: by the time of the next check
+#: (ms), which is the next attempt or the end of the sender's lease; and by the begin of the round
+#: (ms).
 DELIVERIES_DUE = "garimpo:deliveries:due"
 DELIVERIES_OPEN = "garimpo:deliveries:open"
 
@@ -76,7 +77,7 @@ def pages(job_id: str) -> str:
 
 
 def tombstone(job_id: str) -> str:
-    """Return the name of what remains of an expired job and tells it from an unknown one (string)."""
+    """Return the name of what remains of an expired job, unlike an unknown one (string)."""
     return f"garimpo:gone:{job_id}"
 
 

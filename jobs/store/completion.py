@@ -19,8 +19,8 @@ from jobs.redis.lua import load_script
 #: How long a tombstone outlives its job's record.
 TOMBSTONE_TTL = timedelta(days=7)
 
-#: Whether this call ended the job or an earlier one by the same authority did; None if the authority
-#: does not hold the job.
+#: Whether this call ended the job or an earlier one by the same authority did; None if the
+#: authority does not hold the job.
 CompletionStatus = Literal["now", "before"] | None
 
 #: The authority to end a job that no worker holds.

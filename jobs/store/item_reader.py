@@ -1,8 +1,8 @@
 """Read a job's items from wherever they are stored (asynchronous, for the API).
 
-Until a job is completed its items are a list of blocks (`jobs.model.item_blocks`); then they are part of
-its result (`jobs.model.stored_result`). Version 0.1 stored one item in each element of the list, and a
-second copy of all items in the result.
+Until a job is completed its items are a list of blocks (`jobs.model.item_blocks`); then they are
+part of its result (`jobs.model.stored_result`). Version 0.1 stored one item in each element of the
+list, and a second copy of all items in the result.
 """
 
 from bisect import bisect_right
@@ -101,8 +101,9 @@ class ItemReader:
             count: The maximum number of items; None for all.
 
         Raises:
-            RedisUnavailableError: Redis does not answer. The iterator raises it too, also if the items
-                have expired meanwhile, so that an incomplete response is not mistaken for a whole one.
+            RedisUnavailableError: Redis does not answer. The iterator raises it too, also if the
+                items have expired meanwhile, so that an incomplete response is not mistaken for a
+                whole one.
         """
         async with redis_deadline():
             layout = await self._find_layout(job_id)

@@ -110,7 +110,7 @@ class Reconciler:
         """Return whether an expired lease means that its worker is dead.
 
         After a time without any run Redis may have been away: workers get one more lease to renew
-        theirs. (If the reconciler itself died, its lock passes on within three runs, which is less.)
+        theirs. (If the reconciler itself died, its lock passes on within three intervals.)
         """
         lease_ms = ms(self._lease_policy.lease)
         max_gap_ms = max(lease_ms / 2, 3 * ms(self._lease_policy.reconcile_interval))

@@ -593,6 +593,7 @@ class JobMachine(RuleBasedStateMachine):
 
 
 class TestJobs:
+    @pytest.mark.timeout(600)  # 150 examples of up to 40 steps, each checked in full
     def test_keep_every_promise_in_any_order(self) -> None:
         with Stack() as stack, Jobs(stack.redis().url, LEASING) as jobs:
             # It is not to outlive anything, and each step writes.
