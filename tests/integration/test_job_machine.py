@@ -15,6 +15,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast
 
+import pytest
 from billiard.exceptions import TimeLimitExceeded
 from celery.exceptions import NotRegistered
 from celery.result import AsyncResult
