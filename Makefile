@@ -1,4 +1,4 @@
-# Every command sets up what it needs by itself; .ci/setup takes a moment when nothing has changed.
+# Every command runs .ci/setup first, which returns immediately if nothing has changed.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test e2e lint bench soak lock
 bin := .venv/bin
@@ -9,16 +9,16 @@ help: ## Show these commands
 setup: ## Install what the other commands need: Redis, Chromium, .venv
 	@.ci/setup
 
-demo: setup ## Scrape 50 channels of the stand-in site, end to end, then clean up
+demo: setup ## Scrape 50 channels of the demo site, end to end, then clean up
 	@$(bin)/python -m garimpo demo
 
-dev: setup ## Keep the whole stack running on this machine until Ctrl-C
+dev: setup ## Run the whole stack on this machine until Ctrl-C
 	@$(bin)/python -m garimpo dev
 
-test: setup ## Run every test that needs no containers
+test: setup ## Run all tests that need no containers
 	$(bin)/pytest -n 2 --dist loadfile
 
-e2e: setup ## Break the containers of docker-compose.yml (needs a Docker engine)
+e2e: setup ## Test the containers of docker-compose.yml under failures (requires a Docker engine)
 	$(bin)/pytest tests/e2e
 
 lint: setup ## Check style, types, imports, spelling and recipes
@@ -29,16 +29,16 @@ lint: setup ## Check style, types, imports, spelling and recipes
 	$(bin)/codespell
 	$(bin)/check-jsonschema --schemafile scraper/sites/recipe.schema.json scraper/sites/*.yaml
 
-bench: setup ## Measure what the README claims
+bench: setup ## Measure the figures of the README
 	$(bin)/python -m benchmarks
 
-soak: setup ## Run JOBS=200 jobs while workers, browsers and Redis are broken at random (SEED=N)
+soak: setup ## Run JOBS=200 jobs while breaking workers, browsers and Redis at random (SEED=N)
 	@$(bin)/python -m tests.soak $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
-# The first is for development; each image has its own, with the same versions.
+# requirements.lock is for development; each image has its own file, with the same versions.
 compile := uv pip compile -q --python-version 3.11 --universal --generate-hashes \
 	--custom-compile-command "make lock"
-lock: ## Make the lock files anew from pyproject.toml (needs uv)
+lock: ## Update the lock files from pyproject.toml (requires uv)
 	$(compile) --all-extras --group dev pyproject.toml -o requirements.lock
 	$(compile) --extra api -c requirements.lock pyproject.toml -o requirements-api.lock
 	$(compile) --extra worker -c requirements.lock pyproject.toml -o requirements-worker.lock

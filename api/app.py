@@ -19,6 +19,7 @@ from api.shutdown import on_shutdown_signal
 from jobs.log_config import configure_logging
 from jobs.redis.async_client import connect
 from jobs.store.delivery_store import DeliveryStore
+from jobs.store.item_reader import ItemReader
 from jobs.store.job_events import JobEventBus
 from jobs.store.job_index import JobIndex
 from jobs.store.job_store import JobStore
@@ -43,7 +44,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         app.state.jobs = JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl)
         app.state.overview = JobIndex(redis)
         app.state.changes = JobEventBus(redis)
-        app.state.deliveries = DeliveryStore(redis)
+        app.state.items = ItemReader(redis)
+        app.state.deliveries = DeliveryStore(redis, check_after=settings.lease_policy.lease)
         app.state.reach = settings.webhook_url_policy
         app.state.body_limit_bytes = settings.body_limit_bytes
         listening = asyncio.create_task(app.state.changes.run())

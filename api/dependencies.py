@@ -9,9 +9,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel, BeforeValidator
 
 from api.errors import ErrorBody, ForbiddenError, JobExpiredError, JobNotFoundError
-from jobs import schemas
-from jobs.model.i18n import Language
-from jobs.model.job import JobState
+from jobs.store.item_reader import ItemReader
 from jobs.store.job_events import JobEventBus
 from jobs.store.job_store import ExpiredJob, JobSnapshot, JobStore
 
@@ -30,6 +28,14 @@ async def _changes_of(request: Request) -> JobEventBus:
 
 
 Jobs = Annotated[JobStore, Depends(_front_of)]
+
+
+async def _items_of(request: Request) -> ItemReader:
+    reader: ItemReader = request.app.state.items
+    return reader
+
+
+Items = Annotated[ItemReader, Depends(_items_of)]
 Heard = Annotated[JobEventBus, Depends(_changes_of)]
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -62,26 +68,6 @@ def json_response(
     """Write a body of the contract; umlauts and emoji stay readable."""
     text = json.dumps(answer.model_dump(), ensure_ascii=False)
     return Response(text, status, headers, media_type="application/json")
-
-
-def final_body(
-    seen: JobSnapshot, stored: str | None, language: Language
-) -> schemas.JobResult | schemas.JobError:
-    """Return the body of a job that has ended.
-
-    Args:
-        seen: The job.
-        stored: What Celery's backend keeps of a completed one.
-        language: The caller's.
-
-    Raises:
-        JobExpiredError: It expired in the moment since the record was read.
-    """
-    if seen.record.state is JobState.FAILED:
-        return schemas.build_error(seen.record, language)
-    if stored is None:
-        raise JobExpiredError
-    return schemas.build_result(seen.record, stored, language)
 
 
 async def find_job(jobs: JobStore, job_id: str, task: str = "") -> JobSnapshot:

@@ -12,15 +12,14 @@ from api.errors import InvalidParametersError, JobExpiredError
 from api.formats.format import Format
 from api.formats.negotiation import negotiate_format
 from api.formats.table import Table, UnknownValueError
-from jobs.redis.async_client import RedisUnavailableError
-from jobs.store.job_store import JobStore
+from jobs.model.i18n import Language
+from jobs.model.record import JobRecord
+from jobs.schemas import build_result
+from jobs.store.item_reader import ItemReader
 from scraper.recipes.models import Recipe
 
-#: Stands in a body where the rows go; no JSON text holds an unescaped NUL.
-ROWS = "\0rows"
-
-#: So many items are in memory at a time.
-_CHUNK = 50
+#: In place of the items in a body; no JSON text holds an unescaped NUL.
+_ITEMS = "\0items"
 
 #: What OpenAPI says of answers that may be files.
 FILE_RESPONSES: dict[str, Any] = {
@@ -79,104 +78,87 @@ class Exporter:
         self._recipe = recipe
         self._name = name
 
-    @property
-    def collection(self) -> str:
-        """What the result calls its rows."""
-        return self._recipe.jobs[self._name].collection
-
-    async def fill(self, jobs: JobStore, job_id: str, answer: str, number: int) -> Response:
-        """Answer with JSON in which ROWS stands for the rows; they are sent as they are read.
-
-        Args:
-            jobs: Where the rows are.
-            job_id: Whose.
-            answer: The JSON.
-            number: How many rows it must have.
-
-        Raises:
-            JobExpiredError: The rows expired in the moment since the answer was read.
-            JobsUnavailableError: Redis does not answer. Later it breaks the answer off.
-        """
-        before, _, after = answer.partition(json.dumps(ROWS))
-        first, total = await jobs.get_items(job_id, 0, _CHUNK)
-        if total != number:
-            raise JobExpiredError
-
-        async def pieces() -> AsyncIterator[str]:
-            yield f"{before}["
-            between = ""
-            async for rows in _read(jobs, job_id, first, 0, total):
-                yield between + ", ".join(rows)
-                between = ", "
-            yield f"]{after}"
-
-        return StreamingResponse(pieces(), media_type="application/json")
-
     async def response(
         self,
-        wanted: ExportOptions,
-        jobs: JobStore,
+        options: ExportOptions,
+        reader: ItemReader,
         job_id: str,
         start: int = 0,
         count: int | None = None,
     ) -> Response:
-        """Answer with a file.
+        """Return the items as a file.
 
         Args:
-            wanted: The format.
-            jobs: Where the items are.
-            job_id: Whose items.
-            start: How many are passed over.
-            count: How many at most; None is all.
+            options: The format.
+            reader: Reads the items.
+            job_id: The job's id.
+            start: The index of the first item.
+            count: The maximum number of items; None for all.
 
         Raises:
-            InvalidParametersError: There is no such separator.
-            JobsUnavailableError: Redis does not answer. Later it breaks the answer off.
+            InvalidParametersError: The separator is unknown.
+            RedisUnavailableError: Redis does not answer. Later it breaks off the response.
         """
-        assert wanted.format is not None  # noqa: S101 - else the answer is JSON
+        assert options.format is not None  # noqa: S101 - else the response is JSON
         try:
             job = self._recipe.jobs[self._name]
-            table = Table.of(self._recipe.base_url, job, wanted.separator)
+            table = Table.of(self._recipe.base_url, job, options.separator)
         except UnknownValueError as error:
             raise InvalidParametersError([error.fault]) from error
-        most = _CHUNK if count is None else min(count, _CHUNK)
-        first, total = await jobs.get_items(job_id, start, most)
-        end = total if count is None else min(total, start + count)
-        chunks = _parse(_read(jobs, job_id, first, start, end))
-        name = f"{self._recipe.site}-{self._name}-{job_id}{wanted.format.suffix}"
+        chunks = await reader.iterate(job_id, start, count)
+        name = f"{self._recipe.site}-{self._name}-{job_id}{options.format.suffix}"
         return StreamingResponse(
-            wanted.format.write(table, chunks),
-            media_type=wanted.format.media_type,
+            options.format.write(table, _parse(chunks)),
+            media_type=options.format.media_type,
             headers={
                 "Content-Disposition": f'attachment; filename="{name}"',
-                # Caches shall know that the same address has other forms.
+                # For caches: the same URL has other forms.
                 "Vary": "Accept",
             },
         )
 
 
+async def stream_result(
+    reader: ItemReader, record: JobRecord, language: Language
+) -> AsyncIterator[str]:
+    """Return the JobResult body of a completed job, piece by piece, as JSON.
+
+    One block of items is in memory at a time.
+
+    Args:
+        reader: Reads the stored result from Celery's backend.
+        record: The job's record.
+        language: The language of the warnings.
+
+    Raises:
+        JobExpiredError: The result has expired since the record was read.
+        RedisUnavailableError: Redis does not answer. The iterator raises it too.
+    """
+    stored = await reader.get_result(record.id)
+    if stored is None:
+        raise JobExpiredError
+    result = {**stored.result}
+    if stored.collection:
+        result[stored.collection] = _ITEMS
+    body = json.dumps(build_result(record, result, language).model_dump(), ensure_ascii=False)
+    return _fill(body, reader.iterate_result(record.id, stored))
+
+
+async def _fill(body: str, chunks: AsyncIterator[list[str]]) -> AsyncIterator[str]:
+    before, placeholder, after = body.partition(json.dumps(_ITEMS))
+    if not placeholder:  # version 0.1 stored the items within the result
+        yield body
+        return
+    yield f"{before}["
+    separator = ""
+    async for items in chunks:
+        yield separator + ", ".join(items)
+        separator = ", "
+    yield f"]{after}"
+
+
 async def _parse(
-    chunks: AsyncIterator[Sequence[str]],
+    chunks: AsyncIterator[list[str]],
 ) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
     async for chunk in chunks:
         yield [json.loads(item) for item in chunk]
-
-
-async def _read(
-    jobs: JobStore, job_id: str, first: Sequence[str], start: int, end: int
-) -> AsyncIterator[Sequence[str]]:
-    """Read what is left up to the end, some at a time: no more than there was at the beginning.
-
-    Raises:
-        JobsUnavailableError: Redis does not answer, or the items have expired meanwhile: the answer
-            breaks off, so that nobody takes it for whole.
-    """
-    chunk, place = first, start
-    while chunk:
-        yield chunk
-        place += len(chunk)
-        chunk = []
-        if place < end:
-            chunk, _ = await jobs.get_items(job_id, place, min(_CHUNK, end - place))
-            if not chunk:
-                raise RedisUnavailableError

@@ -46,7 +46,7 @@ _URL = Annotated[
     Key(
         max_length=MAX_URL_LENGTH,
         description="Who is told when the job ends: the address of an HTTP server that takes a "
-        "POST. `docs/callbacks.md` says what it gets.",
+        "POST. See `docs/webhooks.md`.",
         examples=["https://example.com/hooks/garimpo"],
     ),
 ]

@@ -6,6 +6,7 @@ from benchmarks import (
     cold_job,
     event_latency,
     job_list,
+    large_result,
     redis_memory,
     start_latency,
     takeover,
@@ -15,6 +16,7 @@ from benchmarks import (
 CLAIMS = {
     "cold_job": cold_job.run,
     "job_list": job_list.run,
+    "large_result": large_result.run,
     "redis_memory": redis_memory.run,
     "start_latency": start_latency.run,
     "takeover": takeover.run,

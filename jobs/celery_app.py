@@ -1,4 +1,4 @@
-"""The Celery app of every program, with each setting's reason beside it."""
+"""The Celery app of every program, with the reason for each setting."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from jobs.model.lease_policy import LeasePolicy
 from jobs.redis import keys
 from jobs.redis.url import RedisUrl
 
-#: Longer than kombu's BRPOP (1 s), and than a busy machine may take for it.
+#: Longer than kombu's BRPOP (1 s), also on a busy machine.
 _MIN_SOCKET_TIMEOUT_S = 5
 
 
@@ -24,77 +24,77 @@ def make_celery(
     """Build the app; nothing is connected yet.
 
     Args:
-        redis_url: The broker, and where results are kept; as `Address.parse` reads it.
-        result_ttl: How long a result can be read after its job's end.
-        lease_policy: The times of leases; only workers need them.
-        max_job_s: The longest that a job can take; only workers need it.
+        redis_url: REDIS_URL, of the broker and the result backend.
+        result_ttl: How long a result can be read after the end of its job.
+        lease_policy: Lease times; only workers need them.
+        max_job_s: The maximum duration of a job; only workers need it.
 
     Raises:
-        AddressError: `redis_url` is no address.
+        RedisUrlError: The URL is invalid.
     """
-    redis, lease_policy = RedisUrl.parse(redis_url), lease_policy or LeasePolicy()
+    redis = RedisUrl.parse(redis_url)
+    lease_policy = lease_policy or LeasePolicy()
     app = Celery("garimpo", set_as_current=False)
     app.conf.update(
         broker_url=_broker_url(redis),
-        # kombu's own default is to check no certificate; and Flower takes it from here.
+        # kombu's default is to verify no certificate; Flower reads this setting too.
         broker_use_ssl=dict(redis.tls) or False,
         result_backend="jobs.result_backend.FencedRedisBackend",
         garimpo_redis=redis,
-        garimpo_leasing=lease_policy,
-        # One scrape keeps a browser busy for minutes: no job waits behind another one.
+        garimpo_lease_policy=lease_policy,
+        # A scrape takes minutes: no worker reserves a job while it runs another one.
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
-        # Time limits need processes; and each child makes room after a while: Python gives back
-        # little of what the largest result took.
+        # Time limits need processes. Children are replaced after a while, because Python returns
+        # little of the memory that the largest result needed.
         worker_pool="prefork",
         worker_max_tasks_per_child=50,
-        # On a busy machine a child may take longer to start than the usual 4 s, and so would the
-        # one that is started in its place.
+        # On a busy machine a child may need longer to start than the default of 4 s, and so would
+        # its replacement.
         worker_proc_alive_timeout=30,
         task_queues=[Queue(keys.JOB_QUEUE), Queue(keys.WEBHOOK_QUEUE)],
         task_default_queue=keys.JOB_QUEUE,
-        # The message is given up only when the job has ended, and comes back if the child dies.
+        # The message is acknowledged when the job has ended, and redelivered if the child dies.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        # A stop hands the job over at once: another worker goes on from its last page meanwhile.
+        # At a stop the job is released at once: another worker continues after its last page.
         worker_soft_shutdown_timeout=0,
-        # The claim writes the first state; STARTED would go past the record.
+        # The claim writes the first state; STARTED would bypass the record.
         task_track_started=False,
-        # JSON alone: whoever can write to Redis could run code through pickle.
+        # JSON only: with pickle, everyone who can write to Redis could run code.
         task_serializer="json",
         result_serializer="json",
         accept_content=["json"],
         result_accept_content=["json"],
-        # What a job was asked for stands in its record, once.
+        # The request is stored in the record only.
         result_extended=False,
-        result_expires=result_ttl,  # Celery's default is a day as well; ops may want another
-        # Flower lives on the workers' events.
+        result_expires=result_ttl,  # a setting; Celery's default is a day, too
+        # Flower needs the workers' events.
         worker_send_task_events=True,
-        # Redis comes and goes; a running scrape outlives it, and is not run a second time.
+        # A running scrape outlives an outage of Redis, and is not run a second time.
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        # A Redis that is full, or a replica for the moment, refuses instead of hanging up: without
-        # this a worker ends at the first such reply.
+        # A Redis that is full or read-only refuses commands instead of closing the connection:
+        # without this a worker ends at the first such reply.
         broker_channel_error_retry=True,
-        # However long Redis is away, also at the start. Celery's default gives up after 100 times.
+        # However long Redis is away, also at start-up. Celery's default is 100 attempts.
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
-            # kombu delivers a message again that is not acknowledged for so long: never while its
-            # job may run, or wait in a worker for the one before it. It would find nothing to run;
-            # what is lost the reconciler puts back, long before.
+            # kombu redelivers messages that are not acknowledged within this time: never while
+            # the job may still run or wait in a worker. Lost messages are the reconciler's task.
             "visibility_timeout": max(3600, 2 * max_job_s),
-            # The kernel notices a peer that is gone while nothing is said.
+            # The kernel detects a dead peer on an idle connection.
             "socket_keepalive": True,
-            # A Redis that is there answers at once; the default is to wait for minutes.
+            # A Redis that is up accepts at once; the default is to wait for minutes.
             "socket_connect_timeout": 5,
-            # Without it a dead link is never noticed. After two leases all that the worker had is
-            # another's; an ordinary restart or failover of Redis takes less.
+            # Without it a dead link is never detected. After two leases the worker has lost its
+            # jobs anyway; an ordinary restart or failover of Redis takes less.
             "socket_timeout": max(_MIN_SOCKET_TIMEOUT_S, 2 * lease_policy.lease.total_seconds()),
-            # A connection that was silent for longer is tried before it is used.
+            # A connection that was idle for longer is tested before use.
             "health_check_interval": 25,
             **_sentinel_options(redis),
         },
-        # Every time that anybody sees is UTC.
+        # All times are UTC.
         enable_utc=True,
         timezone="UTC",
     )
@@ -102,7 +102,7 @@ def make_celery(
 
 
 def _broker_url(redis_url: RedisUrl) -> str:
-    """Return the address as kombu reads it: each Sentinel with all that there is to know."""
+    """Return the URL as kombu expects it: with all parameters for each Sentinel."""
     return ";".join(
         as_url(
             redis_url.scheme,
@@ -122,8 +122,8 @@ def _sentinel_options(redis_url: RedisUrl) -> dict[str, object]:
     return {
         "master_name": redis_url.master_name,
         "sentinel_kwargs": redis_url.sentinel_options,
-        # A master that hangs has a successor within seconds; and each of kombu's connections waits
-        # for the old one by itself.
+        # A master that hangs is replaced within seconds, and each of kombu's connections waits for
+        # the old one separately.
         "socket_timeout": 5,
         "health_check_interval": 10,
     }

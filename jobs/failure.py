@@ -1,4 +1,7 @@
-"""Why a job failed: the stable codes, and the exception that carries one through Celery."""
+"""Failure codes of jobs, and the exception that carries one through Celery.
+
+This module cannot move: Celery stores its path with every failed result.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +9,7 @@ from typing import Any
 
 
 class FailureCode(StrEnum):
-    """The stable codes that callers branch on; never renamed."""
+    """The stable codes that clients branch on; never renamed."""
 
     LOGIN_FAILED = "login_failed"
     CREDENTIALS_MISSING = "credentials_missing"
@@ -24,14 +27,14 @@ class FailureCode(StrEnum):
 
 
 class JobFailedError(Exception):
-    """The job ends as failed, for a reason that its caller is told.
+    """The job ends as failed, with a reason that its caller can read.
 
-    Its arguments are plain JSON values, so that it crosses Celery's process and result borders:
-    `AsyncResult(job_id).result` is this exception again.
+    Its arguments are JSON values, so that it survives Celery's processes and results:
+    `AsyncResult(job_id).result` returns this exception.
 
     Attributes:
         code: The stable code.
-        details: The arguments of the code's sentence (`jobs/model/locales`), without secrets.
+        details: The arguments of the code's sentence (`jobs/model/locales`); no secrets.
     """
 
     def __init__(self, code: str, details: Mapping[str, Any] | None = None) -> None:
@@ -40,6 +43,6 @@ class JobFailedError(Exception):
         super().__init__(self.code.value, self.details)
 
     def __str__(self) -> str:
-        """Read well in Flower and in the log, whatever the language of the caller."""
+        """Return the code and its details, as Flower and logs show them."""
         details = ", ".join(f"{name}={value!r}" for name, value in self.details.items())
         return f"{self.code}: {details}" if details else self.code

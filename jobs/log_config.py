@@ -1,8 +1,7 @@
-"""Log lines: one JSON object each for programs, readable ones for people in a terminal.
+"""Logging set-up: JSON lines for programs, readable lines for people in a terminal.
 
-Everybody goes on using `logging.getLogger(__name__)`, libraries too, with fields as `extra={…}`.
-Fields that belong to every line of a task or thread are bound with
-`structlog.contextvars.bind_contextvars`.
+Modules use `logging.getLogger(__name__)`, with fields as `extra={…}`. Fields of all lines of a task
+or thread are bound with `structlog.contextvars.bind_contextvars`.
 """
 
 import logging
@@ -19,7 +18,7 @@ from structlog.typing import EventDict, Processor
 from jobs.failure import JobFailedError
 from jobs.model.i18n import Language, render
 
-#: `auto` is text if the lines go to a terminal, and JSON if they do not.
+#: `auto` is text on a terminal, else JSON.
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -27,13 +26,13 @@ logger = logging.getLogger(__name__)
 
 
 def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
-    """Write every line of this process to stderr in one form, whoever logs it.
+    """Write all log lines of this process to stderr in one format.
 
-    Warnings become lines, and so do exceptions that nobody catches.
+    Warnings and unhandled exceptions are logged too.
 
     Args:
-        log_format: The form.
-        level: Lines below it are not written.
+        log_format: The format.
+        level: The lowest level that is written.
     """
     if log_format == "auto":
         log_format = "text" if sys.stderr.isatty() else "json"
@@ -52,14 +51,14 @@ def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
 
 
 def _log_crash(error: BaseException | None) -> None:
-    logger.critical("not caught", exc_info=error)
+    logger.critical("unhandled exception", exc_info=error)
 
 
 def _json_processors() -> list[Processor]:
     return [
         TimeStamper("iso", utc=True),
         add_log_level,
-        EventRenamer("message"),  # what most collectors of logs call it
+        EventRenamer("message"),  # the usual name for log collectors
         add_logger_name,
         merge_contextvars,
         ExtraAdder(),
@@ -82,14 +81,14 @@ def _text_processors() -> list[Processor]:
         ConsoleRenderer(
             colors=sys.stderr.isatty(),
             sort_keys=False,
-            # The default shows the values of variables, passwords among them.
+            # The default shows the values of variables, including passwords.
             exception_formatter=plain_traceback,
         ),
     ]
 
 
 def _move_common_fields_last(_logger: object, _method: str, line: EventDict) -> EventDict:
-    """Put what many lines have in common behind what is this line's own, in one order."""
+    """Move the fields that many lines share behind the line's own, in a fixed order."""
     for name in ("job_id", "site", "job", "attempt", "worker"):
         if name in line:
             line[name] = line.pop(name)
@@ -97,7 +96,7 @@ def _move_common_fields_last(_logger: object, _method: str, line: EventDict) -> 
 
 
 def job_fields(task_name: str, job_id: str) -> dict[str, str]:
-    """Say which job a line is about, for `extra` or `bind_contextvars`.
+    """Return the log fields of a job, for `extra` or `bind_contextvars`.
 
     Args:
         task_name: The name of the job's Celery task.
@@ -108,6 +107,6 @@ def job_fields(task_name: str, job_id: str) -> dict[str, str]:
 
 
 def failure_fields(failed: JobFailedError) -> dict[str, str]:
-    """Say how a failed job has ended, for `extra`; the sentence is English."""
+    """Return the log fields of a failure, for `extra`; the sentence is in English."""
     sentence = render(Language.EN, f"failure.{failed.code}", failed.details)
     return {"outcome": "failed", "error_code": failed.code.value, "error": sentence}

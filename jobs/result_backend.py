@@ -1,9 +1,9 @@
-"""Celery's result backend, with one door: nothing is stored that the job's record does not allow.
+"""Celery's result backend, fenced by the job's lease.
 
-Celery writes results by itself, outside of any lease: after a task returns, when a hard time limit
-strikes, at a revoke, for a name that it does not know; and its first SUCCESS sticks for ever. Here
-every such write goes through the scripts that change the record, token and all, or is dropped. So
-the record, `AsyncResult` and Flower say the same after every fault.
+Celery stores results without regard to any lease: after a task returns, when a hard time limit
+strikes, at a revoke, for an unknown task name; and its first SUCCESS is final. Here each of these
+writes goes through the scripts that change the record, and is dropped if the record does not allow
+it. So the record, `AsyncResult` and Flower agree after every fault.
 """
 
 import logging
@@ -20,35 +20,50 @@ from redis import Redis
 from jobs.failure import FailureCode, JobFailedError
 from jobs.log_config import failure_fields, job_fields
 from jobs.model.record import ProgressMessage
+from jobs.model.result import ResultHead
+from jobs.model.stored_result import decode_meta
 from jobs.redis.sync_client import connect_patient
-from jobs.store.completion import UNLEASED, Completer, JobOutcome, worker_authority
-from jobs.store.leased_jobs import LeasedJobStore
+from jobs.store.completion import (
+    UNLEASED,
+    Completer,
+    CompletionPolicy,
+    JobOutcome,
+    worker_authority,
+)
+from jobs.store.leased_jobs import JobCounter, LeasedJobStore, ProgressMeta
 
 logger = logging.getLogger(__name__)
 
-#: The state of a running job in Celery's eyes: `update_state(state=PROGRESS, meta=…)`.
+#: Celery's state of a running job: `update_state(state=PROGRESS, meta=…)`.
 PROGRESS = "PROGRESS"
 
 
+class ProgressUpdate(ProgressMeta, total=False):
+    """The meta data of `update_state`."""
+
+    #: The activity that begins; it is counted and not stored.
+    counter: JobCounter | None
+
+
 def to_job_failure(error: BaseException) -> JobFailedError:
-    """Say what a caller is told of the exception that ended a task."""
+    """Return the failure that is reported for the exception that ended a task."""
     if isinstance(error, JobFailedError):
         return error
     if isinstance(error, NotRegistered):
         return JobFailedError(FailureCode.RECIPE_UNKNOWN)
-    # Its text and traceback stay in the log: they may hold what is nobody's business.
+    # Its text and traceback appear in the log only: they may hold data that is not the caller's.
     return JobFailedError(FailureCode.INTERNAL_ERROR)
 
 
 class FencedRedisBackend(RedisBackend):
-    """Stores through `JobLeases` alone; reads, waits and expiry are Celery's.
+    """A result backend that writes through the job stores only; reads and waits are Celery's.
 
-    A task shows its lease by setting `lease_token` on its request (`Task.request`), which Celery
-    hands to every write of that delivery.
+    A task presents its lease by setting `lease_token` on its request (`Task.request`), which Celery
+    passes to every write of that task.
     """
 
     app: Celery
-    #: A result's life in seconds: set by Celery's own class.
+    #: The lifetime of results in seconds: set by Celery's own class.
     expires: int
     #: The name of the worker that this process is, or is a child of.
     worker_name = ""
@@ -59,13 +74,22 @@ class FencedRedisBackend(RedisBackend):
 
     @cached_property
     def leased_jobs(self) -> LeasedJobStore:
-        """What a worker writes to its jobs, over this backend's connection."""
-        return LeasedJobStore(self.client, self.app.conf.garimpo_leasing)
+        """A worker's writes to its jobs, over this backend's connection."""
+        return LeasedJobStore(self.client, self.app.conf.garimpo_lease_policy)
 
     @cached_property
     def completer(self) -> Completer:
-        """What ends jobs, over this backend's connection."""
-        return Completer(self.client, result_ttl=timedelta(seconds=self.expires))
+        """The final transition of jobs, over this backend's connection."""
+        policy = CompletionPolicy(
+            result_ttl=timedelta(seconds=self.expires),
+            check_after=self.app.conf.garimpo_lease_policy.lease,
+        )
+        return Completer(self.client, policy)
+
+    def decode_result(self, payload: str | bytes) -> Any:
+        """Decode a stored state; the items of a completed job are stored as compressed blocks."""
+        meta = decode_meta(payload if isinstance(payload, str) else payload.decode())
+        return self.meta_from_decoded(meta)
 
     def store_result(
         self,
@@ -78,57 +102,73 @@ class FencedRedisBackend(RedisBackend):
     ) -> Any:
         """Store a task's state, if its authority over the job allows it.
 
+        Args:
+            task_id: The job's id.
+            result: A ProgressUpdate, a ResultHead or an exception, by the state.
+            state: A Celery state, or PROGRESS.
+            traceback: Not stored.
+            request: The task's request, with its `lease_token`.
+
         Raises:
-            LeaseLostError: For progress alone, so that a scrape which lost its job stops.
+            LeaseLostError: For progress only, so that a scrape that has lost its job stops.
         """
         token = getattr(request, "lease_token", None)
-        task = str(getattr(request, "task", None) or getattr(request, "name", ""))
+        task_name = str(getattr(request, "task", None) or getattr(request, "name", ""))
         if state == PROGRESS and token:
-            said = ProgressMessage(result["key"], result["args"])
-            self.leased_jobs.set_progress(task_id, token, result["progress"], said)
+            self._store_progress(task_id, token, result)
             return result
-        failed = self._find_failure(task_id, state, result, token)
-        if failed:
-            ending = JobOutcome.failed(task_id, failed)
-        elif state == states.SUCCESS and token:
-            ending = JobOutcome.completed(task_id, result)
+        failure = self._find_failure(task_id, state, result, token)
+        if failure:
+            outcome = JobOutcome.failed(task_id, failure)
+        elif state == states.SUCCESS and token and isinstance(result, ResultHead):
+            outcome = JobOutcome.completed(task_id, result)
         else:
             logger.info("%s of %s is not stored: it has no lease", state, task_id)
             return result
-        authorities = self._find_authorities(state, result, token)
-        attempts = (
-            self.completer.complete(task_id, authority, task, ending) for authority in authorities
+        status = next(
+            filter(
+                None,
+                (
+                    self.completer.complete(task_id, authority, task_name, outcome)
+                    for authority in self._find_authorities(state, result, token)
+                ),
+            ),
+            None,
         )
-        ended = next(filter(None, attempts), None)
-        if not ended:
+        if not status:
             logger.warning("the end of %s is not stored: the job is no longer ours", task_id)
-        elif ended == "now" and failed and not token:
-            # Who has the lease tells of the end itself.
-            level = logging.INFO if failed.code is FailureCode.CANCELLED else logging.WARNING
-            fields = job_fields(task, task_id) | failure_fields(failed)
+        elif status == "now" and failure and not token:
+            # A task with a lease logs its own end.
+            level = logging.INFO if failure.code is FailureCode.CANCELLED else logging.WARNING
+            fields = job_fields(task_name, task_id) | failure_fields(failure)
             logger.log(level, "job failed", extra=fields)
         return result
+
+    def _store_progress(self, job_id: str, token: str, update: ProgressUpdate) -> None:
+        message = ProgressMessage(update["key"], update["args"])
+        self.leased_jobs.set_progress(
+            job_id, token, update["progress"], message, update.get("counter")
+        )
 
     def _find_failure(
         self, task_id: str, state: str, result: Any, token: str | None
     ) -> JobFailedError | None:
-        """Say why a job has failed by this write of Celery's; None if it has not."""
+        """Return the failure that a write of Celery's means for the job; None if it means none."""
         if state == states.REVOKED:
             return JobFailedError(FailureCode.CANCELLED)
         if state != states.FAILURE:
             return None
         if isinstance(result, TimeLimitExceeded):
-            read = {"items": len(self.leased_jobs.get_items(task_id))}
+            read = {"items": self.leased_jobs.count_items(task_id)}
             return JobFailedError(FailureCode.TIME_LIMIT, read)
         return to_job_failure(result) if token or isinstance(result, NotRegistered) else None
 
     def _find_authorities(self, state: str, result: object, token: str | None) -> list[str]:
-        """Say by what right; each is tried."""
+        """Return the authorities that a write may have; they are tried in turn."""
         if token:
             return [token]
         if state == states.REVOKED:
             return [UNLEASED, worker_authority(self.worker_name)]
-        # A hard limit is told by the main process, which then kills the child that has the token.
-        return [
-            UNLEASED if isinstance(result, NotRegistered) else worker_authority(self.worker_name)
-        ]
+        # A hard limit is reported by the main process, which then kills the child with the token.
+        is_unknown = isinstance(result, NotRegistered)
+        return [UNLEASED if is_unknown else worker_authority(self.worker_name)]

@@ -4,7 +4,6 @@ Fields may be added, none taken away or renamed. A top-level `error` is there fo
 alone: n8n takes it for a failure of the request whatever its value.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -153,15 +152,14 @@ def _build_final_fields(record: JobRecord) -> tuple[dict[str, Any], str]:
     return fields, format_timestamp(ended_at)
 
 
-def build_result(record: JobRecord, stored: str, language: Language) -> JobResult:
-    """Answer for a job that has its result.
+def build_result(record: JobRecord, result: Mapping[str, Any], language: Language) -> JobResult:
+    """Build the body of a completed job.
 
     Args:
-        record: The job's.
-        stored: What Celery's backend keeps of it (JSON).
-        language: Of the warnings' sentences.
+        record: The job's record.
+        result: The stored result.
+        language: The language of the warnings' sentences.
     """
-    result = json.loads(stored)["result"]
     fields, at = _build_final_fields(record)
     warnings = [
         {**warning, "message": render(language, f"warning.{warning['code']}", warning)}

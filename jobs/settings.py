@@ -12,47 +12,47 @@ from jobs.url_policy import WebhookUrlPolicy
 
 
 class JobSettings(BaseSettings):
-    """Read from the environment, then from `.env`; the environment wins."""
+    """Settings from the environment and `.env`; the environment wins."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
-        # A variable that is set to nothing, as compose files do it, counts as not set.
+        # An empty variable counts as unset: Compose files set them so.
         env_ignore_empty=True,
         extra="ignore",
-        # What is wrong with one of them would be told with all of them, Redis' password too.
+        # An error message would quote all values, including Redis' password.
         hide_input_in_errors=True,
     )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
-    #: How long a result can be read after the job's end.
+    #: How long a result can be read after the end of its job.
     result_ttl_s: int = Field(default=86_400, ge=1)
 
-    #: How long a worker may be silent until its job goes to another.
+    #: A worker that has not renewed its lease for this time loses its job to another.
     lease_s: float = Field(default=15, gt=0)
-    #: How often a worker says that it still has its job; at most half of the lease.
+    #: The interval at which workers renew their leases; at most half of the lease.
     heartbeat_s: float = Field(default=4, gt=0)
-    #: How often jobs that got lost are looked for.
+    #: The interval at which lost jobs are recovered.
     reconcile_every_s: float = Field(default=2, gt=0)
-    #: A job that has killed so many workers ends as `worker_lost`.
+    #: A job that has crashed this number of workers ends as `worker_lost`.
     max_crashes: int = Field(default=3, ge=1)
-    #: A job that has waited for so long ends as `queue_expired`; 0 is never.
+    #: A job that has waited for this time ends as `queue_expired`; 0 for no limit.
     queue_ttl_s: float = Field(default=0, ge=0)
 
-    #: How log lines look.
+    #: The format of log lines.
     log_format: LogFormat = "auto"
-    #: The least that is worth a line.
+    #: The lowest level that is logged.
     log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
 
     @model_validator(mode="after")
     def _check_lease_policy(self) -> Self:
         if 2 * self.heartbeat_s > self.lease_s:
-            message = "HEARTBEAT_S must be at most half of LEASE_S: one lost word must cost nothing"
+            message = "HEARTBEAT_S must be at most half of LEASE_S, so that one renewal may fail"
             raise ValueError(message)
         return self
 
     @property
     def lease_policy(self) -> LeasePolicy:
-        """The times of leases as plain values."""
+        """Lease and heartbeat times as plain values."""
         return LeasePolicy(
             lease=timedelta(seconds=self.lease_s),
             heartbeat_interval=timedelta(seconds=self.heartbeat_s),
@@ -63,17 +63,17 @@ class JobSettings(BaseSettings):
 
     @property
     def result_ttl(self) -> timedelta:
-        """The same as a duration."""
+        """RESULT_TTL_S as a duration."""
         return timedelta(seconds=self.result_ttl_s)
 
 
 class WebhookPolicySettings(BaseSettings):
-    """Read from the environment, then from `.env`; the environment wins."""
+    """Settings from the environment and `.env`; the environment wins."""
 
-    # A variable that is set to nothing, as compose files do it, counts as not set.
+    # An empty variable counts as unset: Compose files set them so.
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
-    #: Hosts, host:port and networks on private addresses that call backs may go to.
+    #: Private hosts, host:port and networks that webhooks may call, separated by commas.
     webhook_allow: str = ""
 
     @field_validator("webhook_allow")
@@ -84,5 +84,5 @@ class WebhookPolicySettings(BaseSettings):
 
     @property
     def webhook_url_policy(self) -> WebhookUrlPolicy:
-        """The same, read."""
+        """WEBHOOK_ALLOW, parsed."""
         return WebhookUrlPolicy.parse(self.webhook_allow)

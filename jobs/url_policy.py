@@ -11,35 +11,35 @@ from urllib.parse import urlsplit
 
 IpAddress = IPv4Address | IPv6Address
 
-#: As long as an address may be.
+#: The maximum length of a URL.
 MAX_URL_LENGTH = 2048
-#: What may stand in one: visible ASCII, but for what no URL has and parsers read differently.
+#: The characters of a URL: visible ASCII without those that parsers treat differently.
 _URL = re.compile(r"(?i:https?)://[!#-;=?-\[\]_a-z~]+")
 _PORTS = {"http": 80, "https": 443}
-#: IPv6 networks that lead to the IPv4 address in their last 32 bits (RFC 6052).
+#: The IPv6 network whose last 32 bits are an IPv4 address (RFC 6052).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: Public by their numbers, and yet inside: the host's services for its machines at Azure (see
-#: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16), and those at
-#: Oracle, which not every version of `ipaddress` knows as private.
+#: Internal services of cloud providers on addresses that look public: Azure
+#: (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16) and Oracle,
+#: whose network not every version of `ipaddress` treats as private.
 _CLOUD_NETWORKS = (ipaddress.IPv4Network("168.63.129.16/32"), ipaddress.IPv4Network("192.0.0.0/24"))
-#: The names that are this machine's wherever they are asked for (RFC 6761, section 6.3).
+#: Names that always resolve to the local machine (RFC 6761, section 6.3).
 _LOCALHOST_NAME = re.compile(r"(.+\.)?localhost\.?")
 _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 class UrlRejection(StrEnum):
-    """Why no call back goes there."""
+    """The reason why a URL is rejected."""
 
-    #: It is no http or https address.
+    #: It is not an http or https URL.
     FORM = "form"
-    #: It holds a user name or a password.
+    #: It contains a user name or a password.
     USERINFO = "userinfo"
-    #: It is neither public nor allowed.
+    #: Its address is neither public nor allowed.
     ADDRESS = "address"
 
 
 class UrlNotAllowedError(Exception):
-    """No call back goes there."""
+    """A webhook must not call this URL."""
 
     def __init__(self, rejection: UrlRejection) -> None:
         self.rejection = rejection
@@ -48,18 +48,18 @@ class UrlNotAllowedError(Exception):
 
 @dataclass(frozen=True)
 class ParsedUrl:
-    """A URL's parts, as they are sent."""
+    """The parts of a URL, as they are sent."""
 
     scheme: str
-    #: A name or an address, without brackets.
+    #: A name or an IP address, without brackets.
     host: str
     port: int
-    #: Path and query, byte for byte.
+    #: Path and query, unchanged.
     path: str
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, as the `Host` header has the latter two: fit to be shown."""
+        """Scheme, host and port: the part that may be shown."""
         return f"{self.scheme}://{self.host_header}"
 
     @property
@@ -70,10 +70,10 @@ class ParsedUrl:
 
 
 def parse_url(url: str) -> ParsedUrl:
-    """Take a URL apart.
+    """Parse a URL.
 
     Raises:
-        UnreachableError: It is not one that is called.
+        UrlNotAllowedError: It has the wrong form, or contains a user name or password.
     """
     try:
         parts = urlsplit(url)
@@ -94,7 +94,7 @@ def parse_url(url: str) -> ParsedUrl:
 
 
 def parse_ip_literal(host: str) -> IpAddress | None:
-    """Return the address that a host is, in any notation that resolvers take; None for a name."""
+    """Return the IP address that a host is, in any notation of resolvers; None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -107,13 +107,13 @@ def parse_ip_literal(host: str) -> IpAddress | None:
 
 
 def is_public(address: IpAddress) -> bool:
-    """Whether an address is somebody's on the internet, wherever it is hidden in another."""
+    """Return whether an address, or the one embedded in it, is on the public internet."""
     if isinstance(address, IPv6Address):
-        hidden = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        embedded = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if address in _NAT64:
-            hidden = IPv4Address(int(address) & 0xFFFF_FFFF)
-        if hidden:
-            return is_public(hidden)
+            embedded = IPv4Address(int(address) & 0xFFFF_FFFF)
+        if embedded:
+            return is_public(embedded)
         if address.is_site_local:
             return False
     return address.is_global and not (
@@ -126,18 +126,18 @@ def is_public(address: IpAddress) -> bool:
 
 @dataclass(frozen=True)
 class WebhookUrlPolicy:
-    """What may be called besides the public internet."""
+    """The private addresses that may be called in addition to the public internet."""
 
-    #: Names or addresses, each with a port or for all ports (None).
+    #: Names or addresses, each with a port or None for all ports.
     hosts: frozenset[tuple[str, int | None]] = frozenset()
     networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network] = ()
 
     @classmethod
     def parse(cls, text: str) -> "WebhookUrlPolicy":
-        """Read WEBHOOK_ALLOW: hosts, `host:port` and networks, with commas between them.
+        """Parse WEBHOOK_ALLOW: hosts, `host:port` and networks, separated by commas.
 
         Raises:
-            ValueError: It is none of these.
+            ValueError: An entry is invalid.
         """
         hosts, networks = set(), []
         for entry in filter(None, (part.strip().lower() for part in text.split(","))):
@@ -148,19 +148,19 @@ class WebhookUrlPolicy:
         return cls(frozenset(hosts), tuple(networks))
 
     def check_address(self, url: ParsedUrl, address: IpAddress) -> None:
-        """Look at an address before it is connected to.
+        """Check an address before connecting to it.
 
         Raises:
-            UnreachableError: It is neither public nor allowed.
+            UrlNotAllowedError: It is neither public nor allowed.
         """
         if not self._is_allowed(url, address):
             raise UrlNotAllowedError(UrlRejection.ADDRESS)
 
     def check_url(self, url: str) -> None:
-        """Look at a URL without asking anybody for its host's address.
+        """Check a URL without resolving its host.
 
         Raises:
-            UnreachableError: It cannot be called, whatever its name leads to.
+            UrlNotAllowedError: It cannot be called, whatever its host resolves to.
         """
         target = parse_url(url)
         if address := parse_ip_literal(target.host):
@@ -182,6 +182,6 @@ class WebhookUrlPolicy:
 def _parse_host(entry: str) -> tuple[str, int | None]:
     parts = urlsplit(f"//{entry}")
     if not parts.hostname or parts.netloc != entry or "@" in entry:
-        message = f"WEBHOOK_ALLOW: {entry!r} is no host, host:port or network"
+        message = f"WEBHOOK_ALLOW: {entry!r} is not a host, host:port or network"
         raise ValueError(message)
     return parts.hostname, parts.port

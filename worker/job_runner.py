@@ -9,20 +9,20 @@ from jobs.failure import FailureCode, JobFailedError
 from jobs.model.i18n import Language, render
 from jobs.model.record import ProgressMessage
 from jobs.model.result import ResultHead
-from jobs.store.leased_jobs import FinishedPage, Lease, LeasedJobStore, LeaseLostError
+from jobs.store.leased_jobs import FinishedPage, JobCounter, Lease, LeasedJobStore, LeaseLostError
 from scraper.browser.chrome import end_session
 from scraper.errors import ScrapeError, Stopped
 from scraper.progress import ProgressArgs, ProgressStep
 from scraper.recipes.models import Item
-from scraper.scrape import ScrapeSummary, Target, scrape
+from scraper.scrape import Target, scrape
 from scraper.scrape_warnings import ScrapeWarning
 from worker.lease_heartbeat import LeaseHeartbeat
 from worker.scrape_config import ScrapeConfig
 
 logger = logging.getLogger(__name__)
 
-#: Called with how far the job is, in percent, and what goes on.
-ReportProgress = Callable[[int, ProgressMessage], None]
+#: Called with the progress in percent, the message, and the activity that begins, if it is counted.
+ReportProgress = Callable[[int, ProgressMessage, JobCounter | None], None]
 #: Makes the heart of a job with this time limit, in seconds.
 MakeHeartbeat = Callable[[float], LeaseHeartbeat]
 
@@ -38,9 +38,10 @@ class JobObserver:
         self._report = tell
 
     def progress(self, percent: int, step: ProgressStep, args: ProgressArgs) -> None:
-        """Tell how far the job is."""
+        """Store the progress; log a retry."""
         self._max_percent = max(self._max_percent, percent)
-        self._report(self._max_percent, ProgressMessage(step.value, args))
+        counter = JobCounter(step.counter) if step.counter else None
+        self._report(self._max_percent, ProgressMessage(step.value, args), counter)
         if step.is_retry:
             logger.info(render(Language.EN, step.value, args))
 
@@ -49,7 +50,7 @@ class JobObserver:
         self._leases.set_browser_session(self._lease.record.id, self._lease.token, session)
 
     def page_read(self, number: int, items: list[Item], warnings: list[ScrapeWarning]) -> None:
-        """Keep a finished page."""
+        """Store a finished page."""
         page = FinishedPage(number, items, [warning.as_dict() for warning in warnings])
         self._leases.append_page(self._lease.record.id, self._lease.token, page)
         logger.info("page read", extra={"page": number, "items": len(items)})
@@ -61,7 +62,7 @@ def run_job(
     config: ScrapeConfig,
     report: ReportProgress,
     make_heartbeat: MakeHeartbeat,
-) -> dict[str, Any]:
+) -> ResultHead:
     """Run a claimed job, from the page that earlier attempts have come to.
 
     Args:
@@ -99,33 +100,17 @@ def run_job(
             raise _make_stop_error(heart, store, record.id) from stopped
         except ScrapeError as error:
             raise JobFailedError(error.code, error.details) from error
-    return _make_result(target.job.collection, summary, store, record.id)
-
-
-def _make_result(
-    collection: str, summary: ScrapeSummary, store: LeasedJobStore, job_id: str
-) -> dict[str, Any]:
-    """Return the result of all attempts.
-
-    Args:
-        collection: The result's key of the items.
-        summary: The summary of the last attempt.
-        store: The store with the pages of all attempts.
-        job_id: The job's id.
-    """
-    items = store.get_items(job_id)
-    stored = store.get_warnings(job_id)
+    stored = store.get_warnings(record.id)
     latest = [warning.as_dict() for warning in summary.warnings]
-    head = ResultHead(
-        collection=collection,
-        total=len(items),
+    return ResultHead(
+        collection=target.job.collection,
+        total=store.count_items(record.id),
         timestamp=datetime.now(UTC),
         pages_requested=summary.pages_requested,
         pages_read=summary.pages_read,
         # Warnings about a page are stored with it; those about the whole list are not.
         warnings=stored + [warning for warning in latest if warning not in stored],
     )
-    return head.as_dict(items)
 
 
 def _find_target(lease: Lease, config: ScrapeConfig) -> Target:
@@ -146,5 +131,5 @@ def _make_stop_error(heart: LeaseHeartbeat, leases: LeasedJobStore, job_id: str)
     if heart.stop_reason == "cancelled":
         return JobFailedError(FailureCode.CANCELLED)
     if heart.stop_reason == "time_limit":
-        return JobFailedError(FailureCode.TIME_LIMIT, {"items": len(leases.get_items(job_id))})
+        return JobFailedError(FailureCode.TIME_LIMIT, {"items": leases.count_items(job_id)})
     return LeaseLostError()

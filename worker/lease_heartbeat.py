@@ -17,11 +17,11 @@ StopReason = Literal["cancelled", "lost", "time_limit"]
 
 
 class LeaseHeartbeat:
-    """A thread for as long as a job runs, as `with Heart(...) as heart`.
+    """A thread that renews a lease while its job runs: `with LeaseHeartbeat(...) as heartbeat`.
 
     Attributes:
-        stop: Set once the job shall not go on.
-        verdict: Why; None while it may go on.
+        stop: Set once the job has to stop.
+        stop_reason: The reason; None while the job may go on.
     """
 
     def __init__(
@@ -31,11 +31,12 @@ class LeaseHeartbeat:
         interval_s: float,
         limit_s: float,
     ) -> None:
-        """Prepare it.
+        """Prepare the thread.
 
         Args:
-            renew: Keeps the lease alive; may raise RedisError, then it is tried again in time.
-            interval_s: How often.
+            renew: Renews the lease. If it raises RedisError it is called again at the next
+                interval.
+            interval_s: The interval of renewals.
             limit_s: The job's time limit, from now.
         """
         self.stop = threading.Event()
@@ -44,12 +45,12 @@ class LeaseHeartbeat:
         self._interval_s = interval_s
         self._deadline = time.monotonic() + limit_s
         self._ended = threading.Event()
-        # What it logs is about the job of whoever made it.
+        # Its log lines have the fields of the job that it was created for.
         run = partial(copy_context().run, self._run)
-        self._thread = threading.Thread(target=run, name="heart", daemon=True)
+        self._thread = threading.Thread(target=run, name="lease-heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start to beat."""
+        """Start the thread."""
         self._thread.start()
         return self
 
@@ -59,7 +60,7 @@ class LeaseHeartbeat:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End; the thread goes by itself."""
+        """Let the thread end."""
         self._ended.set()
 
     def _run(self) -> None:
@@ -68,20 +69,20 @@ class LeaseHeartbeat:
             self.stop_reason = self._find_stop_reason() or self.stop_reason
             pause_s = self._interval_s
             if self.stop_reason:
-                # It beats on: until its browser is gone the job has its worker.
+                # Renewals continue: until its browser has ended the job keeps its worker.
                 self.stop.set()
             else:
                 pause_s = min(pause_s, max(0.0, self._remaining_s()))
 
     def _find_stop_reason(self) -> StopReason | None:
         try:
-            word = self._renew()
+            status = self._renew()
         except RedisError as error:
-            logger.warning("heartbeat not heard", extra={"error": str(error)})
-            # The lease may run out meanwhile; whether it did, the next beat tells.
-            word = "held"
-        if word != "held":
-            return word
+            logger.warning("lease renewal failed", extra={"error": str(error)})
+            # The lease may expire meanwhile; the next renewal shows whether it did.
+            status = "held"
+        if status != "held":
+            return status
         return "time_limit" if self._remaining_s() <= 0 else None
 
     def _remaining_s(self) -> float:

@@ -1,6 +1,6 @@
-"""What Celery says in a worker: in our form, once, and with the job that it is about.
+"""Route Celery's log lines through our configuration, each once and with its job's fields.
 
-Importing this module is enough. Celery's own `--loglevel` has no effect: LOG_LEVEL counts.
+Importing this module is enough. Celery's `--loglevel` has no effect; LOG_LEVEL applies.
 """
 
 import logging
@@ -25,18 +25,18 @@ logger = logging.getLogger(__name__)
 
 @signals.setup_logging.connect
 def _keep_logging_config(**_kwargs: object) -> None:
-    """Keep our configuration: Celery makes none of its own if this signal has a receiver."""
+    """Keep our configuration: Celery sets up none if this signal has a receiver."""
     if pool := get_multiprocessing_logger():
         pool.propagate = True
-        pool.setLevel(logging.ERROR)  # as Celery has it; below that it tells of its own workings
+        pool.setLevel(logging.ERROR)  # as in Celery; lower levels log its internals
 
 
 @signals.celeryd_init.connect
 def _silence_celery(sender: str, instance: Any, **_kwargs: object) -> None:
     bind_contextvars(worker=sender)
-    # Its banner, and what it prints when it is stopped, are no log lines.
+    # Its banner, and what it prints at a stop, are not log lines.
     instance.quiet = True
-    program.safe_say = lambda said, *_: logger.info(said.strip())  # type: ignore[attr-defined] # not in its stubs
+    program.safe_say = lambda text, *_: logger.info(text.strip())  # type: ignore[attr-defined] # not in its stubs
 
 
 @signals.celeryd_after_setup.connect
@@ -44,24 +44,24 @@ def _log_start(instance: Any, **_kwargs: object) -> None:
     app: Celery = instance.app
     tasks = sorted(task for task in app.tasks if not task.startswith("celery."))
     logger.info("worker starts", extra={"version": version("garimpo"), "tasks": tasks})
-    # At each lost connection it announces a change of a setting that we set.
+    # After each lost connection it warns about the future default of a setting that we set.
     warnings.simplefilter("ignore", CPendingDeprecationWarning)
 
 
 @signals.task_postrun.connect
 def _unbind_job(**_kwargs: object) -> None:
-    """End a job's lines when its end is stored: the process goes on to the next one."""
+    """Unbind a job's log fields when its end is stored: the process runs the next one."""
     unbind_contextvars("job_id", "site", "job", "attempt")
 
 
 def _filter_record(record: logging.LogRecord) -> bool:
-    """Drop what is said twice, and tracebacks that tell of Celery's inside alone."""
-    # How a lost child was noticed.
+    """Drop duplicate lines, and tracebacks of Celery's internals."""
+    # Its traceback shows how Celery noticed a lost child.
     if record.name == "celery.worker.request":
         record.exc_info = None
     # Celery's fields of a task.
     if data := record.__dict__.pop("data", None):
-        if data["name"] == SEND_WEBHOOK_TASK:  # whose id is JOB:SLOT
+        if data["name"] == SEND_WEBHOOK_TASK:  # its id is ID:EVENT
             record.__dict__.update(job_id=data["id"].partition(":")[0])
         else:
             record.__dict__.update(job_fields(data["name"], data["id"]))
@@ -70,27 +70,27 @@ def _filter_record(record: logging.LogRecord) -> bool:
 
 for _name in ("app.trace", "worker.request", "worker.strategy", "worker.consumer.consumer"):
     logging.getLogger(f"celery.{_name}").addFilter(_filter_record)
-# "succeeded", "raised expected" and "ignored": our own lines say that, and more.
+# "succeeded", "raised expected" and "ignored": our own lines have more details.
 logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
-# Its lines show where call backs go; ours say how that went.
+# Its lines show the URLs of webhooks.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class LoggedRequest(Request):
-    """A job's task in the worker's main process: what is said meanwhile is about this job."""
+    """A job's task in the worker's main process, whose log lines have the job's fields."""
 
     def revoked(self) -> bool:
-        """Look whether it was revoked."""
+        """Return whether the task was revoked."""
         with self._bind_job():
             return bool(super().revoked())
 
     def on_timeout(self, soft: Any, timeout: float) -> None:
-        """End a task whose process hangs."""
+        """Kill a task whose process has exceeded its time limit."""
         with self._bind_job():
             super().on_timeout(soft, timeout)
 
     def on_failure(self, *args: Any, **kwargs: Any) -> Any:
-        """Take note that the task's process was lost, among others."""
+        """Handle a failure, such as a lost process."""
         with self._bind_job():
             return super().on_failure(*args, **kwargs)
 

@@ -11,17 +11,17 @@ from scraper.settings import SiteSettings
 
 @dataclass(frozen=True)
 class ScrapeConfig:
-    """Plain values, read once at the start of the worker."""
+    """Plain values, read once when the worker starts."""
 
     recipes: Mapping[str, Recipe]
-    #: By site: where it is, and the account.
+    #: By site: its URL and account.
     sites: Mapping[str, SiteSettings]
     browser: BrowserSettings
-    #: What a job may take beyond its own limit until Celery kills it.
+    #: The time beyond its own limit after which Celery kills a job, in seconds.
     margin_s: int
 
     def make_target(self, site: str, job: str) -> Target:
-        """Say where and as whom a recipe's job is run."""
+        """Return what to scrape for a job definition, where and with which account."""
         recipe, settings = self.recipes[site], self.sites[site]
         return Target(
             recipe=recipe,
@@ -31,13 +31,13 @@ class ScrapeConfig:
         )
 
     def hard_limit_s(self, site: str, job: str) -> int:
-        """Say when Celery kills a job that does not end at its own limit, whatever it asked for."""
+        """Return the time limit after which Celery kills any job of a definition, in seconds."""
         recipe = self.recipes[site]
         return int(recipe.limits.job_s(recipe.jobs[job].max_pages) + self.margin_s)
 
     @property
     def max_job_s(self) -> int:
-        """The longest that any job can take."""
+        """The maximum duration of any job, in seconds."""
         return max(
             self.hard_limit_s(site, job)
             for site, recipe in self.recipes.items()

@@ -1,4 +1,4 @@
-"""What only workers have to be told."""
+"""Settings of workers."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class WorkerSettings(BaseSettings):
-    """Read from the environment, then from `.env`; the environment wins."""
+    """Settings from the environment and `.env`; the environment wins."""
 
-    # A variable that is set to nothing, as compose files do it, counts as not set.
+    # An empty variable counts as unset: Compose files set them so.
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
-    #: What a job may take beyond its recipe's limit until Celery kills the process that runs it.
+    #: The time beyond its recipe's limit after which Celery kills the process of a job.
     time_limit_margin_s: int = Field(default=60, ge=1)
-    #: Touched every few seconds while the worker is alive and has its Redis; none by default.
+    #: A file that is touched every few seconds while the worker is alive and connected to Redis.
     alive_file: Path | None = None

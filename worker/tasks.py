@@ -1,4 +1,4 @@
-"""One Celery task for each job of each recipe: a thin shell around `run_job`."""
+"""One Celery task for each job definition of each recipe: a thin shell around `run_job`."""
 
 import logging
 import time
@@ -15,9 +15,11 @@ from jobs.log_config import failure_fields, job_fields
 from jobs.model.job import task_name
 from jobs.model.lease_policy import LeasePolicy
 from jobs.model.record import ProgressMessage
+from jobs.model.result import ResultHead
 from jobs.redis.sync_client import UNAVAILABLE_ERRORS, connect_impatient
-from jobs.result_backend import PROGRESS, FencedRedisBackend
+from jobs.result_backend import PROGRESS, FencedRedisBackend, ProgressUpdate
 from jobs.store.leased_jobs import (
+    JobCounter,
     Lease,
     LeasedJobStore,
     LeaseLostError,
@@ -34,18 +36,19 @@ logger = logging.getLogger(__name__)
 
 
 def register_tasks(app: Celery, config: ScrapeConfig, lease_policy: LeasePolicy) -> None:
-    """Give the worker a task for every job that its recipes have.
+    """Register a task for every job definition.
 
     Args:
         app: The worker's Celery app.
-        config: The recipes, and with what they are run.
-        lease_policy: The times of leases.
+        config: The recipes, and the settings to run them with.
+        lease_policy: Lease and heartbeat times.
     """
-    hearts = LeasedJobStore(connect_impatient(app.conf.garimpo_redis), lease_policy)
-    shell = JobTask(cast("FencedRedisBackend", app.backend), config, lease_policy, hearts)
+    heartbeat_store = LeasedJobStore(connect_impatient(app.conf.garimpo_redis), lease_policy)
+    backend = cast("FencedRedisBackend", app.backend)
+    job_task = JobTask(backend, config, lease_policy, heartbeat_store)
 
-    def run(task: Task[..., Any], job_id: str) -> dict[str, Any]:
-        return shell.run(task, job_id)
+    def run(task: Task[..., Any], job_id: str) -> ResultHead:
+        return job_task.run(task, job_id)
 
     for site, recipe in config.recipes.items():
         for name in recipe.jobs:
@@ -54,10 +57,8 @@ def register_tasks(app: Celery, config: ScrapeConfig, lease_policy: LeasePolicy)
                 bind=True,
                 shared=False,
                 Request=LoggedRequest,
-                # A failed scrape is an answer, not a stack trace.
+                # Celery logs no traceback for a failed scrape.
                 throws=(JobFailedError,),
-                # What Flower shows of the rows: that there are some.
-                resultrepr_maxsize=80,
                 # The last resort, if a job does not end at its own limit.
                 time_limit=config.hard_limit_s(site, name),
             )(run)
@@ -65,26 +66,35 @@ def register_tasks(app: Celery, config: ScrapeConfig, lease_policy: LeasePolicy)
 
 @dataclass(frozen=True)
 class JobTask:
-    """What is between Celery and a job: the claim, and how each way out is told."""
+    """The body of every task: the claim, and what follows from each way a job can end."""
 
     backend: FencedRedisBackend
     config: ScrapeConfig
     lease_policy: LeasePolicy
-    #: Over a connection that gives up at once: a heartbeat that waits is none.
+    #: Its connection fails at once: a renewal that waits for Redis is of no use.
     heartbeat_store: LeasedJobStore
 
-    def run(self, task: Task[..., Any], job_id: str) -> dict[str, Any]:
-        # Celery shows it to the backend with every write, also if something breaks in between.
+    def run(self, task: Task[..., Any], job_id: str) -> ResultHead:
+        """Claim a job, run it, and return its result.
+
+        Raises:
+            JobFailedError: The job ends as failed.
+            LeaseLostError: Another worker runs the job, or will; nothing is stored.
+        """
+        # Celery passes it to the backend with every write, even if something fails in between.
         token = uuid4().hex
         task.request.update(lease_token=token)
         worker = str(task.request.hostname)
-        # On every line from here until Celery has stored the end (`worker.log_config` takes it away).
+        # For all log lines until Celery has stored the end (`worker.log_config` unbinds them).
         bind_contextvars(**job_fields(task.name, job_id))
-        leases = self.backend.leased_jobs
-        end = partial(_final_log_fields, time.monotonic())
+        store = self.backend.leased_jobs
+        end_fields = partial(_end_fields, time.monotonic())
 
-        def tell(percent: int, said: ProgressMessage) -> None:
-            task.update_state(state=PROGRESS, meta=progress_meta(percent, said))
+        def report(
+            percent: int, message: ProgressMessage, counter: JobCounter | None = None
+        ) -> None:
+            update: ProgressUpdate = {**progress_meta(percent, message), "counter": counter}
+            task.update_state(state=PROGRESS, meta=dict(update))
 
         try:
             lease = claim_or_finish(
@@ -92,38 +102,38 @@ class JobTask:
             )
             bind_contextvars(attempt=lease.record.attempt)
             logger.info("job started", extra={"pages_done": len(lease.done_pages)})
-            result = run_job(lease, leases, self.config, tell, partial(self._make_heartbeat, lease))
+            result = run_job(
+                lease, store, self.config, report, partial(self._make_heartbeat, lease)
+            )
         except SystemExit:
-            # SIGTERM: another worker goes on from the last finished page.
-            if leases.release(task.name, job_id, token):
-                logger.info("job released", extra=end("released"))
+            # SIGTERM: another worker continues after the last finished page.
+            if store.release(task.name, job_id, token):
+                logger.info("job released", extra=end_fields("released"))
             raise
         except NotClaimableError:
             raise
-        except (LeaseLostError, *UNAVAILABLE_ERRORS) as lost:
-            # Redis was away for longer than is waited for it. Either way another worker goes on.
-            logger.warning("job lost", extra=end("lost"))
-            raise LeaseLostError from lost
-        except JobFailedError as failed:
-            # A cancel is what somebody has asked for.
-            level = logging.INFO if failed.code is FailureCode.CANCELLED else logging.WARNING
-            logger.log(level, "job failed", extra=end(**failure_fields(failed)))
+        except (LeaseLostError, *UNAVAILABLE_ERRORS) as error:
+            # Or Redis was away for longer than the client waits. Another worker continues.
+            logger.warning("job lost", extra=end_fields("lost"))
+            raise LeaseLostError from error
+        except JobFailedError as error:
+            level = logging.INFO if error.code is FailureCode.CANCELLED else logging.WARNING
+            logger.log(level, "job failed", extra=end_fields(**failure_fields(error)))
             raise
         except Exception:
-            # The log has all of it. Celery's events, which Flower shows, get the code alone.
-            internal = JobFailedError(FailureCode.INTERNAL_ERROR)
-            logger.exception("job failed", extra=end(**failure_fields(internal)))
-            raise internal from None
-        recipe_job = self.config.recipes[lease.record.site].jobs[lease.record.job]
-        items = result[f"total_{recipe_job.collection}"]
-        pages = result["pages_read"]
-        logger.info("job completed", extra=end("completed", pages=pages, items=items))
+            # The log has the traceback. Celery's events, which Flower shows, have the code only.
+            failure = JobFailedError(FailureCode.INTERNAL_ERROR)
+            logger.exception("job failed", extra=end_fields(**failure_fields(failure)))
+            raise failure from None
+        extra = end_fields("completed", pages=result.pages_read, items=result.total)
+        logger.info("job completed", extra=extra)
         return result
 
     def _make_heartbeat(self, lease: Lease, limit_s: float) -> LeaseHeartbeat:
-        beat = partial(self.heartbeat_store.renew, lease.record.id, lease.token)
         return LeaseHeartbeat(
-            beat, interval_s=self.lease_policy.heartbeat_interval.total_seconds(), limit_s=limit_s
+            partial(self.heartbeat_store.renew, lease.record.id, lease.token),
+            interval_s=self.lease_policy.heartbeat_interval.total_seconds(),
+            limit_s=limit_s,
         )
 
 
@@ -134,29 +144,29 @@ def claim_or_finish(
     max_crashes: int,
     token: str | None = None,
 ) -> Lease:
-    """Take the job; end it instead, if that is what is left to do.
+    """Claim a job; end it instead if it was cancelled or has crashed too often.
 
     Raises:
-        NothingToRunError: There is nothing to run.
+        NotClaimableError: There is nothing to run.
     """
     try:
         return backend.leased_jobs.claim(job_id, worker, ProgressMessage("starting", {}), token)
-    except NotClaimableError as nothing:
-        logger.info("nothing to run", extra={"why": nothing.reason})
-        if nothing.reason in FAILURE_BY_REASON and (record := backend.leased_jobs.get(job_id)):
-            code = FAILURE_BY_REASON[nothing.reason]
+    except NotClaimableError as error:
+        logger.info("nothing to run", extra={"why": error.reason})
+        if error.reason in FAILURE_BY_REASON and (record := backend.leased_jobs.get(job_id)):
+            code = FAILURE_BY_REASON[error.reason]
             complete_unleased(backend.completer, record.request, code, crashes=max_crashes)
-            failed = JobFailedError(code, {"crashes": max_crashes})
-            logger.warning("job failed", extra=failure_fields(failed))
+            failure = JobFailedError(code, {"crashes": max_crashes})
+            logger.warning("job failed", extra=failure_fields(failure))
         raise
 
 
-def _final_log_fields(started: float, outcome: str, **fields: object) -> dict[str, object]:
-    """Return the fields of an attempt's last line.
+def _end_fields(started: float, outcome: str, **fields: object) -> dict[str, object]:
+    """Return the log fields of an attempt's last line.
 
     Args:
-        started: When it began, on the monotonic clock.
+        started: The time at which it began, on the monotonic clock.
         outcome: `completed`, `failed`, `released` or `lost`.
-        fields: What else there is to say.
+        fields: More fields.
     """
     return {"outcome": outcome, "seconds": round(time.monotonic() - started, 3), **fields}

@@ -10,22 +10,27 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from api.dependencies import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body
+from api.dependencies import LOOK_UP_ERRORS, Finder, Heard, Items, Jobs
 from api.errors import ApiError
+from api.export import stream_result
 from api.language import RequestLanguage
 from api.long_polling import REDIS_RETRY_S
 from jobs import schemas
 from jobs.model.i18n import Language
+from jobs.model.job import JobState
 from jobs.redis.async_client import RedisUnavailableError
+from jobs.store.item_reader import ItemReader
 from jobs.store.job_events import JobEventBus, Subscription
-from jobs.store.job_store import JobSnapshot, JobStore
+from jobs.store.job_store import JobSnapshot
 
 #: Proxies end a connection on which nothing comes for a minute or less.
-_SIGN_OF_LIFE_S = 15.0
+_KEEPALIVE_INTERVAL_S = 15.0
 #: What an event's id looks like.
 _ID = re.compile(r"[0-9]{1,18}")
 #: When a client whose connection was lost comes back, in ms.
-_COME_BACK_MS = 2000
+_RECONNECT_DELAY_MS = 2000
+#: In place of the data in an event.
+_DATA = "data-of-the-event"
 
 
 def add(router: APIRouter, task: str) -> None:
@@ -56,6 +61,7 @@ def add(router: APIRouter, task: str) -> None:
         job_id: str,
         jobs: Jobs,
         changes: Heard,
+        reader: Items,
         language: RequestLanguage,
         last_event_id: Annotated[
             str, Header(description="The `id` of the last event that was received.")
@@ -73,56 +79,86 @@ def add(router: APIRouter, task: str) -> None:
         if seen.record.state.is_final and seen.record.revision == told:
             return Response(status_code=204)
         return StreamingResponse(
-            _stream(finder, changes, job_id, language, told),
+            _stream(finder, changes, reader, job_id, language, told),
             media_type="text/event-stream",
             # Proxies such as nginx shall not gather it.
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )
 
 
-async def _stream(
-    finder: Finder, changes: JobEventBus, job_id: str, language: Language, told: int
+async def _stream(  # noqa: PLR0913 - the request's services, the job, and what was sent before
+    finder: Finder,
+    events: JobEventBus,
+    reader: ItemReader,
+    job_id: str,
+    language: Language,
+    last_revision: int,
 ) -> AsyncIterator[bytes]:
-    """Write the events; what the caller has been told is not told again."""
-    with changes.subscribe(job_id) as listener:
+    """Yield the job's events, without those that the client has received before."""
+    with events.subscribe(job_id) as subscription:
         while True:
-            pause = _SIGN_OF_LIFE_S
+            interval_s = _KEEPALIVE_INTERVAL_S
             try:
-                seen = await finder.find(job_id)
-                if seen.record.revision > told:
-                    event = await _event(finder.jobs, seen, language)
-                    told = seen.record.revision
-                    yield event
-                if seen.record.state.is_final:
-                    return
+                snapshot = await finder.find(job_id)
+                if snapshot.record.revision > last_revision:
+                    event = await _open_event(reader, snapshot, language)
+                    last_revision = snapshot.record.revision
+                else:
+                    event = None
             except RedisUnavailableError:
-                pause = REDIS_RETRY_S
+                interval_s = REDIS_RETRY_S
             except ApiError:
-                return  # it has expired
-            if changes.is_closed:
-                return  # who comes back, to the next process, gets what was missed
-            async for sign in _signs_of_life(listener, pause):
-                yield sign
+                return  # the job has expired
+            else:
+                # Outside the `try`: an error in the middle of an event has to break the stream off.
+                async for part in event or _no_parts():
+                    yield part
+                if snapshot.record.state.is_final:
+                    return
+            if events.is_closed:
+                return  # a client that reconnects, to another process, receives what it missed
+            async for comment in _keep_alive(subscription, interval_s):
+                yield comment
 
 
-async def _signs_of_life(listener: Subscription, every_s: float) -> AsyncIterator[bytes]:
-    """Pass the time to the next change, or to the next question if there was no answer."""
-    while not await listener.wait(every_s):
+async def _no_parts() -> AsyncIterator[bytes]:
+    return
+    yield b""
+
+
+async def _keep_alive(subscription: Subscription, interval_s: float) -> AsyncIterator[bytes]:
+    """Yield comments until the next change, or until Redis is to be asked again."""
+    while not await subscription.wait(interval_s):
         yield KEEPALIVE_COMMENT
-        if every_s == REDIS_RETRY_S:
+        if interval_s == REDIS_RETRY_S:
             return
 
 
-async def _event(jobs: JobStore, seen: JobSnapshot, language: Language) -> bytes:
-    answer: BaseModel
-    if seen.record.state.is_final:
-        stored = await jobs.get_result(seen.record.id) if seen.record.failure is None else None
-        answer, name = final_body(seen, stored, language), "end"
+async def _open_event(
+    reader: ItemReader, snapshot: JobSnapshot, language: Language
+) -> AsyncIterator[bytes]:
+    """Return an event with the job's state, piece by piece: a result may be large."""
+    record = snapshot.record
+    name = "end" if record.state.is_final else "progress"
+    if record.state is JobState.COMPLETED:
+        pieces = await stream_result(reader, record, language)
+    elif record.state is JobState.FAILED:
+        pieces = _single(schemas.build_error(record, language))
     else:
-        answer, name = schemas.build_status(seen, language), "progress"
-    return format_sse_event(
-        data_str=json.dumps(answer.model_dump(), ensure_ascii=False),
-        event=name,
-        id=str(seen.record.revision),
-        retry=_COME_BACK_MS,
+        pieces = _single(schemas.build_status(snapshot, language))
+    frame = format_sse_event(
+        data_str=_DATA, event=name, id=str(record.revision), retry=_RECONNECT_DELAY_MS
     )
+    before, after = frame.split(_DATA.encode())
+    return _frame(before, pieces, after)
+
+
+async def _single(body: BaseModel) -> AsyncIterator[str]:
+    yield json.dumps(body.model_dump(), ensure_ascii=False)
+
+
+async def _frame(before: bytes, pieces: AsyncIterator[str], after: bytes) -> AsyncIterator[bytes]:
+    yield before
+    async for piece in pieces:
+        yield piece.encode()
+    yield after

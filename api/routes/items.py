@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, create_model
 
-from api.dependencies import EMPTY_AS_NONE, LOOK_UP_ERRORS, Finder, Jobs
+from api.dependencies import EMPTY_AS_NONE, LOOK_UP_ERRORS, Finder, Items, Jobs
 from api.export import FILE_RESPONSES, AsFile, Exporter
 from api.language import RequestLanguage
 from jobs import schemas
@@ -59,6 +59,7 @@ def add(router: APIRouter, task: str, page: type[ItemsPage], files: Exporter) ->
         *,
         job_id: str,
         jobs: Jobs,
+        reader: Items,
         language: RequestLanguage,
         as_file: AsFile,
         cursor: Annotated[
@@ -83,8 +84,8 @@ def add(router: APIRouter, task: str, page: type[ItemsPage], files: Exporter) ->
         """
         seen, start = await Finder(jobs, task).find(job_id), cursor or 0
         if as_file.format:
-            return await files.response(as_file, jobs, job_id, start, limit)
-        items, total = await jobs.get_items(job_id, start, limit or 100)
+            return await files.response(as_file, reader, job_id, start, limit)
+        items, total = await reader.read(job_id, start, limit or 100)
         place = start + len(items)
         is_final = seen.record.state.is_final
         is_over = is_final and place >= total

@@ -1,19 +1,16 @@
 """`GET …/result/{job_id}`: the job's state, or its result, as JSON or as a file."""
 
-import asyncio
-import json
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
+from starlette.responses import StreamingResponse
 
-from api.dependencies import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body, json_response
-from api.export import FILE_RESPONSES, ROWS, AsFile, Exporter
+from api.dependencies import LOOK_UP_ERRORS, Finder, Heard, Items, Jobs, json_response
+from api.export import FILE_RESPONSES, AsFile, Exporter, stream_result
 from api.language import RequestLanguage
 from api.long_polling import Wait, wait_for_end
 from jobs import schemas
-from jobs.model.i18n import Language
 from jobs.model.job import JobState
-from jobs.store.job_store import JobSnapshot
 
 
 def add(router: APIRouter, task: str, result: type[schemas.JobResult], files: Exporter) -> None:
@@ -25,7 +22,6 @@ def add(router: APIRouter, task: str, result: type[schemas.JobResult], files: Ex
         result: The type of its result.
         files: Writes its items as files.
     """
-    one_by_one = asyncio.Semaphore(1)
 
     @router.get(
         "/result/{job_id}",
@@ -39,6 +35,7 @@ def add(router: APIRouter, task: str, result: type[schemas.JobResult], files: Ex
         job_id: str,
         jobs: Jobs,
         changes: Heard,
+        reader: Items,
         language: RequestLanguage,
         wait: Wait,
         as_file: AsFile,
@@ -54,21 +51,6 @@ def add(router: APIRouter, task: str, result: type[schemas.JobResult], files: Ex
         if seen.record.state is JobState.FAILED:
             return json_response(schemas.build_error(seen.record, language))
         if as_file.format:
-            return await files.response(as_file, jobs, job_id)
-        # Megabytes of rows must not hold up everybody else's requests, nor stay in memory for as
-        # long as a slow client reads them.
-        rows = files.collection
-        async with one_by_one:
-            stored = await jobs.get_result(job_id)
-            told = await asyncio.to_thread(_without_rows, seen, stored, language, rows)
-        return await files.fill(jobs, job_id, *told)
-
-
-def _without_rows(
-    seen: JobSnapshot, stored: str | None, language: Language, collection: str
-) -> tuple[str, int]:
-    """Return the body with ROWS in the place of its rows, and how many these are."""
-    answer = final_body(seen, stored, language).model_dump()
-    number = len(answer["result"][collection])
-    answer["result"] = {**answer["result"], collection: ROWS}
-    return json.dumps(answer, ensure_ascii=False), number
+            return await files.response(as_file, reader, job_id)
+        pieces = await stream_result(reader, seen.record, language)
+        return StreamingResponse(pieces, media_type="application/json")

@@ -1,4 +1,4 @@
-"""A call back: what has been tried so far, and what comes next."""
+"""A webhook delivery: its state, its attempts, its next attempt."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from jobs.model.record import from_ms
 
 
 class DeliveryEvent(StrEnum):
-    """What of a job a call back tells; a job has one of each at most."""
+    """The event that a delivery reports; a job has at most one delivery for each."""
 
     STARTED = "started"
     PROGRESS = "progress"
@@ -18,9 +18,9 @@ class DeliveryEvent(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """What has become of a call back."""
+    """The state of a delivery."""
 
-    #: For its first or its next try.
+    #: For its first or next attempt.
     WAITING = "waiting"
     SENDING = "sending"
     DELIVERED = "delivered"
@@ -28,14 +28,14 @@ class DeliveryState(StrEnum):
 
 
 def webhook_id(job_id: str, event: DeliveryEvent, revision: int) -> str:
-    """Name what is told, the same at each try: a receiver drops what it has had before.
+    """Return the `webhook-id`, the same for every attempt, so that receivers can deduplicate.
 
     Args:
         job_id: The job's id.
-        event: What of the job is told.
-        revision: The job's. Progress is told of again and again.
+        event: The event.
+        revision: The job's revision: progress is reported repeatedly.
     """
-    # No full stop: the signature puts them between id, time and body.
+    # Without a full stop: the signature separates id, time and body by them.
     return (
         f"{job_id}_{event}_{revision}" if event is DeliveryEvent.PROGRESS else f"{job_id}_{event}"
     )
@@ -43,58 +43,58 @@ def webhook_id(job_id: str, event: DeliveryEvent, revision: int) -> str:
 
 @dataclass(frozen=True)
 class DeliveryAttempt:
-    """One try."""
+    """One attempt, stored as JSON."""
 
-    #: When it began, in ms since the epoch.
+    #: The time at which it began, in ms since the epoch.
     at: int
     webhook_id: str
     took_ms: int = 0
-    #: The HTTP status; None without an answer.
+    #: The HTTP status; None without a response.
     status: int | None = None
-    #: The beginning of its body.
+    #: The beginning of the response body.
     answer: str = ""
-    #: Why there was no answer: `address` (it is neither public nor allowed), `name` (it leads to no
-    #: address), `connection`, `tls`, `protocol`, `timeout`, `sender_lost`, `sender_stopped` or
-    #: `internal_error`; empty if there was one.
+    #: The reason for a missing response: `address` (neither public nor allowed), `name` (cannot be
+    #: resolved), `connection`, `tls`, `protocol`, `timeout`, `sender_lost`, `sender_stopped` or
+    #: `internal_error`; empty if there was a response.
     error: str = ""
 
     @property
     def outcome(self) -> str:
-        """The class of its answer, such as `2xx`; or why there was none."""
+        """The class of the response, such as `2xx`; or the error."""
         return self.error if self.status is None else f"{self.status // 100}xx"
 
     def encode(self) -> str:
-        """Return it as Redis keeps it."""
+        """Return the attempt as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def decode(cls, text: str) -> "DeliveryAttempt":
-        """Read what `encode` wrote."""
+        """Parse what `encode` returned."""
         return cls(**json.loads(text))
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A call back at one moment."""
+    """A delivery at one moment."""
 
     job_id: str
     event: DeliveryEvent
     state: DeliveryState
-    #: The job's, when what is told was true; and when that was.
+    #: The job's revision that is reported, and the time of that change.
     revision: int
     occurred_at: datetime
-    #: When the first try was due; and how many there have been since.
+    #: The due time of the first attempt, and the number of attempts since then.
     first_due_at: datetime
     attempt_count: int
-    #: How many of them were answered with 404 or 409.
+    #: The number of those that were answered with 404 or 409.
     not_found_count: int
-    #: When the next try is due; None if there is none.
+    #: The due time of the next attempt; None if there will be none.
     next_attempt_at: datetime | None
     attempts: Sequence[DeliveryAttempt] = ()
 
     @property
     def webhook_id(self) -> str:
-        """What its `webhook-id` header is."""
+        """The value of its `webhook-id` header."""
         return webhook_id(self.job_id, self.event, self.revision)
 
     @classmethod
@@ -105,17 +105,17 @@ class Delivery:
         fields: Mapping[str, str],
         attempts: Sequence[str] = (),
     ) -> "Delivery":
-        """Read the hash that `lua_scripts/prelude.lua` describes, and the list of the tries."""
-        fate = DeliveryState(fields["state"])
+        """Decode the hash that `lua_scripts/prelude.lua` describes, and the list of attempts."""
+        state = DeliveryState(fields["state"])
         return cls(
             job_id=job_id,
             event=event,
-            state=fate,
+            state=state,
             revision=int(fields["revision"]),
             occurred_at=from_ms(fields["at"]),
             first_due_at=from_ms(fields["since"]),
             attempt_count=int(fields["tries"]),
             not_found_count=int(fields["absences"]),
-            next_attempt_at=from_ms(fields["next_at"]) if fate is DeliveryState.WAITING else None,
+            next_attempt_at=from_ms(fields["next_at"]) if state is DeliveryState.WAITING else None,
             attempts=tuple(DeliveryAttempt.decode(text) for text in attempts),
         )

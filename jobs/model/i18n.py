@@ -24,17 +24,17 @@ def catalogue(language: Language) -> Mapping[str, str]:
 
 
 def render(language: Language, key: str, args: Mapping[str, object]) -> str:
-    """Put a message into a language.
+    """Return a message in a language.
 
     Args:
-        language: The caller's.
-        key: The sentence's key in `jobs/model/locales`.
-        args: What its {names} stand for: a mapping is a word in several languages, a list is
-            joined by commas, and a `reason` that has a sentence of its own is given as that.
+        language: The caller's language.
+        key: The message's key in `jobs/model/locales`.
+        args: The values of its {names}. A mapping is a word in several languages, a list is joined
+            by commas, and a `reason` with a message of its own is replaced by that message.
     """
     sentences = catalogue(language)
-    words = {name: _format_argument(language, name, value) for name, value in args.items()}
-    return sentences[key].format_map(words)
+    values = {name: _format_argument(language, name, value) for name, value in args.items()}
+    return sentences[key].format_map(values)
 
 
 def _format_argument(language: Language, name: str, value: object) -> str:

@@ -12,52 +12,52 @@ from jobs.model.webhook import WebhookSubscription
 
 
 class JobState(StrEnum):
-    """A job's state; it only goes forward, in the order of this list."""
+    """The state of a job; it only moves forward, in this order."""
 
     #: Accepted and waiting for a worker.
     PENDING = "pending"
-    #: A worker has it.
+    #: A worker runs it, or is about to continue it.
     PROCESSING = "processing"
     #: It ended with a result.
     COMPLETED = "completed"
-    #: It ended without one; the failure says why.
+    #: It ended with a failure.
     FAILED = "failed"
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can change any more."""
+        """Whether the job has ended."""
         return self in {JobState.COMPLETED, JobState.FAILED}
 
 
 def task_name(site: str, job: str) -> str:
-    """Name the Celery task that runs a recipe's job; Flower shows it."""
+    """Return the name of the Celery task for a job definition, as Flower shows it."""
     return f"{site}.{job}"
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """One accepted start."""
+    """A requested job."""
 
     site: str
-    #: The recipe's job, such as `scrape-channels`.
+    #: The job definition in the recipe, such as `scrape-channels`.
     name: str
-    #: The digest of the recipe that the parameters were checked against.
+    #: The digest of the recipe that validated the parameters.
     recipe_digest: str
     params: Mapping[str, Any]
-    #: Who asked; empty while there are no API keys.
+    #: The caller; empty as long as there are no API keys.
     caller: str = ""
-    #: Who is told of it.
+    #: The webhook to send.
     webhook: WebhookSubscription | None = None
     id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
     def task_name(self) -> str:
-        """The Celery task that runs it."""
+        """The name of the Celery task that runs it."""
         return task_name(self.site, self.name)
 
     @property
     def fingerprint(self) -> str:
-        """Tell this request from others: who asks for what, and who is told."""
+        """A digest of caller, task, parameters and webhook."""
         asked: list[object] = [self.caller, self.task_name, dict(self.params)]
         if self.webhook:
             asked.append(self.webhook.identity)
@@ -65,11 +65,11 @@ class JobRequest:
 
     @property
     def identity(self) -> str:
-        """The same, and with which recipe: jobs that share it give the same result."""
+        """The digest of the same and the recipe: jobs that share it have the same result."""
         return sha256(f"{self.fingerprint} {self.recipe_digest}".encode()).hexdigest()
 
     def as_fields(self) -> dict[str, str]:
-        """Return what the record keeps of it, as Redis hash fields."""
+        """Return the fields of the record that hold the request."""
         webhook = {"webhook": self.webhook.encode()} if self.webhook else {}
         return {
             "site": self.site,

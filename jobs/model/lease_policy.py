@@ -6,25 +6,25 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class LeasePolicy:
-    """The times of leases; ops have them as settings, tests set them short."""
+    """The times of leases: settings for operators, short values in tests."""
 
-    #: A worker that has said nothing for so long has lost its job.
+    #: A worker that has not renewed its lease for this time has lost its job.
     lease: timedelta = timedelta(seconds=15)
-    #: How often a worker says that it still has its job: two words may get lost.
+    #: The interval of renewals: two of them may get lost.
     heartbeat_interval: timedelta = timedelta(seconds=4)
-    #: How often jobs that are due are looked at.
+    #: The interval at which due jobs are checked.
     reconcile_interval: timedelta = timedelta(seconds=2)
-    #: A job that has killed so many workers is not run again.
+    #: A job that has crashed this number of workers is not run again.
     max_crashes: int = 3
-    #: A job that has waited for so long is given up; zero is never.
+    #: A job that has waited for this time is given up; zero for no limit.
     queue_ttl: timedelta = timedelta(0)
 
     @property
     def max_check_interval(self) -> timedelta:
-        """The longest pause between two looks for a waiting job's message."""
+        """The longest interval between two checks for a waiting job's message."""
         return 20 * self.lease
 
 
 def ms(duration: timedelta) -> int:
-    """Return a duration as Redis takes it, in ms."""
+    """Return a duration in whole milliseconds, as Redis expects it."""
     return int(duration / timedelta(milliseconds=1))

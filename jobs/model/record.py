@@ -1,4 +1,4 @@
-"""A job's record, as it was read from Redis at one moment."""
+"""A job's record at one moment, decoded from Redis."""
 
 import json
 from collections.abc import Mapping
@@ -13,47 +13,47 @@ from jobs.model.webhook import WebhookSubscription
 
 @dataclass(frozen=True)
 class ProgressMessage:
-    """A sentence for the caller, before it is put into a language (`jobs/model/locales`)."""
+    """A message in no language yet: its key and arguments (`jobs/model/locales`)."""
 
     key: str
     args: Mapping[str, Any]
 
     def encode(self) -> str:
-        """Return it as the record keeps it."""
+        """Return the JSON that the record stores."""
         return json.dumps({"key": self.key, "args": dict(self.args)})
 
     @classmethod
     def decode(cls, text: str) -> "ProgressMessage":
-        """Read what `encode` wrote."""
+        """Parse what `encode` returned."""
         return cls(**json.loads(text))
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job failed, before it is put into a language."""
+    """The reason of a failed job, in no language yet."""
 
     code: FailureCode
     details: Mapping[str, Any]
 
     def encode(self) -> str:
-        """Return it as the record keeps it."""
+        """Return the JSON that the record stores."""
         return json.dumps({"code": self.code, "details": dict(self.details)})
 
     @classmethod
     def decode(cls, text: str) -> "Failure":
-        """Read what `encode` wrote."""
+        """Parse what `encode` returned."""
         data = json.loads(text)
         return cls(FailureCode(data["code"]), data["details"])
 
 
 def from_ms(ms: str | int) -> datetime:
-    """Turn Redis' clock, in ms, into a time in UTC."""
+    """Return the UTC time for Redis' clock in ms."""
     return datetime.fromtimestamp(int(ms) / 1000, UTC)
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """All that is known of a job, but for its items and its result."""
+    """Everything stored about a job except its items and result."""
 
     id: str
     site: str
@@ -62,40 +62,40 @@ class JobRecord:
     params: Mapping[str, Any]
     caller: str
     state: JobState
-    #: A whole number from 0 to 100 that never falls.
+    #: 0 to 100; it never falls.
     progress: int
-    #: How often a worker has taken the job.
+    #: The number of times that a worker has claimed the job.
     attempt: int
-    #: What goes on now; none while the job waits.
+    #: None while the job waits.
     message: ProgressMessage | None
-    #: Only for failed jobs.
+    #: None unless the job has failed.
     failure: Failure | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-    #: The session that a worker has, or has left, at a remote browser; empty if there is none.
+    #: The id of its open session at a remote browser; empty without one.
     browser_session: str = ""
-    #: Who has the job, or had it when it ended; empty if nobody.
+    #: The worker that runs the job, or ran it when it ended; empty if none did.
     worker: str = ""
-    #: Counts the changes that a caller can see.
+    #: The number of changes that a caller can see.
     revision: int = 0
-    #: Who is told of the job.
+    #: The webhook that the start asked for.
     webhook: WebhookSubscription | None = None
 
     @property
     def request(self) -> JobRequest:
-        """The job as it was asked for."""
+        """The job as it was requested."""
         return JobRequest(
             self.site, self.job, self.recipe_digest, self.params, self.caller, self.webhook, self.id
         )
 
     @classmethod
     def decode(cls, job_id: str, fields: Mapping[str, str]) -> "JobRecord":
-        """Read a record's hash.
+        """Decode a record's hash.
 
         Args:
             job_id: The job's id.
-            fields: The hash's fields as text.
+            fields: The fields and values.
         """
         return cls(
             id=job_id,

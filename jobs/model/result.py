@@ -1,4 +1,4 @@
-"""Result of a completed job, in the shape that clients read."""
+"""The result of a completed job, as its caller reads it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,27 +6,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResultHead:
     """A result without its items."""
 
-    #: The key of the items, from the job definition.
+    #: The name of the items in the result.
     collection: str
     #: The number of items.
     total: int
-    #: The end of the run, with its time zone.
+    #: The time at which the last page was read.
     timestamp: datetime
     pages_requested: int
-    #: The number of pages with new items.
+    #: Pages that had new items.
     pages_read: int
-    #: Oddities that are no failures, in their JSON form.
-    warnings: Sequence[Mapping[str, Any]]
+    #: As `warnings` in the result: code, page, and more by the code.
+    warnings: Sequence[Mapping[str, Any]] = ()
 
-    def as_dict(self, items: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return the result as JSON data, with its keys in the documented order.
+    def as_dict(self, items: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+        """Return the whole result, in the order of the contract's fields.
 
         Args:
-            items: All items of all pages, in page order.
+            items: The items; None leaves their place for others to fill.
         """
         return {
             "success": True,
@@ -36,5 +36,9 @@ class ResultHead:
             "error": None,
             "pages_requested": self.pages_requested,
             "pages_read": self.pages_read,
-            "warnings": [dict(warning) for warning in self.warnings],
+            "warnings": list(self.warnings),
         }
+
+    def __repr__(self) -> str:
+        """Return the summary that Flower shows, such as `100 channels, pages: 2`."""
+        return f"{self.total} {self.collection}, pages: {self.pages_read}"

@@ -1,4 +1,4 @@
-"""Who is told of a job, and how: what a start asks for with `webhook_url` and its companions."""
+"""The webhook that a start asks for with `webhook_url` and related keys."""
 
 import json
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from jobs.model.i18n import Language
 
 
 class WebhookPayload(StrEnum):
-    """How much a call back brings."""
+    """The size of a webhook's payload."""
 
-    #: The body that the result endpoint gives.
+    #: The body of the result endpoint.
     FULL = "full"
-    #: Which job, its state, and where to get the rest.
+    #: The job's id and state, and URLs of the rest.
     THIN = "thin"
 
 
 class WebhookEvent(StrEnum):
-    """What of a job can be told besides its end."""
+    """Events before a job's end that a webhook can include."""
 
     STARTED = "job.started"
     PROGRESS = "job.progress"
@@ -26,30 +26,33 @@ class WebhookEvent(StrEnum):
 
 @dataclass(frozen=True)
 class WebhookSubscription:
-    """What the record keeps of it, as JSON; `lua_scripts/prelude.lua` reads `events` and `payload`."""
+    """A webhook subscription, stored in the record as JSON.
 
-    #: As it was given, byte for byte. Its query string may be a secret.
+    `lua_scripts/prelude.lua` reads `events` and `payload`.
+    """
+
+    #: Exactly as requested. Its query string may be a secret.
     url: str
     payload: WebhookPayload = WebhookPayload.FULL
-    #: What is told besides the end.
+    #: The events before the end.
     events: Sequence[WebhookEvent] = ()
-    #: Of the sentences in it: that of the start.
+    #: The language of its messages: that of the start.
     language: Language = Language.PT
-    #: Where the API is, as whoever started the job sees it; for links.
+    #: The base URL of the API as the client of the start sees it, for links.
     api_url: str = ""
 
     @property
     def identity(self) -> list[object]:
-        """What tells this one from others; a repeated start may come in another language."""
+        """What makes two webhooks equal; a repeated start may ask for another language."""
         return [self.url, self.payload, sorted(self.events)]
 
     def encode(self) -> str:
-        """Return it as the record keeps it."""
+        """Return the JSON that the record stores."""
         return json.dumps(asdict(self))
 
     @classmethod
     def decode(cls, text: str) -> "WebhookSubscription":
-        """Read what `encode` wrote."""
+        """Parse what `encode` returned."""
         data = json.loads(text)
         return cls(
             url=data["url"],

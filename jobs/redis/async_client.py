@@ -15,18 +15,18 @@ from jobs.redis.url import RedisUrl
 
 
 class RedisUnavailableError(Exception):
-    """Redis does not answer, or takes no writes: nothing can be said of any job just now."""
+    """Redis does not answer or rejects writes, so jobs can be neither read nor accepted."""
 
 
 @asynccontextmanager
 async def redis_deadline(seconds: float = 4.0) -> AsyncIterator[None]:
-    """Bound the calls to Redis in this block.
+    """Bound the time of all Redis calls in this block.
 
     Args:
-        seconds: All of them together; a caller shall hear of it within 5 s.
+        seconds: The time for all of them together; clients get an answer within 5 s.
 
     Raises:
-        JobsUnavailableError: Redis is away, starting, full, without its replicas, or not writing.
+        RedisUnavailableError: Redis is away, starting, full, without its replicas or read-only.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -36,32 +36,34 @@ async def redis_deadline(seconds: float = 4.0) -> AsyncIterator[None]:
 
 
 class _SentinelBlockingPool(SentinelConnectionPool, BlockingConnectionPool):
-    """Asks the Sentinels where Redis is; its callers wait their turn, as at the other pool."""
+    """A pool that finds the master through Sentinel, and blocks while it is exhausted."""
 
     async def aclose(self) -> None:
-        """Close the connections to the Sentinels, too."""
+        """Close the pool, and the connections to the Sentinels."""
         await super().aclose()
         for sentinel in self.sentinel_manager.sentinels:
             await sentinel.aclose()
 
 
 def connect(url: str) -> Redis:
-    """Open the API's connection pool; nothing is sent yet.
+    """Return a client with a connection pool; nothing is sent yet.
+
+    A connection that was closed while idle is reopened once. A command that takes longer than 2 s
+    fails, so that clients get an answer within 5 s.
 
     Args:
-        url: Redis' address. A connection that was cut while idle is opened anew once; what takes
-            longer than 2 s is given up, so that a caller hears of it within 5 s.
+        url: REDIS_URL.
 
     Raises:
-        AddressError: It is no address.
+        RedisUrlError: The URL is invalid.
     """
-    address = RedisUrl.parse(url)
+    redis_url = RedisUrl.parse(url)
     options: dict[str, Any] = {
-        **address.connection_options,
-        # More callers than this wait their turn, within their deadline.
+        **redis_url.connection_options,
+        # Further requests wait for a connection, within their deadline.
         "max_connections": 64,
         "timeout": None,
-        "connection_class": SSLConnection if address.tls else Connection,
+        "connection_class": SSLConnection if redis_url.tls else Connection,
         "decode_responses": True,
         "socket_connect_timeout": 2,
         "socket_timeout": 2,
@@ -70,12 +72,12 @@ def connect(url: str) -> Redis:
         "health_check_interval": 0,
     }
     client: Redis
-    if address.master_name:
+    if redis_url.master_name:
         options["ssl"] = options.pop("connection_class") is SSLConnection
         client = Sentinel(  # type: ignore[no-untyped-call] # redis-py gives it no types
-            address.hosts, sentinel_kwargs=address.sentinel_options
-        ).master_for(address.master_name, connection_pool_class=_SentinelBlockingPool, **options)
+            redis_url.hosts, sentinel_kwargs=redis_url.sentinel_options
+        ).master_for(redis_url.master_name, connection_pool_class=_SentinelBlockingPool, **options)
     else:
-        [(host, port)] = address.hosts
+        [(host, port)] = redis_url.hosts
         client = Redis.from_pool(BlockingConnectionPool(host=host, port=port, **options))
     return client

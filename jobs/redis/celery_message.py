@@ -1,12 +1,12 @@
 """The queues' messages, byte for byte as Celery and kombu write them into Redis.
 
-Celery's own `send_task` publishes through kombu, in a step of its own after the record was
-written: a connection lost in between leaves a record that no message points to. Written as text,
-the message goes into the queue within the submit script, and the start costs one round trip.
+Celery's `send_task` publishes through kombu, in a step after the record is written: a connection
+lost in between leaves a record without a message. As text, the message enters the queue within the
+submit script, and a start costs one round trip.
 
 Facts: Celery's message protocol 2
 (https://docs.celeryq.dev/en/stable/internals/protocol.html#version-2); kombu's envelope for Redis
-(kombu.transport.virtual.Channel.prepare_message). A test holds this against what `send_task` of
+(kombu.transport.virtual.Channel.prepare_message). A test compares this with what `send_task` of
 the locked versions writes.
 """
 
@@ -17,12 +17,12 @@ from uuid import uuid4
 
 from jobs.redis import keys
 
-#: The Celery task that sends a call back.
+#: The Celery task that sends a webhook.
 SEND_WEBHOOK_TASK = "callbacks.send"
 
 
 def encode_job(task_name: str, job_id: str) -> str:
-    """Return the message that makes a worker run a job; it carries the job's id alone.
+    """Return the message that makes a worker run a job; it carries only the job's id.
 
     Args:
         task_name: The Celery task that runs it.
@@ -32,11 +32,11 @@ def encode_job(task_name: str, job_id: str) -> str:
 
 
 def encode_delivery(job_id: str, event: str) -> str:
-    """Return the message that makes a worker send a call back.
+    """Return the message that makes a worker send a webhook.
 
     Args:
         job_id: The job's id.
-        event: What of the job it tells (`keys.delivery`).
+        event: The delivery's event (`keys.delivery`).
     """
     arguments = [job_id, str(event)]
     return _encode(
@@ -91,5 +91,5 @@ def _encode(
 
 
 def decode_job_id(message: str) -> str:
-    """Return the id of the job whose message this is."""
+    """Return the job id in a message."""
     return str(json.loads(message)["headers"]["id"])

@@ -1,121 +1,140 @@
-"""The names of everything that Garimpo and Celery keep in Redis for a job."""
+"""The names of everything that Garimpo and Celery store in Redis.
 
-#: Every job that has not ended: member is the id, score is when it is due for a look (ms): the end
-#: of its lease while it runs, the next look for its message while it waits.
+The Lua scripts use these names too (`jobs.redis.lua`).
+"""
+
+#: Unfinished jobs: the id, by the time of the next check (ms): the end of the lease while the job
+#: runs, the next check for its message while it waits.
 ACTIVE = "garimpo:active"
 
-#: The jobs that were given up because their workers died: score is when (ms).
+#: Jobs that ended as `worker_lost`: the id, by the end (ms).
 WORKER_LOST = "garimpo:given-up"
 
-#: The jobs that have ended a short while ago: score is when Flower is told of it once more (ms).
+#: Jobs that ended a short time ago: the id, by the time of the next Celery event for Flower (ms).
 UNPUBLISHED_ENDS = "garimpo:untold"
 
-#: Which worker looks at the jobs that are due; when that was done last (ms); there while leases
-#: that have run out mean nothing.
+#: The lock of the worker that reconciles; the time of the last run (ms); exists while expired
+#: leases are not revoked.
 RECONCILER = "garimpo:reconciler"
 LAST_RECONCILED = "garimpo:looked"
 GRACE = "garimpo:grace"
 
-#: The workers that are alive: member is the name, score is until when that is believed (ms).
+#: Live workers: the name, by the expiry of the registration (ms).
 WORKERS = "garimpo:workers"
-#: What each of them does, by its name.
+#: The status of each worker, by its name.
 WORKER_STATUS = "garimpo:workers:doing"
 
-#: What has happened since ever, for metrics (`lua_scripts/prelude.lua`).
+#: Counters since the installation, for metrics (`lua_scripts/prelude.lua`).
 COUNTERS = "garimpo:counters"
-#: Its field for what a completed job takes nowadays (ms).
+#: Their field for the typical duration of a completed job (ms).
 TYPICAL_DURATION = "pace_ms"
 
-#: Sessions at a remote browser that nobody is left to end: the ids.
+#: Sessions at a remote browser that no worker is left to end: the ids.
 ABANDONED_SESSIONS = "garimpo:left-sessions"
 
-#: Written to find out whether Redis takes writes.
+#: Written to find out whether Redis accepts writes.
 WRITE_PROBE = "garimpo:health"
 
-#: The channel on which `lua_scripts/prelude.lua` tells which job has changed.
+#: The channel of changed jobs (`lua_scripts/prelude.lua`).
 CHANGES_CHANNEL = "garimpo:changes"
 
-#: The queue of scrapes. kombu keeps a queue's messages in the list of the queue's name.
+#: The queue of scrapes. kombu stores a queue's messages in the list of the queue's name.
 JOB_QUEUE = "jobs"
 
-#: The queue of call backs.
+#: The queue of webhook deliveries.
 WEBHOOK_QUEUE = "callbacks"
-#: The call backs that are neither delivered nor given up, as JOB:SLOT: score is when each is due
-#: for a look (ms), its next try or the end of its sender's lease; and since when it waits (ms).
+#: Deliveries that are neither delivered nor given up, as ID:EVENT: by the time of the next check
+#: (ms), which is the next attempt or the end of the sender's lease; and by the begin of the round
+#: (ms).
 DELIVERIES_DUE = "garimpo:deliveries:due"
 DELIVERIES_OPEN = "garimpo:deliveries:open"
 
+#: The beginnings of the names below.
+JOB = "garimpo:job:"
+STATE_INDEX = "garimpo:jobs:"
+HOURLY_OUTCOMES = "garimpo:outcomes:"
+DELIVERY = "garimpo:delivery:"
+
 
 def record(job_id: str) -> str:
-    """Name the hash that is the job's record."""
-    return f"garimpo:job:{job_id}"
+    """Return the name of a job's record (hash)."""
+    return f"{JOB}{job_id}"
 
 
 def items(job_id: str) -> str:
-    """Name the list of its items, each one JSON object."""
-    return f"garimpo:job:{job_id}:items"
+    """Return the name of a job's items until it is completed (list of `jobs.model.item_blocks`)."""
+    return f"{JOB}{job_id}:items"
+
+
+def item_totals(job_id: str) -> str:
+    """Return the name of the number of items up to and including each block (list)."""
+    return f"{JOB}{job_id}:items:totals"
 
 
 def pages(job_id: str) -> str:
-    """Name the hash of its finished pages: each number, and what was odd about that page."""
-    return f"garimpo:job:{job_id}:pages"
+    """Return the name of a job's finished pages (hash: page number to its warnings)."""
+    return f"{JOB}{job_id}:pages"
 
 
 def tombstone(job_id: str) -> str:
-    """Name the mark that outlives the record, and tells an expired job from an unknown one."""
+    """Return the name of what remains of an expired job, unlike an unknown one (string)."""
     return f"garimpo:gone:{job_id}"
 
 
 def result(job_id: str) -> str:
-    """Name the key in which Celery's Redis backend keeps a task's state and result."""
+    """Return the name of a task's state and result in Celery's Redis backend (string)."""
     return f"celery-task-meta-{job_id}"
 
 
 def state_index(state: str, group: str = "") -> str:
-    """Name the zset of the jobs in a state: id, by when they were accepted (ms).
+    """Return the name of the jobs in a state (zset: id by the time of acceptance, in ms).
 
     Args:
         state: The state.
-        group: Only those of a site, or of a recipe's job as `site.job`.
+        group: Only the jobs of a site, or of a job definition as `site.job`.
     """
-    return f"garimpo:jobs:{state}:{group}" if group else f"garimpo:jobs:{state}"
+    return f"{STATE_INDEX}{state}:{group}" if group else f"{STATE_INDEX}{state}"
 
 
 def idempotency(digest: str) -> str:
-    """Name what an Idempotency-Key has led to; the digest is of who sent which key to what."""
+    """Return the name of what an Idempotency-Key led to (string).
+
+    Args:
+        digest: The digest of caller, task and key.
+    """
     return f"garimpo:idempotency:{digest}"
 
 
 def identical(digest: str) -> str:
-    """Name where the last job stands that was asked for just so."""
+    """Return the name of the id of the latest job with an identical request (string)."""
     return f"garimpo:identical:{digest}"
 
 
 def outcomes(hour: int) -> str:
-    """Name the hash of how jobs have ended in an hour, counted from the epoch."""
-    return f"garimpo:outcomes:{hour}"
+    """Return the name of the counters of jobs that ended in an hour since the epoch (hash)."""
+    return f"{HOURLY_OUTCOMES}{hour}"
 
 
 def delivery(job_id: str, event: str) -> str:
-    """Name the hash of a call back.
+    """Return the name of a webhook delivery (hash).
 
     Args:
         job_id: The job's id.
-        event: What of the job it tells: `started`, `progress` or `end`.
+        event: `started`, `progress` or `end`.
     """
-    return f"garimpo:delivery:{job_id}:{event}"
+    return f"{DELIVERY}{job_id}:{event}"
 
 
 def delivery_attempts(job_id: str, event: str) -> str:
-    """Name the list of its tries, the oldest first, each one JSON object."""
+    """Return the name of a delivery's attempts (list of JSON, the oldest first)."""
     return f"{delivery(job_id, event)}:tries"
 
 
 def delivery_record(job_id: str, event: str) -> str:
-    """Name the copy of the job's record that it tells."""
+    """Return the name of the copy of the job's record that a delivery reports (hash)."""
     return f"{delivery(job_id, event)}:record"
 
 
 def delivery_result(job_id: str, event: str) -> str:
-    """Name the copy of the job's result that it tells."""
+    """Return the name of the copy of the job's result that a delivery reports (string)."""
     return f"{delivery(job_id, event)}:result"

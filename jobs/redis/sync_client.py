@@ -13,26 +13,26 @@ from jobs.redis.url import RedisUrl
 
 _T = TypeVar("_T")
 
-#: What is raised while Redis is away.
+#: Errors while Redis is away.
 UNAVAILABLE_ERRORS = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
-    # Full, or a replica that is about to be promoted: as passing as an outage.
+    # Full, or a replica that is about to be promoted: as temporary as an outage.
     exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.MasterDownError,
 )
 
-#: What a Redis says that takes no writes for the moment, in words that redis-py has no class for:
-#: it has too few replicas, or cannot write to its disk.
+#: Temporary refusals of writes for which redis-py has no class: too few replicas, or a disk that
+#: cannot be written.
 _REFUSALS = ("NOREPLICAS", "MISCONF")
 
 
 class _PatientRetry(Retry):
-    """Waits for a Redis that refuses as for one that is away."""
+    """Retries commands that Redis refuses temporarily, as if it were away."""
 
     def call_with_retry(self, do: Callable[[], _T], *args: Any, **kwargs: Any) -> _T:
-        def tried() -> _T:
+        def attempt() -> _T:
             try:
                 return do()
             except exceptions.ResponseError as error:
@@ -40,38 +40,38 @@ class _PatientRetry(Retry):
                     raise exceptions.ReadOnlyError(*error.args) from error
                 raise
 
-        return super().call_with_retry(tried, *args, **kwargs)
+        return super().call_with_retry(attempt, *args, **kwargs)
 
 
 class _MasterConnection(SentinelManagedConnection):
-    """Asks the Sentinels before every attempt.
+    """Asks the Sentinels for the master before every attempt.
 
-    redis-py's own asks them once for each command: what is repeated goes to the old master again
-    and again (redis/redis-py#3874).
+    redis-py asks them once per command, so that retries go to the old master (redis/redis-py#3874).
     """
 
     def _connect(self) -> socket:
         self.host, self.port = self.connection_pool.get_master_address()
-        sock: socket = super()._connect()  # type: ignore[no-untyped-call] # redis-py has none
+        sock: socket = super()._connect()  # type: ignore[no-untyped-call] # redis-py has no types for it
         return sock
 
 
 class _MasterTlsConnection(_MasterConnection, SSLConnection):
-    """The same over TLS."""
+    """The same connection over TLS."""
 
 
-def connect_patient(address: RedisUrl) -> Redis:
-    """Open a worker's connection pool; nothing is sent yet.
+def connect_patient(url: RedisUrl) -> Redis:
+    """Return a client that outlives a restart or failover of Redis; nothing is sent yet.
+
+    Every command is retried for at least four minutes; all scripts are safe to repeat.
 
     Args:
-        address: Redis'. Every command is repeated for four minutes and more while Redis is away
-            (a restart, a failover), so that a scrape outlives it; all scripts bear repeating.
+        url: REDIS_URL.
     """
     return _open(
-        address,
+        url,
         socket_connect_timeout=5,
         socket_timeout=5,
-        # Of a link that died in silence, during a page, the next command is to know.
+        # Notices a connection that was lost silently while a page was read.
         socket_keepalive=True,
         health_check_interval=30,
         retry=_PatientRetry(ExponentialBackoff(cap=2, base=0.05), 120),
@@ -80,11 +80,13 @@ def connect_patient(address: RedisUrl) -> Redis:
 
 
 def connect_impatient(url: RedisUrl) -> Redis:
-    """Open a connection pool whose calls fail at once while Redis is away.
+    """Return a client whose commands fail at once while Redis is away.
+
+    For commands that are repeated within seconds anyway, by an event loop or a thread that must not
+    wait.
 
     Args:
-        url: Redis'. For what is said again in seconds, by an event loop or a thread that must
-            not wait for it.
+        url: REDIS_URL.
     """
     return _open(
         url,
@@ -98,7 +100,7 @@ def _open(url: RedisUrl, **options: Any) -> Redis:
     options |= url.connection_options | {"decode_responses": True}
     client: Redis
     if url.master_name:
-        client = Sentinel(  # type: ignore[no-untyped-call] # redis-py gives it no types
+        client = Sentinel(  # type: ignore[no-untyped-call] # redis-py has no types for it
             url.hosts, sentinel_kwargs=url.sentinel_options
         ).master_for(
             url.master_name,

@@ -1,8 +1,8 @@
-"""Where Redis is: `REDIS_URL`, read once for redis-py, kombu and Flower, which read it differently.
+"""REDIS_URL, parsed once for redis-py, kombu and Flower, which parse it differently.
 
-kombu checks no certificate at a bare `rediss://`, knows a Sentinel's master by an option alone, and
-drops the password when it goes on to the next Sentinel; Flower reads no parameter of the address at
-all (kombu 5.7 `transport/redis.py` and `connection.py`, Flower 2.2 `utils/broker.py`).
+kombu verifies no certificate for a plain `rediss://`, takes a Sentinel's master name only from an
+option, and drops the password when it moves on to the next Sentinel; Flower ignores all parameters
+(kombu 5.7 `transport/redis.py` and `connection.py`, Flower 2.2 `utils/broker.py`).
 """
 
 import re
@@ -14,50 +14,50 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 _PORTS = {"redis": 6379, "rediss": 6379, "sentinel": 26379}
 _TLS = frozenset({"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_keyfile"})
 _SENTINEL = frozenset({"master_name", "sentinel_username", "sentinel_password"})
-#: The parameters that an address may have.
+#: The query parameters that a URL may have, by its scheme.
 _PARAMETERS = {"redis": frozenset[str](), "rediss": _TLS, "sentinel": _TLS | _SENTINEL}
 
 
 class RedisUrlError(ValueError):
-    """REDIS_URL is none. The text says why, and shows nothing of its values: one is a password."""
+    """REDIS_URL is invalid. The message gives the reason without any value: one is a password."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"REDIS_URL {why}")
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"REDIS_URL {reason}")
 
 
 @dataclass(frozen=True)
 class RedisUrl:
-    """What REDIS_URL says."""
+    """The parts of REDIS_URL."""
 
     scheme: str
-    #: Redis; or all Sentinels.
+    #: Host and port of Redis, or of each Sentinel.
     hosts: tuple[tuple[str, int], ...]
     db: int
     username: str | None
     password: str | None = field(repr=False)
-    #: redis-py's `ssl_…` parameters; none without TLS.
+    #: redis-py's `ssl_…` parameters; empty without TLS.
     tls: Mapping[str, str]
-    #: What the Sentinels call their master; empty without Sentinels.
+    #: The name of the master in Sentinel; empty without Sentinel.
     master_name: str
-    #: `username` and `password` for the Sentinels themselves, where they want them.
+    #: `username` and `password` for the Sentinels themselves, if they need them.
     sentinel_credentials: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read an address.
+        """Parse a URL.
 
         Args:
             url: `redis://user:password@host:port/db`, `rediss://…` for TLS, or
-                `sentinel://:password@host:port;sentinel://host:port/db?master_name=…`, where what
-                one of them says holds for all, and commas are as good.
+                `sentinel://:password@host:port;sentinel://host:port/db?master_name=…`, separated by
+                semicolons or commas; what is given for one Sentinel applies to all.
 
         Raises:
-            AddressError: It is none.
+            RedisUrlError: The URL is invalid.
         """
         scheme, _, rest = url.strip().partition("://")
         if scheme not in _PORTS:
-            why = "must begin with redis://, rediss:// or sentinel://"
-            raise RedisUrlError(why)
+            reason = "must begin with redis://, rediss:// or sentinel://"
+            raise RedisUrlError(reason)
         is_sentinel = scheme == "sentinel"
         each = re.split("[;,]", rest.replace("sentinel://", "")) if is_sentinel else [rest]
         try:
@@ -65,13 +65,15 @@ class RedisUrl:
             hosts = tuple(_parse_host(part, _PORTS[scheme]) for part in parts)
             db = int(_first_set(part.path.strip("/") for part in parts) or 0)
         except ValueError:
-            why = "is no address: in its password all but letters and digits must be %-encoded"
-            # The cause would show a piece of the password.
-            raise RedisUrlError(why) from None
+            reason = (
+                "is invalid: percent-encode all characters of its password but letters and digits"
+            )
+            # Not chained: the cause shows a part of the password.
+            raise RedisUrlError(reason) from None
         query = {name: value for part in parts for name, value in parse_qsl(part.query)}
         if unknown := sorted(query.keys() - _PARAMETERS[scheme]):
-            why = f"has parameters that {scheme}:// does not know: {', '.join(unknown)}"
-            raise RedisUrlError(why)
+            reason = f"has unknown parameters for {scheme}://: {', '.join(unknown)}"
+            raise RedisUrlError(reason)
         return cls(
             scheme=scheme,
             hosts=hosts,
@@ -89,16 +91,15 @@ class RedisUrl:
 
     @property
     def connection_options(self) -> dict[str, Any]:
-        """What redis-py has to be told for a connection to Redis, beside the host and `ssl`."""
+        """redis-py's options for a connection to Redis, except the host and `ssl`."""
         login = {"username": self.username, "password": self.password}
         return {"db": self.db, **login, **self.tls}
 
     @property
     def sentinel_options(self) -> dict[str, Any]:
-        """What redis-py has to be told for a connection to a Sentinel, beside the host."""
+        """redis-py's options for a connection to a Sentinel, except the host."""
         return {
-            # One that is away shall cost little: the next is asked. redis-py's own defaults are
-            # 5 s, and ten times.
+            # Fail fast, and ask the next one. redis-py's defaults are 5 s and ten attempts.
             "socket_connect_timeout": 1,
             "socket_timeout": 1,
             "retry": None,
@@ -123,9 +124,9 @@ def _parse_host(part: SplitResult, port: int) -> tuple[str, int]:
 
 
 def _parse_tls(query: Mapping[str, str]) -> dict[str, str]:
-    # Celery's documents spell it CERT_NONE, redis-py's none.
+    # Celery's documentation spells it CERT_NONE, redis-py's none.
     checks = query.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
     if checks not in {"required", "none"}:
-        why = "has an ssl_cert_reqs that is neither required nor none"
-        raise RedisUrlError(why)
+        reason = "has an ssl_cert_reqs other than required or none"
+        raise RedisUrlError(reason)
     return {name: query[name] for name in query.keys() & _TLS} | {"ssl_cert_reqs": checks}

@@ -1,10 +1,9 @@
 """The final transition of a job: its record and Celery's result, in one step."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from celery import states
 from redis import Redis
@@ -13,13 +12,15 @@ from jobs.failure import FailureCode, JobFailedError
 from jobs.model.job import JobState
 from jobs.model.lease_policy import ms
 from jobs.model.record import Failure
+from jobs.model.result import ResultHead
 from jobs.redis import celery_message, keys
 from jobs.redis.lua import load_script
 
 #: How long a tombstone outlives its job's record.
 TOMBSTONE_TTL = timedelta(days=7)
 
-#: Whether a job has ended just now, or before by the same authority.
+#: Whether this call ended the job or an earlier one by the same authority did; None if the
+#: authority does not hold the job.
 CompletionStatus = Literal["now", "before"] | None
 
 #: The authority to end a job that no worker holds.
@@ -32,7 +33,7 @@ def worker_authority(worker: str) -> str:
 
 
 def result_meta(job_id: str, state: str, result: object, done_at: str | None = None) -> str:
-    """Write a task's state as Celery's Redis backend does.
+    """Return a task's meta data (JSON) as Celery's Redis backend stores it.
 
     Args:
         job_id: The task's id.
@@ -54,21 +55,24 @@ def result_meta(job_id: str, state: str, result: object, done_at: str | None = N
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How a job ends."""
+    """The end of a job."""
 
     state: JobState
-    #: What Celery's result key keeps from now on.
+    #: The meta data for Celery's result key (JSON); the items of a completed job are not in it.
     meta: str
     failure: Failure | None = None
+    #: The name of the items in the result; empty for a failed job.
+    collection: str = ""
 
     @classmethod
-    def completed(cls, job_id: str, result: Mapping[str, Any]) -> "JobOutcome":
-        """End with a result."""
-        return cls(JobState.COMPLETED, result_meta(job_id, states.SUCCESS, result, _format_now()))
+    def completed(cls, job_id: str, head: ResultHead) -> "JobOutcome":
+        """Return the end of a job with a result; its items are those that were appended."""
+        meta = result_meta(job_id, states.SUCCESS, head.as_dict(None), _format_now())
+        return cls(JobState.COMPLETED, meta, collection=head.collection)
 
     @classmethod
     def failed(cls, job_id: str, reason: JobFailedError) -> "JobOutcome":
-        """End with a failure, which `AsyncResult(job_id).result` gives as this exception."""
+        """Return the end of a job by a failure, which `AsyncResult(job_id).result` returns."""
         stored = {
             "exc_type": type(reason).__name__,
             "exc_module": type(reason).__module__,
@@ -82,23 +86,34 @@ def _format_now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+@dataclass(frozen=True)
+class CompletionPolicy:
+    """Expiry and check times that the final transition needs."""
+
+    #: How long results can be read.
+    result_ttl: timedelta
+    #: The time after which an unsent webhook is checked: a lease.
+    check_after: timedelta
+
+
 def completion_call(
-    job_id: str, authority: str, task: str, outcome: JobOutcome, result_ttl: timedelta
+    job_id: str, authority: str, task_name: str, outcome: JobOutcome, policy: CompletionPolicy
 ) -> tuple[list[str], list[str | int]]:
-    """Return the keys and arguments of the finish script, for either kind of client.
+    """Return the keys and arguments of `complete.lua`, for either kind of client.
 
     Args:
         job_id: The job's id.
-        authority: The lease's token, NOBODY, or `held_by` a worker.
-        task: The task's name, which the tombstone keeps.
-        outcome: How.
-        result_ttl: How long the result can be read.
+        authority: The lease's token, UNLEASED, or the `worker_authority` of a worker.
+        task_name: The task's name, which the tombstone keeps.
+        outcome: The job's end.
+        policy: Expiry and check times.
     """
-    given_up = outcome.failure is not None and outcome.failure.code is FailureCode.WORKER_LOST
+    is_worker_lost = outcome.failure is not None and outcome.failure.code is FailureCode.WORKER_LOST
     script_keys = [
         keys.record(job_id),
         keys.result(job_id),
         keys.items(job_id),
+        keys.item_totals(job_id),
         keys.pages(job_id),
         keys.ACTIVE,
         keys.tombstone(job_id),
@@ -114,26 +129,30 @@ def completion_call(
         outcome.state,
         outcome.failure.encode() if outcome.failure else "",
         outcome.meta,
-        ms(result_ttl),
-        ms(result_ttl + TOMBSTONE_TTL),
-        task,
-        int(given_up),
+        outcome.collection,
+        ms(policy.result_ttl),
+        ms(policy.result_ttl + TOMBSTONE_TTL),
+        task_name,
+        int(is_worker_lost),
         outcome.failure.code if outcome.failure else outcome.state,
         celery_message.encode_delivery(job_id, "end"),
+        ms(policy.check_after),
     ]
     return script_keys, arguments
 
 
 class Completer:
-    """Ends jobs, for workers."""
+    """Ends jobs (synchronous, for workers)."""
 
-    def __init__(self, redis: Redis, *, result_ttl: timedelta) -> None:
-        self._finish = redis.register_script(load_script("complete"))
-        self._result_ttl = result_ttl
+    def __init__(self, redis: Redis, policy: CompletionPolicy) -> None:
+        self._complete = redis.register_script(load_script("complete"))
+        self._policy = policy
 
     def complete(
-        self, job_id: str, authority: str, task: str, outcome: JobOutcome
+        self, job_id: str, authority: str, task_name: str, outcome: JobOutcome
     ) -> CompletionStatus:
-        """End a job; None if it was not, or no longer, the authority's to end."""
-        script_keys, arguments = completion_call(job_id, authority, task, outcome, self._result_ttl)
-        return cast("CompletionStatus", self._finish(keys=script_keys, args=arguments))
+        """End a job, if the authority holds it."""
+        script_keys, arguments = completion_call(
+            job_id, authority, task_name, outcome, self._policy
+        )
+        return cast("CompletionStatus", self._complete(keys=script_keys, args=arguments))

@@ -15,25 +15,25 @@ from jobs.redis import keys
 
 logger = logging.getLogger(__name__)
 
-#: After so much silence the connection is tried; it is given up after as much again.
+#: After this time without a message the connection is tested; after as much again it is given up.
 _PING_AFTER_S = 5.0
-#: From a lost connection to the next.
+#: The delay between a lost connection and the next one.
 _RECONNECT_DELAY_S = 0.5
 
 
 class Subscription:
-    """One who waits for a job's changes."""
+    """A subscription to the changes of one job."""
 
     def __init__(self, *, end_only: bool) -> None:
         self.end_only = end_only
         self._changed = asyncio.Event()
 
     def notify(self) -> None:
-        """Tell it that there may be something new."""
+        """Wake the subscriber."""
         self._changed.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Return at the next change, or after so long; say whether there was one."""
+        """Wait for the next change; return False if there is none within this time."""
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
@@ -44,69 +44,73 @@ class Subscription:
 
 
 class JobEventBus:
-    """The one who listens; `run` it as a task beside whoever waits."""
+    """Receives change notifications (`run`, as a task) and passes them to subscriptions."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
-        #: The program ends: nobody shall wait any longer.
+        #: Whether the program is about to stop, so that no subscriber should wait any longer.
         self.is_closed = False
 
     def close(self) -> None:
-        """Wake everybody for the last time."""
+        """Wake all subscribers for the last time."""
         self.is_closed = True
         self._notify_all()
 
     @contextmanager
     def subscribe(self, job_id: str, *, end_only: bool = False) -> Iterator[Subscription]:
-        """Listen to a job. Whoever looks at it after this misses no change.
+        """Subscribe to a job. A caller that reads the job after this misses no change.
 
         Args:
             job_id: The job's id.
-            end_only: Wake at its end alone.
+            end_only: Whether only the job's end is of interest.
         """
-        listener = Subscription(end_only=end_only)
-        self._subscriptions[job_id].add(listener)
+        subscription = Subscription(end_only=end_only)
+        self._subscriptions[job_id].add(subscription)
         try:
-            yield listener
+            yield subscription
         finally:
-            self._subscriptions[job_id].discard(listener)
+            self._subscriptions[job_id].discard(subscription)
             if not self._subscriptions[job_id]:
                 del self._subscriptions[job_id]
 
     async def run(self) -> None:
-        """Listen for ever; what was missed while Redis was away, everybody looks for."""
+        """Receive notifications until cancelled.
+
+        Notifications that were missed while Redis was away are made up for by waking all
+        subscribers after each connection.
+        """
         while True:
             try:
                 async with self._redis.pubsub() as channel:
                     await channel.subscribe(keys.CHANGES_CHANNEL)
                     self._notify_all()
-                    await self._listen(channel)
+                    await self._receive(channel)
             except (RedisError, OSError) as error:
-                logger.info("listening for changes again: %r", error)
+                logger.info("reconnecting to the change channel: %r", error)
                 await asyncio.sleep(_RECONNECT_DELAY_S)
 
-    async def _listen(self, channel: PubSub) -> None:
-        asked = False
+    async def _receive(self, channel: PubSub) -> None:
+        is_pinged = False
         while True:
             message = await channel.get_message(timeout=_PING_AFTER_S)
             if message is None:
-                if asked:
+                if is_pinged:
                     raise RedisConnectionError
                 await channel.ping()
-                asked = True
+                is_pinged = True
                 continue
-            asked = False
+            is_pinged = False
             if message["type"] == "message":
                 self._notify(message["data"])
 
     def _notify(self, change: str) -> None:
-        job_id, _, rest = change.partition(" ")
-        for listener in self._subscriptions.get(job_id, ()):
-            if rest.endswith(" end") or not listener.end_only:
-                listener.notify()
+        job_id, _, details = change.partition(" ")
+        for subscription in self._subscriptions.get(job_id, ()):
+            if details.endswith(" end") or not subscription.end_only:
+                subscription.notify()
 
     def _notify_all(self) -> None:
-        for listeners in self._subscriptions.values():
-            for listener in listeners:
-                listener.notify()
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions:
+                subscription.notify()

@@ -1,4 +1,4 @@
-"""A sender's writes to a webhook delivery that it has claimed, and their recovery."""
+"""A sender's writes to a webhook delivery that it has claimed, and the recovery of deliveries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,36 +8,42 @@ from uuid import uuid4
 
 from redis import Redis
 
-from jobs.model.delivery import Delivery, DeliveryAttempt, DeliveryEvent, DeliveryState, webhook_id
-from jobs.model.lease_policy import ms
+from jobs.model.delivery import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryEvent,
+    DeliveryState,
+    webhook_id,
+)
+from jobs.model.lease_policy import LeasePolicy, ms
 from jobs.model.record import JobRecord, from_ms
 from jobs.redis import celery_message, keys
 from jobs.redis.lua import load_script
 
-#: So many tries are kept of a call back: more than one round has.
+#: The number of attempts that are stored for a delivery: more than one round has.
 _MAX_STORED_ATTEMPTS = 50
-#: A call back whose senders die is given up after so long: the most WEBHOOK_RETRY_FOR_S may be.
+#: A delivery whose senders die is given up after this time: the maximum of WEBHOOK_RETRY_FOR_S.
 _MAX_AGE = timedelta(hours=24)
-#: How many call backs one look takes on; what is left is due at the next.
+#: The number of deliveries that one run handles; the rest remains due.
 _BATCH_SIZE = 200
 
 
 @dataclass(frozen=True)
 class ClaimedDelivery:
-    """A call back that is ours to send."""
+    """A delivery that this sender has leased."""
 
     token: str
     delivery: Delivery
-    #: The job as it is told.
+    #: The job, in the state that is reported.
     record: JobRecord
-    #: What Celery's backend keeps of its result; empty if that is not told.
+    #: The stored result (`jobs.model.stored_result`); empty if it is not part of the payload.
     result: str
-    #: When it was taken, on Redis' clock.
+    #: The time of the claim, on Redis' clock.
     now: datetime
 
     @property
     def age(self) -> timedelta:
-        """How long ago its first try was due."""
+        """The time since the first attempt was due."""
         return self.now - self.delivery.first_due_at
 
 
@@ -45,28 +51,30 @@ def _decode_hash(reply: Sequence[str]) -> dict[str, str]:
     return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
-def _member_name(job_id: str, slot: str) -> str:
-    return f"{job_id}:{slot}"
+def _member_name(job_id: str, event: str) -> str:
+    return f"{job_id}:{event}"
 
 
 class LeasedDeliveryStore:
-    """What a sender writes; each call is one script, safe to repeat."""
+    """Claims deliveries and records attempts. Each call is one script, and safe to repeat."""
 
-    def __init__(self, redis: Redis, *, lease: timedelta) -> None:
-        """Prepare it.
+    def __init__(self, redis: Redis, *, lease: timedelta, check_after: timedelta) -> None:
+        """Prepare the store.
 
         Args:
             redis: The connection.
-            lease: For how long a sender has a call back that it has taken.
+            lease: How long a sender holds a delivery that it has claimed.
+            check_after: The time after which an unsent delivery is checked: a job's lease.
         """
-        self._take = redis.register_script(load_script("claim_delivery"))
-        self._settle = redis.register_script(load_script("record_attempt"))
+        self._claim = redis.register_script(load_script("claim_delivery"))
+        self._record_attempt = redis.register_script(load_script("record_attempt"))
         self._lease = lease
+        self._check_after = check_after
 
     def claim(self, job_id: str, event: DeliveryEvent) -> ClaimedDelivery | None:
-        """Take a call back that is due; None if there is nothing to send."""
+        """Lease a delivery that is due; return None if there is nothing to send."""
         token = uuid4().hex
-        reply = self._take(
+        reply = self._claim(
             keys=[
                 keys.delivery(job_id, event),
                 keys.DELIVERIES_DUE,
@@ -77,10 +85,13 @@ class LeasedDeliveryStore:
         )
         if isinstance(reply, str):
             return None
-        fields, told, result, now = cast("tuple[list[str], list[str], str, str]", reply)
-        delivery = Delivery.decode(job_id, event, _decode_hash(fields))
+        fields, record, result, now = cast("tuple[list[str], list[str], str, str]", reply)
         return ClaimedDelivery(
-            token, delivery, JobRecord.decode(job_id, _decode_hash(told)), result, from_ms(now)
+            token=token,
+            delivery=Delivery.decode(job_id, event, _decode_hash(fields)),
+            record=JobRecord.decode(job_id, _decode_hash(record)),
+            result=result,
+            now=from_ms(now),
         )
 
     def record_attempt(
@@ -92,61 +103,63 @@ class LeasedDeliveryStore:
         *,
         not_found: bool,
     ) -> str:
-        """Note how a try has ended.
+        """Record an attempt, and what follows.
 
         Args:
-            claimed: The call back.
-            attempt: The try.
-            state: Delivered, given up, or waiting for another try.
-            delay: Until that one.
-            not_found: Whether the answer was 404 or 409.
+            claimed: The delivery.
+            attempt: The attempt.
+            state: Delivered, given up, or waiting for a retry.
+            delay: The time until the retry.
+            not_found: Whether the response was 404 or 409.
 
         Returns:
-            What has become of it: another than `fate` if there is news to tell, or nothing any
-            more; `lost` if the lease had run out.
+            The delivery's new state. It differs from `state` if there is a newer state to send, or
+            nothing any more; `lost` if the lease had expired.
         """
-        job_id, slot = claimed.delivery.job_id, claimed.delivery.event
+        job_id, event = claimed.delivery.job_id, claimed.delivery.event
         return str(
-            self._settle(
+            self._record_attempt(
                 keys=[
-                    keys.delivery(job_id, slot),
+                    keys.delivery(job_id, event),
                     keys.DELIVERIES_DUE,
-                    keys.delivery_attempts(job_id, slot),
+                    keys.delivery_attempts(job_id, event),
                     keys.COUNTERS,
                     keys.delivery(job_id, DeliveryEvent.END),
                 ],
                 args=[
                     claimed.token,
-                    _member_name(job_id, slot),
-                    slot,
+                    _member_name(job_id, event),
+                    event,
                     state,
                     ms(delay),
                     attempt.encode(),
                     attempt.outcome,
                     int(not_found),
                     claimed.delivery.revision,
-                    celery_message.encode_delivery(job_id, slot),
+                    celery_message.encode_delivery(job_id, event),
                     _MAX_STORED_ATTEMPTS,
+                    ms(self._check_after),
                 ],
             )
         )
 
 
 class DeliveryReconciler:
-    """Queues the tries that are due, and what got lost."""
+    """Enqueues attempts that are due, and deliveries whose message or sender was lost."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, lease_policy: LeasePolicy) -> None:
         self._redis = redis
-        self._redeliver = redis.register_script(load_script("reconcile_delivery"))
+        self._lease_policy = lease_policy
+        self._reconcile = redis.register_script(load_script("reconcile_delivery"))
 
     def run_once(self, now_ms: int) -> dict[str, str]:
-        """Look once.
+        """Check the deliveries that are due.
 
         Args:
             now_ms: The time on Redis' clock.
 
         Returns:
-            What was done, by JOB:SLOT.
+            What was done (`reconcile_delivery.lua`), by ID:EVENT.
 
         Raises:
             redis.RedisError: Redis did not answer.
@@ -159,29 +172,31 @@ class DeliveryReconciler:
         }
 
     def _reconcile_delivery(self, member: str, now_ms: int) -> str:
-        job_id, _, slot = member.partition(":")
-        revision = self._redis.hget(keys.delivery(job_id, slot), "revision") or 0
-        lost = DeliveryAttempt(
-            now_ms, webhook_id(job_id, DeliveryEvent(slot), int(revision)), error="sender_lost"
+        job_id, _, event = member.partition(":")
+        revision = self._redis.hget(keys.delivery(job_id, event), "revision") or 0
+        lost_attempt = DeliveryAttempt(
+            now_ms, webhook_id(job_id, DeliveryEvent(event), int(revision)), error="sender_lost"
         )
         return str(
-            self._redeliver(
+            self._reconcile(
                 keys=[
-                    keys.delivery(job_id, slot),
+                    keys.delivery(job_id, event),
                     keys.DELIVERIES_DUE,
                     keys.DELIVERIES_OPEN,
                     keys.WEBHOOK_QUEUE,
-                    keys.delivery_attempts(job_id, slot),
+                    keys.delivery_attempts(job_id, event),
                     keys.COUNTERS,
                     keys.delivery(job_id, DeliveryEvent.END),
                 ],
                 args=[
                     member,
-                    celery_message.encode_delivery(job_id, slot),
-                    lost.encode(),
-                    slot,
+                    celery_message.encode_delivery(job_id, event),
+                    lost_attempt.encode(),
+                    event,
                     _MAX_STORED_ATTEMPTS,
                     ms(_MAX_AGE),
+                    ms(self._lease_policy.lease),
+                    ms(self._lease_policy.max_check_interval),
                 ],
             )
         )

@@ -5,18 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.redis import lua
 from jobs.store.worker_registry import WorkerStatus
 
-#: The names of the counters that are histograms; the others count.
+#: The names of the counters that are histograms.
 HISTOGRAMS = ("waited", "ran")
-#: The upper bounds of their buckets, in seconds: those of `lua_scripts/prelude.lua`.
-BUCKET_BOUNDS = ("1", "2.5", "5", "10", "30", "60", "120", "300", "600", "1800", "3600", "+Inf")
+#: The upper bounds of their buckets, in seconds, as they are stored.
+BUCKET_BOUNDS = (*(f"{bound:g}" for bound in lua.BUCKET_BOUNDS), "+Inf")
 _SUM_SUFFIX = "_sum_ms"
 
 
 @dataclass(frozen=True)
 class JobName:
-    """Whose number it is."""
+    """A job definition."""
 
     site: str
     job: str
@@ -24,61 +25,60 @@ class JobName:
 
 @dataclass
 class Histogram:
-    """How long something took."""
+    """The distribution of a duration."""
 
-    #: How many took no longer than each bound and longer than the one before, by bound.
+    #: The number of values in each bucket, by its upper bound; not cumulative.
     buckets: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BUCKET_BOUNDS, 0))
     sum_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What has happened since ever; no number falls."""
+    """Counters since the installation; no value falls."""
 
-    #: By the counter's name, the job, and what it tells apart (for `ended` the outcome; else '').
+    #: By the counter's name, the job definition, and a label (the outcome for `ended`; else '').
     counts: Mapping[str, Mapping[tuple[JobName, str], int]]
     histograms: Mapping[str, Mapping[JobName, Histogram]]
 
     @classmethod
     def decode(cls, fields: Mapping[str, str]) -> "Counters":
-        """Read the hash that `lua_scripts/prelude.lua` writes."""
+        """Parse the hash that `lua_scripts/prelude.lua` describes."""
         counts: Any = defaultdict(dict)
         histograms: Any = {name: defaultdict(Histogram) for name in HISTOGRAMS}
         for counter, value in fields.items():
             if "|" not in counter:
-                continue  # of all jobs together
-            name, site, job, more = (*counter.split("|"), "")[:4]
-            owner = JobName(site, job)
+                continue  # not specific to a job definition
+            name, site, job, label = (*counter.split("|"), "")[:4]
+            job_name = JobName(site, job)
             if name in HISTOGRAMS:
-                histograms[name][owner].buckets[more] = int(value)
+                histograms[name][job_name].buckets[label] = int(value)
             elif name.removesuffix(_SUM_SUFFIX) in HISTOGRAMS:
-                histograms[name.removesuffix(_SUM_SUFFIX)][owner].sum_s = int(value) / 1000
+                histograms[name.removesuffix(_SUM_SUFFIX)][job_name].sum_s = int(value) / 1000
             else:
-                counts[name][owner, more] = int(value)
+                counts[name][job_name, label] = int(value)
         return cls(counts, histograms)
 
 
 @dataclass(frozen=True)
 class Stats:
-    """All of it at one moment."""
+    """All statistics at one moment."""
 
     counters: Counters
-    #: The workers that are alive, by name.
+    #: The live workers, by name.
     workers: Mapping[str, WorkerStatus]
-    #: How many jobs wait in the queue for a worker.
+    #: The number of jobs that wait in the queue.
     waiting: int
-    #: For how long the one that comes next has waited since its start, in seconds.
+    #: The time since the next job was accepted, in seconds.
     oldest_waiting_s: float
-    #: How many jobs have not ended.
+    #: The number of jobs that have not ended.
     unfinished: int
-    #: How many of the last week were given up because their workers died.
+    #: The number of jobs of the last week that ended as `worker_lost`.
     worker_lost: int
-    #: How many call backs wait for their first or their next try; and for how long the one that has
-    #: waited longest, in seconds.
+    #: The number of deliveries that wait for an attempt, and the age of the oldest one in seconds.
     deliveries_waiting: int
     oldest_delivery_s: float
 
     @property
     def running(self) -> int:
-        """How many jobs workers have."""
-        return sum(len(doing.jobs) for doing in self.workers.values())
+        """The number of jobs that workers run."""
+        return sum(len(status.jobs) for status in self.workers.values())

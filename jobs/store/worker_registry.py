@@ -14,43 +14,43 @@ from jobs.redis.lua import load_script
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """What a worker does."""
+    """The status of a worker, as it is stored."""
 
-    #: The ids of the jobs that it has.
+    #: The ids of the jobs that it runs.
     jobs: Sequence[str] = ()
-    #: What its browsers take, in MiB.
+    #: The resident memory of its browsers, in MiB.
     browser_mb: int = 0
-    #: How many browsers it has found, and ended, that nobody looked after.
+    #: The number of orphaned browsers that it has killed.
     orphans: int = 0
 
     def encode(self) -> str:
-        """Return it as Redis keeps it."""
+        """Return the status as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def decode(cls, text: str) -> "WorkerStatus":
-        """Read what `encode` wrote."""
+        """Parse what `encode` returned."""
         return cls(**json.loads(text))
 
 
 class WorkerRegistry:
-    """The list, as a worker writes to it."""
+    """The registry, as a worker writes to it."""
 
     def __init__(self, redis: Redis) -> None:
-        self._present = redis.register_script(load_script("worker_heartbeat"))
+        self._heartbeat = redis.register_script(load_script("worker_heartbeat"))
 
     def heartbeat(self, worker: str, status: WorkerStatus, ttl: timedelta) -> None:
-        """Say that a worker is alive.
+        """Register a worker as alive.
 
         Args:
             worker: Its name.
-            status: What it does.
-            ttl: For how long; zero takes it off the list.
+            status: Its status.
+            ttl: The time after which it counts as dead; zero removes it.
 
         Raises:
             redis.RedisError: Redis did not answer.
         """
-        self._present(
+        self._heartbeat(
             keys=[keys.WORKERS, keys.WORKER_STATUS],
             args=[worker, ms(ttl), status.encode()],
         )

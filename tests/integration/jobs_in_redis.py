@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -16,8 +16,10 @@ from jobs.celery_app import make_celery
 from jobs.model.job import JobRequest
 from jobs.model.lease_policy import LeasePolicy
 from jobs.model.record import JobRecord, ProgressMessage
+from jobs.model.result import ResultHead
 from jobs.redis import async_client, keys
 from jobs.result_backend import FencedRedisBackend
+from jobs.store.item_reader import ItemReader
 from jobs.store.job_store import JobSnapshot, JobStore
 from jobs.store.reconciler import Reconciler
 
@@ -26,6 +28,15 @@ T = TypeVar("T")
 DAY = timedelta(hours=24)
 
 STARTING = ProgressMessage("starting", {})
+
+#: The result of a job of one page.
+HEAD = ResultHead(
+    collection="channels",
+    total=1,
+    timestamp=datetime(2026, 1, 1, 22, 5, 30, tzinfo=UTC),
+    pages_requested=1,
+    pages_read=1,
+)
 
 
 class Jobs:
@@ -47,6 +58,7 @@ class Jobs:
         self._loop = asyncio.Runner()
         self._front_redis = async_client.connect(url)
         self._front = JobStore(self._front_redis, self.leasing, result_ttl=DAY)
+        self.items = ItemReader(self._front_redis)
 
     def __enter__(self) -> Self:
         return self
@@ -62,10 +74,13 @@ class Jobs:
         self.redis.close()
 
     def ask(self, question: Callable[[JobStore], Awaitable[T]]) -> T:
-        async def asked() -> T:
-            return await question(self._front)
+        return self.wait_for(question(self._front))
 
-        return self._loop.run(asked())
+    def wait_for(self, answer: Awaitable[T]) -> T:
+        async def wait() -> T:
+            return await answer
+
+        return self._loop.run(wait())
 
     def submit(self, **changes: Any) -> JobRequest:
         job = JobRequest("tubehunt", "scrape-channels", "digest", {"pages": 2}, **changes)
@@ -77,8 +92,24 @@ class Jobs:
         assert isinstance(seen, JobSnapshot)
         return seen
 
-    def stored_result(self, job: JobRequest) -> str | None:
-        return self.ask(lambda jobs: jobs.get_result(job.id))
+    def read_items(
+        self, job: JobRequest, start: int = 0, count: int = 1000
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Read items as the API does."""
+        items, total = self.wait_for(self.items.read(job.id, start, count))
+        return [json.loads(item) for item in items], total
+
+    def read_result(self, job: JobRequest) -> dict[str, Any]:
+        """Read the whole result of a completed job as the API does."""
+
+        async def read() -> dict[str, Any]:
+            stored = await self.items.get_result(job.id)
+            assert stored
+            chunks = [chunk async for chunk in self.items.iterate_result(job.id, stored)]
+            items = [json.loads(item) for chunk in chunks for item in chunk]
+            return {**stored.result, stored.collection: items}
+
+        return self.wait_for(read())
 
     def cancel(self, job: JobRequest) -> bool:
         return self.ask(lambda jobs: jobs.cancel(job))

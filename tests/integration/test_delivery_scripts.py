@@ -12,16 +12,16 @@ from garimpo.local_stack.process import Process
 from jobs.model.delivery import Delivery, DeliveryAttempt, DeliveryEvent, DeliveryState
 from jobs.model.job import JobRequest
 from jobs.model.record import ProgressMessage
+from jobs.model.stored_result import decode_result
 from jobs.model.webhook import WebhookEvent, WebhookPayload, WebhookSubscription
 from jobs.redis import async_client, celery_message, keys
 from jobs.store.delivery_store import DeliveryStore
 from jobs.store.leased_deliveries import ClaimedDelivery, LeasedDeliveryStore
-from tests.integration.jobs_in_redis import Jobs
+from tests.integration.jobs_in_redis import HEAD, Jobs
 
 DAY = timedelta(days=1)
 LEASE = timedelta(seconds=30)
 ALL = (WebhookEvent.STARTED, WebhookEvent.PROGRESS)
-RESULT = {"success": True, "channels": ["one"]}
 
 
 class Told:
@@ -31,7 +31,7 @@ class Told:
         self.url = url
         self.jobs = jobs
         self.redis = redis
-        self.senders = LeasedDeliveryStore(redis, lease=LEASE)
+        self.senders = LeasedDeliveryStore(redis, lease=LEASE, check_after=LEASE)
 
     def submit(
         self, payload: WebhookPayload = WebhookPayload.FULL, events: tuple[WebhookEvent, ...] = ()
@@ -39,13 +39,16 @@ class Told:
         return self.jobs.submit(webhook=WebhookSubscription("http://h/?secret", payload, events))
 
     def end(self, job: JobRequest, token: str | None = None) -> None:
-        self.jobs.store(job, token or self.jobs.claim(job), "SUCCESS", RESULT)
+        self.jobs.store(job, token or self.jobs.claim(job), "SUCCESS", HEAD)
 
     def look(self, job: JobRequest) -> list[Delivery]:
         async def ask() -> list[Delivery]:
             redis = async_client.connect(self.url)
             try:
-                return [delivery for delivery, _ in await DeliveryStore(redis).get(job.id)]
+                return [
+                    delivery
+                    for delivery, _ in await DeliveryStore(redis, check_after=LEASE).get(job.id)
+                ]
             finally:
                 await redis.aclose()
 
@@ -59,7 +62,7 @@ class Told:
         async def ask() -> bool:
             redis = async_client.connect(self.url)
             try:
-                return await DeliveryStore(redis).replay(job.id)
+                return await DeliveryStore(redis, check_after=LEASE).replay(job.id)
             finally:
                 await redis.aclose()
 
@@ -163,7 +166,7 @@ class TestFinish:
 
         taken = told.take(job)
 
-        assert json.loads(taken.result)["result"] == RESULT
+        assert decode_result(taken.result) == HEAD.as_dict([])
         assert (taken.record.state, taken.record.progress) == ("completed", 100)
         for key in redis.keys("garimpo:delivery:*"):
             assert 47 * 3600 < int(str(redis.ttl(key))) <= 48 * 3600

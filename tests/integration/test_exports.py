@@ -4,19 +4,16 @@ import asyncio
 import csv
 import io
 import json
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import openpyxl
 import pytest
 
-from api import export
 from demo.channels import COUNT
-from jobs.model.lease_policy import LeasePolicy
 from jobs.redis import async_client, keys
 from jobs.redis.async_client import RedisUnavailableError
-from jobs.store.job_store import JobStore
+from jobs.store.item_reader import ItemReader
 from tests.integration.services import Run, Services, run_job
 
 PATH = "/api/v1/tubehunt/scrape-channels"
@@ -106,31 +103,34 @@ class TestPart:
 
 
 class TestExpiry:
-    def test_before_the_rows_are_read_is_told(
+    def test_between_record_and_result_is_reported(
         self, services: Services, api: httpx.Client, done: Run
     ) -> None:
-        rows = keys.items(done.job_id)
+        result = keys.result(done.job_id)
         with services.connect() as redis:
-            redis.rename(rows, "elsewhere")
+            redis.rename(result, "elsewhere")
             try:
                 answer = api.get(f"{PATH}/result/{done.job_id}")
             finally:
-                redis.rename("elsewhere", rows)
+                redis.rename("elsewhere", result)
 
         assert (answer.status_code, answer.json()["error_code"]) == (410, "job_expired")
 
-    def test_in_the_middle_breaks_the_answer_off(self, services: Services, done: Run) -> None:
+    def test_while_a_result_is_sent_breaks_the_response_off(
+        self, services: Services, done: Run
+    ) -> None:
         async def read() -> int:
             redis = async_client.connect(services.redis.url)
-            front = JobStore(redis, LeasePolicy(), result_ttl=timedelta(days=1))
-            first, total = await front.get_items(done.job_id, 0, 50)
-            number = 0
+            reader = ItemReader(redis)
+            stored = await reader.get_result(done.job_id)
+            assert stored
+            count = 0
             try:
-                async for chunk in export._read(front, "another", first, 0, total):
-                    number += len(chunk)
+                async for chunk in reader.iterate_result("another", stored):
+                    count += len(chunk)
             finally:
                 await redis.aclose()
-            return number
+            return count
 
         with pytest.raises(RedisUnavailableError):
             asyncio.run(read())

@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast
 
+import pytest
 from billiard.exceptions import TimeLimitExceeded
 from celery.exceptions import NotRegistered
 from celery.result import AsyncResult
@@ -33,15 +34,16 @@ from redis import RedisError
 
 from garimpo.local_stack.stack import Stack
 from jobs.failure import JobFailedError
+from jobs.model.item_blocks import decode_block
 from jobs.model.job import JobRequest, JobState
 from jobs.model.lease_policy import LeasePolicy
 from jobs.model.record import JobRecord, ProgressMessage
 from jobs.redis import keys
-from jobs.store.completion import Completer
+from jobs.store.completion import Completer, CompletionPolicy
 from jobs.store.leased_jobs import FinishedPage, LeaseLostError, NotClaimableError, progress_meta
 from jobs.store.reconciler import FAILURE_BY_REASON, Reconciler
 from jobs.store.stats import Counters
-from tests.integration.jobs_in_redis import STARTING, Jobs, id_of
+from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, id_of
 from worker.tasks import claim_or_finish
 
 MAX_CRASHES = 3
@@ -59,7 +61,7 @@ Writer = Literal["holder", "first", "forged"]
 WRITERS = st.sampled_from(["holder", "holder", "first", "forged"])
 #: What Celery writes by itself, and why.
 WRITES: dict[str, tuple[str, Callable[[], object]]] = {
-    "success": ("SUCCESS", lambda: {"success": True, "warnings": []}),
+    "success": ("SUCCESS", lambda: HEAD),
     "failed": ("FAILURE", lambda: JobFailedError("page_timeout", {"page": 1, "seconds": 4})),
     "broken": ("FAILURE", KeyError),
     "unknown": ("FAILURE", lambda: NotRegistered("tubehunt.scrape-channels")),
@@ -110,6 +112,11 @@ class Expected:
     #: All that Redis kept of it when it ended.
     frozen: object = None
 
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """In the order in which their pages came."""
+        return [item for items in self.pages.values() for item in items]
+
     def token(self, writer: Writer) -> str:
         if writer == "forged" or not self.tokens:
             return "forged"
@@ -149,7 +156,7 @@ class Expected:
 class Dying(Completer):
     """A worker that dies when it has to end a job."""
 
-    def end(self, *_: object) -> NoReturn:
+    def complete(self, *_: object) -> NoReturn:
         raise RedisError
 
 
@@ -389,7 +396,8 @@ class JobMachine(RuleBasedStateMachine):
         self.pass_time(job_id)
         if gap:
             self.have_gap()
-        endings = (Dying if dies else Completer)(self.redis, result_ttl=timedelta(days=1))
+        policy = CompletionPolicy(timedelta(days=1), LEASING.lease)
+        endings = (Dying if dies else Completer)(self.redis, policy)
         reconciler = Reconciler(self.redis, LEASING, endings, name, publish_end=lambda _: None)
         if self.turn not in {"", name}:
             with self.unchanged():
@@ -431,6 +439,7 @@ class JobMachine(RuleBasedStateMachine):
             pipeline.hgetall(keys.record(job_id))
             pipeline.get(keys.result(job_id))
             pipeline.lrange(keys.items(job_id), 0, -1)
+            pipeline.lrange(keys.item_totals(job_id), 0, -1)
             pipeline.zscore(keys.ACTIVE, job_id)
             pipeline.zscore(keys.WORKER_LOST, job_id)
             names = (keys.tombstone, keys.record, keys.result, keys.items, keys.pages)
@@ -438,8 +447,9 @@ class JobMachine(RuleBasedStateMachine):
                 pipeline.ttl(name(job_id))
         replies = iter(pipeline.execute())
         for this in self.expected.values():
-            record, result, items, active, given_up, *lives_s = islice(replies, 10)
-            self.check_record(this, record, items)
+            record, result, blocks, totals, active, given_up, *lives_s = islice(replies, 11)
+            self.check_record(this, record)
+            self.check_items(this, blocks, totals)
             self.check_celery(this, self.jobs.celery_meta(result))
             self.check_lives(this, lives_s)
             assert (active is None) is this.state.is_final
@@ -465,7 +475,7 @@ class JobMachine(RuleBasedStateMachine):
         assert {outcome: number for (_, outcome), number in ended.items()} == outcomes
 
     @staticmethod
-    def check_record(this: Expected, fields: dict[str, str], items: list[str]) -> None:
+    def check_record(this: Expected, fields: dict[str, str]) -> None:
         record = JobRecord.decode(this.job.id, fields)
         told = (record.state, record.progress, record.attempt, record.message)
         assert told == (this.state, this.progress, this.attempt, this.said)
@@ -476,13 +486,19 @@ class JobMachine(RuleBasedStateMachine):
         assert (record.ended_at is not None) is this.state.is_final
         assert int(fields["crashes"]) == this.crashes
         assert this.state.is_final or fields.get("token", "") == this.holder
-        stored = [item for items in this.pages.values() for item in items]
-        assert list(map(json.loads, items)) == stored
+
+    @staticmethod
+    def check_items(this: Expected, blocks: list[str], totals: list[str]) -> None:
+        """Until its end a job's items are in the list; then they are in its result alone."""
+        decoded = [decode_block(block) for block in blocks]
+        expected = [] if this.state is JobState.COMPLETED else this.items
+        assert [json.loads(item) for items in decoded for item in items] == expected
+        assert [int(total) for total in totals] == list(accumulate(map(len, decoded)))
 
     @staticmethod
     def check_celery(this: Expected, meta: dict[str, Any]) -> None:
         if this.state is JobState.COMPLETED:
-            assert meta["status"] == "SUCCESS"
+            assert (meta["status"], meta["result"]) == ("SUCCESS", HEAD.as_dict(this.items))
         elif this.state is JobState.FAILED:
             assert (meta["status"], meta["result"].code) == ("FAILURE", this.code)
         elif this.said is None:
@@ -505,8 +521,7 @@ class JobMachine(RuleBasedStateMachine):
             result: Any = AsyncResult(this.job.id, app=self.jobs.celery)
             assert (record.state, record.progress) == (this.state, this.progress)
             if this.state is JobState.COMPLETED:
-                told = self.jobs.stored_result(this.job)
-                assert json.loads(told or "")["result"] == result.get(timeout=1)
+                assert self.jobs.read_result(this.job) == result.get(timeout=1)
             elif this.state is JobState.FAILED:
                 assert record.failure
                 assert result.result.code == record.failure.code
@@ -533,7 +548,7 @@ class JobMachine(RuleBasedStateMachine):
         job = self.expected[job_id].job
         with suppress(NotClaimableError):
             lease = claim_or_finish(self.jobs.backend, job_id, "fair", MAX_CRASHES)
-            self.jobs.store(job, lease.token, "SUCCESS", {"success": True}, "fair")
+            self.jobs.store(job, lease.token, "SUCCESS", HEAD, "fair")
 
     # --- by the way ----------------------------------------------------------------------------
 
@@ -579,6 +594,7 @@ class JobMachine(RuleBasedStateMachine):
 
 
 class TestJobs:
+    @pytest.mark.timeout(600)  # 150 examples of up to 40 steps, each checked in full
     def test_keep_every_promise_in_any_order(self) -> None:
         with Stack() as stack, Jobs(stack.redis().url, LEASING) as jobs:
             # It is not to outlive anything, and each step writes.

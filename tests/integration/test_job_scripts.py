@@ -17,9 +17,9 @@ from jobs.model.record import ProgressMessage
 from jobs.redis import keys
 from jobs.store.job_store import ExpiredJob
 from jobs.store.leased_jobs import FinishedPage, LeaseLostError, progress_meta
-from tests.integration.jobs_in_redis import STARTING, Jobs, id_of
+from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, id_of
 
-RESULT = {"success": True, "channels": [{"channel_name": "São & Cia"}], "warnings": []}
+ITEM = {"channel_name": "São & Cia"}
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ class TestFrontLook:
 
     def test_tells_an_expired_job_from_an_unknown_one(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", RESULT)
+        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
 
         redis.pexpire(keys.record(job.id), 0)
 
@@ -101,7 +101,7 @@ class TestClaim:
 
     def test_drops_a_delivery_for_a_job_that_is_over(self, jobs: Jobs) -> None:
         job = jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", RESULT)
+        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
 
         with pytest.raises(LeaseLostError, match="final"):
             jobs.claim(job)
@@ -152,7 +152,7 @@ class TestProgress:
     def test_is_refused_after_the_end(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.store(job, token, "SUCCESS", RESULT)
+        jobs.store(job, token, "SUCCESS", HEAD)
 
         with pytest.raises(LeaseLostError):
             jobs.leases.set_progress(job.id, token, 10, STARTING)
@@ -190,23 +190,24 @@ class TestAppend:
 class TestFinish:
     def test_ends_record_and_celery_in_one_step(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.leases.append_page(job.id, token, FinishedPage(1, [ITEM]))
 
-        jobs.store(job, jobs.claim(job), "SUCCESS", RESULT)
+        jobs.store(job, token, "SUCCESS", HEAD)
 
         assert jobs.look(job).record.state is JobState.COMPLETED
         result: Any = AsyncResult(job.id, app=jobs.celery)
-        assert result.result == RESULT
-        assert json.loads(str(jobs.ask(lambda front: front.get_result(job.id))))["result"] == RESULT
+        assert result.result == HEAD.as_dict([ITEM]) == jobs.read_result(job)
         assert redis.zscore(keys.ACTIVE, job.id) is None
 
     def test_lets_record_result_and_items_expire_together(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         jobs.leases.append_page(job.id, token, FinishedPage(1, [{"n": 1}]))
-        kept = [name(job.id) for name in (keys.record, keys.result, keys.items, keys.pages)]
+        kept = [name(job.id) for name in (keys.record, keys.result, keys.pages)]
         assert {redis.ttl(key) for key in kept} == {-1}, "nothing expires while it runs"
 
-        jobs.store(job, token, "SUCCESS", RESULT)
+        jobs.store(job, token, "SUCCESS", HEAD)
 
         day = 24 * 3600
         assert all(day - 60 < int(str(redis.ttl(key))) <= day for key in kept)
@@ -241,7 +242,7 @@ class TestFinish:
         job = jobs.submit()
         jobs.claim(job)
 
-        jobs.store(job, "another", state, RESULT if state == "SUCCESS" else KeyError())
+        jobs.store(job, "another", state, HEAD if state == "SUCCESS" else KeyError())
 
         assert (jobs.celery_state(job), jobs.look(job).record.state) == ("PROGRESS", "processing")
 
@@ -253,14 +254,14 @@ class TestFinish:
         jobs.store(job, None, state, KeyError(), worker="two")
 
         assert (jobs.celery_state(job), jobs.look(job).record.state) == ("PROGRESS", "processing")
-        jobs.store(job, token, "SUCCESS", RESULT)
+        jobs.store(job, token, "SUCCESS", HEAD)
         jobs.store(job, None, state, KeyError())
         assert (jobs.celery_state(job), jobs.look(job).record.state) == ("SUCCESS", "completed")
 
     def test_happens_once(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.store(job, token, "SUCCESS", RESULT)
+        jobs.store(job, token, "SUCCESS", HEAD)
         ended_at = jobs.look(job).record.ended_at
 
         jobs.store(job, token, "FAILURE", JobFailedError("page_timeout"))
@@ -348,7 +349,7 @@ class TestHeartbeat:
     def test_does_not_bring_back_a_job_that_is_over(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.store(job, token, "SUCCESS", RESULT)
+        jobs.store(job, token, "SUCCESS", HEAD)
 
         assert jobs.leases.renew(job.id, token) == "lost"
         assert redis.zscore(keys.ACTIVE, job.id) is None
@@ -411,7 +412,7 @@ class TestCancel:
 
     def test_comes_too_late_after_the_end(self, jobs: Jobs) -> None:
         job = jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", RESULT)
+        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
 
         assert not jobs.cancel(job)
 
@@ -422,7 +423,7 @@ class TestCancel:
         token = jobs.claim(job)
         jobs.cancel(job)
 
-        jobs.store(job, token, "SUCCESS", RESULT)
+        jobs.store(job, token, "SUCCESS", HEAD)
 
         assert (jobs.celery_state(job), jobs.code(job)) == ("SUCCESS", None)
 

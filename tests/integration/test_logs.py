@@ -319,15 +319,15 @@ class TestLinesOfTheApi:
 
 
 def run_python(code: str, **streams: Any) -> subprocess.CompletedProcess[str]:
-    code = f"from jobs.log_config import configure_logging as configure\nimport logging, threading\n{code}"
+    code = f"from jobs.log_config import configure_logging\nimport logging, threading\n{code}"
     return subprocess.run([sys.executable, "-c", code], text=True, check=False, **streams)
 
 
 class TestConfigure:
     def test_writes_text_in_a_terminal_unless_told_otherwise(self) -> None:
         ours, terminal = pty.openpty()
-        run_python('configure("auto", "INFO"); logging.info("said")', stderr=terminal)
-        run_python('configure("json", "INFO"); logging.info("said")', stderr=terminal)
+        run_python('configure_logging("auto", "INFO"); logging.info("said")', stderr=terminal)
+        run_python('configure_logging("json", "INFO"); logging.info("said")', stderr=terminal)
         text, data = os.read(ours, 10_000).decode().splitlines()
 
         assert text.startswith("\x1b[")
@@ -336,7 +336,7 @@ class TestConfigure:
     @pytest.mark.parametrize("where", ["main", "thread"])
     def test_has_a_line_for_what_nobody_catches(self, where: str) -> None:
         run = {"main": "fail()", "thread": "threading.Thread(target=fail).start()"}[where]
-        code = f'configure("json", "INFO")\ndef fail(): raise ValueError("why")\n{run}'
+        code = f'configure_logging("json", "INFO")\ndef fail(): raise ValueError("why")\n{run}'
         [line] = run_python(code, stderr=subprocess.PIPE).stderr.splitlines()
 
         assert json.loads(line)["level"] == "critical"
@@ -344,7 +344,7 @@ class TestConfigure:
 
     @pytest.mark.parametrize("form", ["json", "text"])
     def test_shows_no_variables_with_a_traceback(self, form: str) -> None:
-        code = f'configure("{form}", "INFO")\ndef fail(word): raise ValueError("why")\n'
+        code = f'configure_logging("{form}", "INFO")\ndef fail(word): raise ValueError("why")\n'
         said = run_python(f"{code}fail('s3' + 'cret')", stderr=subprocess.PIPE).stderr
 
         assert "ValueError: why" in said

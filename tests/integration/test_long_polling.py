@@ -128,8 +128,10 @@ class TestWait:
 
     def test_ends_when_the_api_is_told_to_stop(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
+        port = urlsplit(services.api.url).port
+        before = open_connections(services.api.pid, port)
         with asking(services, f"{PATH}/result/{job_id}", params={"wait": 60}) as answer:
-            wait_until(lambda: open_connections(services.api.pid, urlsplit(services.api.url).port))
+            wait_until(lambda: open_connections(services.api.pid, port) > before)
             services.api.signal(signal.SIGTERM)
             body = answer.result(timeout=30)
         wait_until(lambda: not services.api.is_alive)

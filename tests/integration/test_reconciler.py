@@ -10,7 +10,7 @@ from garimpo.local_stack.process import Process
 from jobs.model.lease_policy import LeasePolicy, ms
 from jobs.redis import keys
 from jobs.store.leased_jobs import LeaseLostError
-from tests.integration.jobs_in_redis import STARTING, Jobs
+from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ class TestReconcile:
         redis.delete(keys.JOB_QUEUE)
         for one in (strange, job):
             jobs.pass_time(one)
-        jobs.store(told, jobs.claim(told), "SUCCESS", {"success": True})
+        jobs.store(told, jobs.claim(told), "SUCCESS", HEAD)
 
         assert jobs.reconcile() == {strange.id: "unreadable", job.id: "queued"}
         assert [record.id for record in jobs.told] == [told.id]
@@ -198,7 +198,7 @@ class TestReconcilerLook:
 class TestReconcilerTell:
     def test_tells_of_each_end_three_times(self, jobs: Jobs, redis: Redis) -> None:
         job, cancelled, running = jobs.submit(), jobs.submit(), jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", {"success": True})
+        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
         jobs.cancel(cancelled)
         jobs.claim(running)
         lease_ms = ms(jobs.leasing.lease)

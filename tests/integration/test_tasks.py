@@ -18,7 +18,7 @@ from worker import tasks
 from worker.scrape_config import ScrapeConfig
 
 #: The two steps of a job's task between which something may end it.
-STEPS = ("_claim", "run_job")
+STEPS = ("claim_or_finish", "run_job")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, BaseException], None
         usual = tasks.claim_or_finish  # what happens in the middle of a task
 
         def end(*arguments: Any, **options: Any) -> None:
-            if step == "_claim":
+            if step == "claim_or_finish":
                 usual(*arguments, **options)
             raise error
 

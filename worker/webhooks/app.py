@@ -1,6 +1,6 @@
-"""A small worker that sends call backs and needs no browser: `celery -A worker.webhooks.app worker`.
+"""Worker that only sends webhooks: `celery -A worker.webhooks.app worker`.
 
-With it no call back waits behind a scrape; without it the other workers send them, too.
+It needs no browser. With it no webhook waits for a scrape; without it the other workers send them.
 """
 
 from kombu import Queue
@@ -18,8 +18,8 @@ from worker.webhooks.settings import WebhookSettings
 _jobs = JobSettings()
 configure_logging(_jobs.log_format, _jobs.log_level)
 
-#: It may give back messages of scrapes too, for kombu keeps all that are taken in one place; and it
-#: knows no recipe. Longer than any job.
+#: Longer than any job. This worker knows no recipe; but kombu keeps the unacknowledged messages of
+#: all queues in one place, and it may restore those of scrapes.
 _LONGEST_JOB_S = 7 * 24 * 3600
 
 app = make_celery(
@@ -31,7 +31,7 @@ app = make_celery(
 app.conf.update(
     garimpo_alive_file=WorkerSettings().alive_file,
     task_queues=[Queue(keys.WEBHOOK_QUEUE)],
-    # A sender mostly waits for somebody else's server.
+    # A sender mostly waits for the receiver.
     worker_concurrency=4,
 )
 app.steps["consumer"].add(ReconciliationStep)

@@ -15,15 +15,16 @@ import httpx
 from jobs.url_policy import IpAddress, ParsedUrl, UrlNotAllowedError, WebhookUrlPolicy, parse_url
 from worker.webhooks.retry_policy import DeliveryResponse
 
-#: What is read of an answer, in bytes, and for how long its beginning is waited for.
-_READ_BYTES, _READ_WITHIN_S = 2048, 2.0
-#: How many of a name's addresses are tried.
+#: The part of a response body that is read, in bytes, and the time limit for reading it.
+_MAX_EXCERPT_BYTES = 2048
+_EXCERPT_TIMEOUT_S = 2.0
+#: The maximum number of a host's addresses that are tried.
 _MAX_ADDRESSES = 4
 
 
 @cache
 def _make_ssl_context() -> ssl.SSLContext:
-    """Trust what the system trusts (SSL_CERT_FILE adds to it), and what httpx does."""
+    """Return a context that trusts the system's certificates, SSL_CERT_FILE and certifi's."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
@@ -32,18 +33,18 @@ def _make_ssl_context() -> ssl.SSLContext:
 def post_pinned(
     url: str, policy: WebhookUrlPolicy, headers: Mapping[str, str], content: bytes, timeout_s: float
 ) -> DeliveryResponse:
-    """Send a body and return what came of it; raises nothing.
+    """Send a POST request and return its response, or the error; raise nothing.
 
-    The name is resolved once, every address is looked at, and the connection goes to one of these,
-    so that nobody can lead it elsewhere in between. No redirect is followed, no proxy of the
-    environment is used, and of the answer the beginning is read.
+    The host is resolved once, every address is checked, and the connection is made to one of these
+    addresses, so that a second DNS answer cannot redirect it. No redirect is followed, no proxy of
+    the environment is used, and only the beginning of the response is read.
 
     Args:
-        url: Where to.
-        policy: Where one may go.
-        headers: Besides `Host`.
+        url: The URL.
+        policy: The addresses that may be called.
+        headers: All headers except `Host`.
         content: The body.
-        timeout_s: For all of it.
+        timeout_s: The time limit of the whole request.
     """
     # Not asyncio.run: it would wait for a resolver that hangs.
     loop = asyncio.new_event_loop()
@@ -69,7 +70,7 @@ async def _post(
         return DeliveryResponse(error=_describe_error(error))
 
 
-#: The first that fits.
+#: The first match applies.
 _ERROR_CODES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
     (UrlNotAllowedError, "address"),
     ((TimeoutError, httpx.TimeoutException), "timeout"),
@@ -80,20 +81,20 @@ _ERROR_CODES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]
 
 
 def _describe_error(error: Exception) -> str:
-    """Say why there was no answer, as `jobs.model.delivery.DeliveryAttempt` has it."""
+    """Return the error's code (`jobs.model.delivery.DeliveryAttempt`)."""
     cause: BaseException | None = error
     while cause:
         if isinstance(cause, ssl.SSLError):
             return "tls"
         cause = cause.__cause__ or cause.__context__
-    return next(word for kinds, word in _ERROR_CODES if isinstance(error, kinds))
+    return next(code for types, code in _ERROR_CODES if isinstance(error, types))
 
 
 async def _resolve(target: ParsedUrl) -> list[IpAddress]:
-    """Return all addresses of a host, in the system's order.
+    """Return all addresses of a host, in the resolver's order.
 
     Raises:
-        socket.gaierror: It has none.
+        socket.gaierror: The host cannot be resolved.
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
@@ -109,7 +110,7 @@ async def _send_to_first_reachable(
 ) -> DeliveryResponse:
     for address in addresses[:-1]:
         try:
-            # A network without a way to one kind of addresses shall cost seconds, not the try.
+            # A missing route to one kind of addresses must not use up the whole time limit.
             return await _send(target, address, headers, content, timeout_s / len(addresses))
         except (httpx.ConnectError, httpx.ConnectTimeout):
             continue
@@ -124,16 +125,16 @@ async def _send(
     connect_s: float,
 ) -> DeliveryResponse:
     host = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - IPv6
-    timeout = httpx.Timeout(None, connect=connect_s)  # `_post` ends the rest
+    timeout = httpx.Timeout(None, connect=connect_s)  # `_post` limits the rest
     async with (
         httpx.AsyncClient(verify=_make_ssl_context(), trust_env=False, timeout=timeout) as client,
         client.stream(
             "POST",
             f"{target.scheme}://{host}:{target.port}/",
-            # Nothing is unpacked: a small answer stays small.
+            # No compression: a small response stays small.
             headers={**headers, "Host": target.host_header, "Accept-Encoding": "identity"},
             content=content,
-            # The path as it was given; and the name that the certificate must have.
+            # The path as it was given, and the name that the certificate must match.
             extensions={"target": target.path.encode(), "sni_hostname": target.host},
         ) as response,
     ):
@@ -145,21 +146,21 @@ async def _send(
 
 
 async def _read_excerpt(response: httpx.Response) -> str:
-    """Read the beginning of the body, as far as it comes; the status is what counts."""
+    """Return the beginning of the body, as far as it arrives in time."""
     read = bytearray()
     try:
-        async with asyncio.timeout(_READ_WITHIN_S):
+        async with asyncio.timeout(_EXCERPT_TIMEOUT_S):
             async for chunk in response.aiter_raw():
                 read += chunk
-                if len(read) >= _READ_BYTES:
+                if len(read) >= _MAX_EXCERPT_BYTES:
                     break
     except (TimeoutError, httpx.HTTPError):
         pass
-    return bytes(read[:_READ_BYTES]).decode(errors="replace")
+    return bytes(read[:_MAX_EXCERPT_BYTES]).decode(errors="replace")
 
 
 def _parse_retry_after_s(value: str) -> float:
-    """Read the header: seconds, or a date (RFC 9110, section 10.2.3); 0 if it cannot be read."""
+    """Parse the header: seconds or a date (RFC 9110, section 10.2.3); 0 if it is invalid."""
     if value.isascii() and value.isdecimal():
         return float(value[:9])
     try:

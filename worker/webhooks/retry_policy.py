@@ -6,83 +6,87 @@ from datetime import timedelta
 
 from jobs.model.delivery import Delivery, DeliveryState
 
-#: From one try to the next, in multiples of the first pause; then the last one again and again. The
-#: short ones are for n8n, whose Wait node may not wait yet, and for restarts.
+#: The delays between attempts, as multiples of the first one; the last one is repeated. The short
+#: ones are for receivers that restart, and for n8n, whose Wait node may not wait yet.
 _DELAY_MULTIPLES = (1, 2, 4, 8, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14_400)
-#: Nothing is said for sure by these: n8n answers 404 before an execution waits and 409 while it is
-#: running already, and 404 and 409 for ever after its end. The seventh comes after a minute.
-_NOT_FOUND, _MAX_NOT_FOUND = frozenset({404, 409}), 7
-#: They ask for less, and this is the least pause that they get, in multiples of the first.
-_OVERLOADED, _OVERLOADED_MULTIPLE = frozenset({429, 502, 504}), 60
-#: The receiver wants no more of it.
+#: Ambiguous statuses: n8n answers 404 before an execution waits, 409 while it is already running,
+#: and both after it has ended. The seventh of these responses comes after a minute.
+_NOT_FOUND = frozenset({404, 409})
+_MAX_NOT_FOUND = 7
+#: Statuses of an overloaded receiver, and the minimum delay after them, as a multiple of the first
+#: one.
+_OVERLOADED = frozenset({429, 502, 504})
+_OVERLOADED_MULTIPLE = 60
+#: The receiver wants no more deliveries.
 _GONE = 410
-#: The longest pause that a receiver can ask for.
+#: The longest delay that a receiver can ask for.
 _MAX_RETRY_AFTER_S = 14_400.0
 _JITTER = (0.8, 1.2)
 
 
 @dataclass(frozen=True)
 class DeliveryResponse:
-    """What came of a try."""
+    """The result of an attempt."""
 
-    #: The HTTP status; None without an answer.
+    #: The HTTP status; None without a response.
     status: int | None = None
-    #: The beginning of its body.
+    #: The beginning of the response body.
     body_excerpt: str = ""
-    #: Why there was no answer, as `jobs.model.delivery.DeliveryAttempt` has it.
+    #: The reason for a missing response (`jobs.model.delivery.DeliveryAttempt`).
     error: str = ""
-    #: What its `Retry-After` says, in seconds.
+    #: The value of `Retry-After`, in seconds.
     retry_after_s: float = 0.0
 
     @property
     def is_not_found(self) -> bool:
-        """Whether the receiver is not there, or not ready."""
+        """Whether the receiver does not exist, or is not ready."""
         return self.status in _NOT_FOUND
 
 
 @dataclass(frozen=True)
 class RetryDecision:
-    """What comes after a try."""
+    """The state of a delivery after an attempt."""
 
     state: DeliveryState
+    #: The delay of the next attempt.
     delay: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Ops have both as settings."""
+    """The retry policy; both values are settings."""
 
-    #: From the first try to the second.
+    #: The delay between the first attempt and the second.
     first_delay: timedelta
-    #: No try comes later than this after the first one was due.
+    #: No attempt is made later than this after the first one was due.
     max_age: timedelta
 
     def decide(
         self, response: DeliveryResponse, delivery: Delivery, age: timedelta
     ) -> RetryDecision:
-        """Say what comes after a try.
+        """Return what follows from an attempt.
 
         Args:
-            response: What came of it.
-            delivery: The call back before it.
-            age: How long ago its first try was due.
+            response: The result of the attempt.
+            delivery: The delivery before the attempt.
+            age: The time since its first attempt was due.
         """
         if response.status is not None and response.status // 100 == 2:  # noqa: PLR2004 - 2xx
             return RetryDecision(DeliveryState.DELIVERED)
         if response.status == _GONE or response.error == "address":
             return RetryDecision(DeliveryState.GIVEN_UP)
-        number = delivery.not_found_count if response.is_not_found else delivery.attempt_count
-        if response.is_not_found and number + 1 >= _MAX_NOT_FOUND:
+        count = delivery.not_found_count if response.is_not_found else delivery.attempt_count
+        if response.is_not_found and count + 1 >= _MAX_NOT_FOUND:
             return RetryDecision(DeliveryState.GIVEN_UP)
-        pause = self._compute_delay(response, number)
-        if age + pause > self.max_age:
+        delay = self._compute_delay(response, count)
+        if age + delay > self.max_age:
             return RetryDecision(DeliveryState.GIVEN_UP)
-        return RetryDecision(DeliveryState.WAITING, pause)
+        return RetryDecision(DeliveryState.WAITING, delay)
 
-    def _compute_delay(self, answer: DeliveryResponse, number: int) -> timedelta:
-        multiple = _DELAY_MULTIPLES[min(number, len(_DELAY_MULTIPLES) - 1)]
-        if answer.status in _OVERLOADED:
+    def _compute_delay(self, response: DeliveryResponse, count: int) -> timedelta:
+        multiple = _DELAY_MULTIPLES[min(count, len(_DELAY_MULTIPLES) - 1)]
+        if response.status in _OVERLOADED:
             multiple = max(multiple, _OVERLOADED_MULTIPLE)
-        # So that those whose receiver was away for all of them do not come back together.
-        pause = self.first_delay * multiple * random.uniform(*_JITTER)  # noqa: S311 - no secret
-        return max(pause, timedelta(seconds=min(answer.retry_after_s, _MAX_RETRY_AFTER_S)))
+        # Jitter, so that the retries for one receiver do not come all at once.
+        delay = self.first_delay * multiple * random.uniform(*_JITTER)  # noqa: S311 - not a secret
+        return max(delay, timedelta(seconds=min(response.retry_after_s, _MAX_RETRY_AFTER_S)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, cast
+from typing import cast
 
 from celery import Celery
 from standardwebhooks import Webhook as Signer
@@ -24,18 +24,46 @@ from worker.webhooks.settings import WebhookSettings
 
 logger = logging.getLogger(__name__)
 
-#: What is kept of an answer, in characters.
+#: The maximum length of a stored response body, in characters.
 _MAX_EXCERPT = 500
 _USER_AGENT = f"garimpo/{version('garimpo')}"
+
+
+def register_webhook_task(app: Celery, settings: WebhookSettings) -> None:
+    """Register the task that sends webhooks.
+
+    Args:
+        app: The worker's Celery app.
+        settings: The sender's settings.
+    """
+    backend = cast("FencedRedisBackend", app.backend)
+    sender = WebhookSender(
+        deliveries=LeasedDeliveryStore(
+            backend.client,
+            lease=settings.lease,
+            check_after=app.conf.garimpo_lease_policy.lease,
+        ),
+        retry_policy=settings.retry_policy,
+        url_policy=settings.webhook_url_policy,
+        timeout_s=settings.webhook_timeout_s,
+        limit_bytes=settings.webhook_limit_bytes,
+        signers=settings.signers,
+    )
+
+    def send(job_id: str, event: str) -> None:
+        sender.deliver(job_id, DeliveryEvent(event))
+
+    # The state is the delivery's; Celery stores none.
+    app.task(name=SEND_WEBHOOK_TASK, shared=False, ignore_result=True)(send)
 
 
 def sign(signers: Sequence[Signer], webhook_id: str, at: datetime, content: str) -> dict[str, str]:
     """Return the headers of the Standard Webhooks specification.
 
     Args:
-        signers: One for each secret; without any there is no signature.
-        webhook_id: What is told.
-        at: When it is sent, in UTC.
+        signers: A signer for each secret; without any there is no signature.
+        webhook_id: The id of the event.
+        at: The time of the attempt, in UTC.
         content: The body.
     """
     headers = {"webhook-id": webhook_id, "webhook-timestamp": str(int(at.timestamp()))}
@@ -47,105 +75,82 @@ def sign(signers: Sequence[Signer], webhook_id: str, at: datetime, content: str)
 
 @dataclass(frozen=True)
 class WebhookSender:
-    """Sends call backs."""
+    """Sends webhook deliveries."""
 
     deliveries: LeasedDeliveryStore
     retry_policy: RetryPolicy
     url_policy: WebhookUrlPolicy
     timeout_s: float
-    #: A body that is larger becomes thin.
+    #: A larger payload is replaced by a thin one.
     limit_bytes: int
-    #: They have the secrets.
+    #: Not in the repr: they contain the secrets.
     signers: Sequence[Signer] = field(default=(), repr=False)
 
-    def deliver(self, job_id: str, slot: DeliveryEvent) -> None:
-        """Send a call back, if it is due; whatever happens, its job stays as it is."""
-        taken = self.deliveries.claim(job_id, slot)
-        if taken is None:
+    def deliver(self, job_id: str, event: DeliveryEvent) -> None:
+        """Send a delivery if it is due. Its job never changes by this."""
+        claimed = self.deliveries.claim(job_id, event)
+        if claimed is None:
             return
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            answer = self._send(taken)
+            response = self._send(claimed)
         except SystemExit:
-            # SIGTERM: another sender does it at once.
-            self._record(
-                taken,
-                DeliveryResponse(error="sender_stopped"),
-                RetryDecision(DeliveryState.WAITING),
-                began,
-            )
+            # SIGTERM: another sender makes the next attempt at once.
+            stopped = DeliveryResponse(error="sender_stopped")
+            self._record(claimed, stopped, RetryDecision(DeliveryState.WAITING), started)
             raise
         except Exception:
-            logger.exception("the call back met an error of our own", extra=_log_fields(taken))
-            answer = DeliveryResponse(error="internal_error")
-        step = self.retry_policy.decide(answer, taken.delivery, taken.age)
-        self._record(taken, answer, step, began)
+            logger.exception("webhook delivery failed unexpectedly", extra=_log_fields(claimed))
+            response = DeliveryResponse(error="internal_error")
+        decision = self.retry_policy.decide(response, claimed.delivery, claimed.age)
+        self._record(claimed, response, decision, started)
 
-    def _send(self, taken: ClaimedDelivery) -> DeliveryResponse:
-        delivery, record = taken.delivery, taken.record
-        if record.webhook is None:
+    def _send(self, claimed: ClaimedDelivery) -> DeliveryResponse:
+        delivery = claimed.delivery
+        webhook = claimed.record.webhook
+        if webhook is None:
             raise ValueError(delivery)
-        content = build_payload(delivery, record, record.webhook, taken.result, self.limit_bytes)
+        content = build_payload(delivery, claimed.record, webhook, claimed.result, self.limit_bytes)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": _USER_AGENT,
             **sign(self.signers, delivery.webhook_id, datetime.now(UTC), content),
         }
-        return post_pinned(
-            record.webhook.url, self.url_policy, headers, content.encode(), self.timeout_s
-        )
+        return post_pinned(webhook.url, self.url_policy, headers, content.encode(), self.timeout_s)
 
     def _record(
-        self, taken: ClaimedDelivery, answer: DeliveryResponse, step: RetryDecision, began: float
+        self,
+        claimed: ClaimedDelivery,
+        response: DeliveryResponse,
+        decision: RetryDecision,
+        started: float,
     ) -> None:
-        tried = DeliveryAttempt(
-            at=int(taken.now.timestamp() * 1000),
-            webhook_id=taken.delivery.webhook_id,
-            took_ms=int((time.monotonic() - began) * 1000),
-            status=answer.status,
-            answer=answer.body_excerpt[:_MAX_EXCERPT],
-            error=answer.error,
+        attempt = DeliveryAttempt(
+            at=int(claimed.now.timestamp() * 1000),
+            webhook_id=claimed.delivery.webhook_id,
+            took_ms=int((time.monotonic() - started) * 1000),
+            status=response.status,
+            answer=response.body_excerpt[:_MAX_EXCERPT],
+            error=response.error,
         )
-        became = self.deliveries.record_attempt(
-            taken, tried, step.state, step.delay, not_found=answer.is_not_found
+        state = self.deliveries.record_attempt(
+            claimed, attempt, decision.state, decision.delay, not_found=response.is_not_found
         )
-        # Neither the address nor the answer: both may hold what is nobody's business.
+        # Without URL and response: both may contain secrets.
         logger.log(
-            logging.WARNING if became == DeliveryState.GIVEN_UP else logging.INFO,
+            logging.WARNING if state == DeliveryState.GIVEN_UP else logging.INFO,
             "%s of job %s: %s, %s",
-            event_type(taken.delivery, taken.record),
-            taken.record.id,
-            tried.status or tried.error,
-            became,
-            extra=_log_fields(taken),
+            event_type(claimed.delivery, claimed.record),
+            claimed.record.id,
+            attempt.status or attempt.error,
+            state,
+            extra=_log_fields(claimed),
         )
 
 
-def _log_fields(taken: ClaimedDelivery) -> dict[str, Any]:
-    """Say which job a line is about, for `extra`."""
-    fields = job_fields(taken.record.request.task_name, taken.record.id)
-    return fields | {"attempt": taken.record.attempt, "webhook_id": taken.delivery.webhook_id}
-
-
-def register_webhook_task(app: Celery, settings: WebhookSettings) -> None:
-    """Give a worker the task.
-
-    Args:
-        app: Its Celery app.
-        settings: The sender's.
-    """
-    backend = cast("FencedRedisBackend", app.backend)
-    postman = WebhookSender(
-        deliveries=LeasedDeliveryStore(backend.client, lease=settings.lease),
-        retry_policy=settings.retry_policy,
-        url_policy=settings.webhook_url_policy,
-        timeout_s=settings.webhook_timeout_s,
-        limit_bytes=settings.webhook_limit_bytes,
-        signers=settings.signers,
-    )
-
-    def send(job_id: str, slot: str) -> None:
-        postman.deliver(job_id, DeliveryEvent(slot))
-
-    # Its state is the delivery's, not Celery's.
-    app.task(name=SEND_WEBHOOK_TASK, shared=False, ignore_result=True)(send)
+def _log_fields(claimed: ClaimedDelivery) -> dict[str, str | int]:
+    return {
+        **job_fields(claimed.record.request.task_name, claimed.record.id),
+        "attempt": claimed.record.attempt,
+        "webhook_id": claimed.delivery.webhook_id,
+    }

@@ -12,20 +12,20 @@ from worker.webhooks.retry_policy import RetryPolicy
 
 
 class WebhookSettings(WebhookPolicySettings):
-    """Read from the environment, then from `.env`; the environment wins."""
+    """Settings from the environment and `.env`; the environment wins."""
 
-    # A start that fails says why, and must not say the secret.
+    # The error message of a failed start must not quote a secret.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
-    #: `whsec_…`, with commas between them: each signs, so that receivers can change over.
+    #: `whsec_…`, separated by commas: each one signs, so that receivers can rotate them.
     webhook_secrets: SecretStr = SecretStr("")
-    #: What one try may take in all.
+    #: The time limit of one attempt.
     webhook_timeout_s: float = Field(default=20, gt=0, le=30)
-    #: From a failed try to the next; the later pauses grow from this one.
+    #: The delay of the first retry; later delays are multiples of it.
     webhook_retry_first_s: float = Field(default=1, gt=0)
-    #: A call back that has not arrived after so long is given up.
+    #: A webhook that is not delivered within this time is given up.
     webhook_retry_for_s: float = Field(default=86_400, ge=0, le=86_400)
-    #: A body that is larger becomes thin.
+    #: A larger payload is replaced by a thin one.
     webhook_limit_bytes: int = Field(default=10_000_000, ge=1)
 
     @field_validator("webhook_secrets")
@@ -40,12 +40,12 @@ class WebhookSettings(WebhookPolicySettings):
 
     @property
     def signers(self) -> tuple[Signer, ...]:
-        """One for each secret."""
+        """A signer for each secret."""
         return _parse_signers(self.webhook_secrets)
 
     @property
     def retry_policy(self) -> RetryPolicy:
-        """When to try again."""
+        """The retry policy."""
         return RetryPolicy(
             first_delay=timedelta(seconds=self.webhook_retry_first_s),
             max_age=timedelta(seconds=self.webhook_retry_for_s),
@@ -53,7 +53,7 @@ class WebhookSettings(WebhookPolicySettings):
 
     @property
     def lease(self) -> timedelta:
-        """For how long a sender has what it sends: longer than a try, and its words to Redis."""
+        """How long a sender holds a delivery: longer than an attempt and its record in Redis."""
         return timedelta(seconds=self.webhook_timeout_s + 10)
 
 

@@ -1,17 +1,30 @@
--- Adds one finished page: its items and its number, together or not at all, and once only.
+-- Appends one finished page: its items and its number, together and only once.
 --
--- KEYS  1 record (hash)   2 items (list)   3 pages (hash: number to its warnings)   4 counters (hash)
+-- KEYS  1 record (hash)   2 items (list of blocks)   3 item totals (list: number of items up to and
+--       including each block)   4 pages (hash: page number to its warnings)   5 counters (hash)
 -- ARGV  1 token   2 page number   3 the page's warnings (JSON)
---       4... the page's items, each one JSON object
--- Returns 1, or 0 if the token no longer holds the job: then nothing was written.
-if redis.call('HGET', KEYS[1], 'state') ~= 'processing' or redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+--       4... pairs: the number of items in a block, the block (jobs/model/item_blocks.py)
+-- Returns 1, or 0 if the token no longer holds the job: then nothing is written.
+local record, items, totals, pages, counters = unpack(KEYS)
+local token, page, warnings = unpack(ARGV)
+if not holds_lease(record, token) then
   return 0
 end
-if redis.call('HSETNX', KEYS[3], ARGV[2], ARGV[3]) == 1 then
-  for i = 4, #ARGV do
-    redis.call('RPUSH', KEYS[2], ARGV[i])
-  end
-  count(KEYS[4], KEYS[1], 'pages', 1)
-  count(KEYS[4], KEYS[1], 'items', #ARGV - 3)
+if redis.call('HSETNX', pages, page, warnings) == 0 then
+  return 1
 end
+local total = tonumber(redis.call('LINDEX', totals, -1) or 0)
+-- Version 0.1 stored one item in each element, without a total.
+for _ = redis.call('LLEN', totals) + 1, redis.call('LLEN', items) do
+  total = total + 1
+  redis.call('RPUSH', totals, integer(total))
+end
+local before = total
+for i = 4, #ARGV, 2 do
+  total = total + ARGV[i]
+  redis.call('RPUSH', totals, integer(total))
+  redis.call('RPUSH', items, ARGV[i + 1])
+end
+count(counters, record, 'pages', 1)
+count(counters, record, 'items', total - before)
 return 1

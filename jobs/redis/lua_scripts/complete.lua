@@ -1,74 +1,94 @@
--- Ends a job: the only way into a final state, and the only place where anything starts to expire.
+-- Ends a job: the only way into a final state, and the only place where expiry times are set.
 --
--- KEYS  1 record (hash)   2 Celery's result (string)   3 items (list)   4 pages (hash)
---       5 active (zset)   6 tombstone (string)   7 given up (zset)   8 untold (zset)
---       9 counters (hash)   10 the queue's messages (list)   11 left sessions (list)
--- ARGV  1 token; '' for a job that no worker holds; 'worker:NAME' for what that worker holds
---       2 job id   3 'completed' or 'failed'   4 failure (JSON, or '')   5 Celery's result (JSON)
---       6 results expire after (ms)   7 the tombstone is kept for (ms)   8 the tombstone's text
---       9 '1' to note the job among those that were given up   10 its outcome, for the counters
---       11 the message that tells its owner
--- Returns 'now' if the job has ended by this call, 'before' if by an earlier one of the same holder;
--- else false, and nothing was written.
+-- The items of a completed job move into Celery's result, in one string: the result's meta data with
+-- the length of each block, a line break, the blocks (jobs/model/stored_result.py reads it).
+--
+-- KEYS  1 record (hash)   2 Celery's result (string)   3 items (list of blocks)   4 item totals (list)
+--       5 pages (hash)   6 active (zset)   7 tombstone (string)   8 worker lost (zset)
+--       9 unpublished ends (zset)   10 counters (hash)   11 the job queue's messages (list)
+--       12 abandoned browser sessions (list)
+-- ARGV  1 authority: the lease's token; '' for a job that no worker holds; 'worker:NAME' for a job
+--         that this worker holds
+--       2 job id   3 'completed' or 'failed'   4 failure (JSON, or '')   5 Celery's result (JSON
+--       object)   6 name of the items in the result; '' for a failed job   7 results expire after (ms)
+--       8 the tombstone expires after (ms)   9 the tombstone's text
+--       10 '1' to list the job among those that lost their workers   11 its outcome, for the counters
+--       12 webhook queue message   13 lease (ms)
+-- Returns 'now' if this call ended the job, 'before' if an earlier call by the same holder did; else
+-- false, and nothing is written.
+local record, result, items, totals, pages, active, tombstone, worker_lost, unpublished_ends, counters,
+  queue, abandoned_sessions = unpack(KEYS)
+local authority, id, final_state, failure, meta, collection, result_ttl_ms, tombstone_ttl_ms,
+  tombstone_text, is_worker_lost, outcome, webhook_message, lease_ms = unpack(ARGV)
 local state, holder, worker, started, identical, envelope, browser = unpack(redis.call('HMGET',
-  KEYS[1], 'state', 'token', 'worker', 'started_at', 'identical', 'envelope', 'browser'))
+  record, 'state', 'token', 'worker', 'started_at', 'identical', 'envelope', 'browser'))
 if not state then
   return false
 end
-if (holder or '') ~= ARGV[1] and not (holder and 'worker:' .. (worker or '') == ARGV[1]) then
+if (holder or '') ~= authority and not (holder and 'worker:' .. (worker or '') == authority) then
   return false
 end
-if state == 'completed' or state == 'failed' then
+if is_final(state) then
   return holder and 'before'
 end
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local now = string.format('%d', now_ms)
-count(KEYS[9], KEYS[1], 'ended', 1, ARGV[10])
+local now = now_ms()
+count(counters, record, 'ended', 1, outcome)
 if started then
-  observe(KEYS[9], KEYS[1], 'ran', now_ms - started)
+  observe(counters, record, 'ran', now - started)
 end
-local outcomes = 'garimpo:outcomes:' .. math.floor(now_ms / 3600000)
-count(outcomes, KEYS[1], 'ended', 1, ARGV[10])
-redis.call('EXPIRE', outcomes, 25 * 3600)
-redis.call('HSET', KEYS[1], 'state', ARGV[3], 'ended_at', now)
-redis.call('HDEL', KEYS[1], 'envelope', 'looks', 'cancel', 'identical')
+local hourly_outcomes = HOURLY_OUTCOMES .. math.floor(now / 3600000)
+count(hourly_outcomes, record, 'ended', 1, outcome)
+redis.call('EXPIRE', hourly_outcomes, 25 * 3600)
+redis.call('HSET', record, 'state', final_state, 'ended_at', integer(now))
+redis.call('HDEL', record, 'envelope', 'looks', 'cancel', 'identical')
 if envelope and not holder then
-  -- Nobody waits for its message any more: what is counted in the queue are jobs that wait.
-  redis.call('LREM', KEYS[10], 1, envelope)
+  -- Its message is of no use any more, and the length of the queue is the number of waiting jobs.
+  redis.call('LREM', queue, 1, envelope)
 end
-if (browser or '') ~= '' and holder ~= ARGV[1] then
-  -- Whoever has had it cannot end it, and no other attempt will.
-  redis.call('RPUSH', KEYS[11], browser)
-  redis.call('EXPIRE', KEYS[11], 3600)
+if (browser or '') ~= '' and holder ~= authority then
+  -- The worker that opened the session cannot end it, and there is no further attempt.
+  redis.call('RPUSH', abandoned_sessions, browser)
+  redis.call('EXPIRE', abandoned_sessions, 3600)
 end
-if ARGV[3] == 'completed' then
-  redis.call('HSET', KEYS[1], 'progress', 100)
-  -- What a job takes nowadays: each new one counts for a fifth.
-  local pace, ran = redis.call('HGET', KEYS[9], 'pace_ms'), now_ms - started
-  redis.call('HSET', KEYS[9], 'pace_ms', string.format('%d', pace and pace * 0.8 + ran * 0.2 or ran))
+if final_state == 'completed' then
+  redis.call('HSET', record, 'progress', 100)
+  -- A moving average of the duration of completed jobs: each new one counts for a fifth.
+  local typical, duration = redis.call('HGET', counters, 'pace_ms'), now - started
+  redis.call('HSET', counters, 'pace_ms', integer(typical and typical * 0.8 + duration * 0.2 or duration))
+  local blocks, totals_of_blocks = redis.call('LRANGE', items, 0, -1), redis.call('LRANGE', totals, 0, -1)
+  local index, previous = {}, 0
+  for i, block in ipairs(blocks) do
+    -- A block begins with the size of its text; version 0.1 stored one item in each element.
+    local total = totals_of_blocks[i] or previous + 1
+    local size = block:match('^%d+') or #block
+    index[i] = string.format('[%d, %d, %d]', total - previous, #block, size)
+    previous = total
+  end
+  meta = meta:sub(1, -2) .. ', "items": {"name": "' .. collection .. '", "blocks": ['
+    .. table.concat(index, ', ') .. ']}}\n' .. table.concat(blocks)
+  redis.call('DEL', items, totals)
 else
-  redis.call('HSET', KEYS[1], 'failure', ARGV[4])
+  redis.call('HSET', record, 'failure', failure)
 end
-redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6])
-redis.call('PUBLISH', KEYS[2], ARGV[5])
-redis.call('PEXPIRE', KEYS[1], ARGV[6])
-redis.call('PEXPIRE', KEYS[3], ARGV[6])
-redis.call('PEXPIRE', KEYS[4], ARGV[6])
-redis.call('ZREM', KEYS[5], ARGV[2])
-redis.call('ZADD', KEYS[8], now, ARGV[2])
-redis.call('SET', KEYS[6], ARGV[8], 'PX', ARGV[7])
-if ARGV[9] == '1' then
-  redis.call('ZADD', KEYS[7], now, ARGV[2])
-  -- No longer than anybody can be told of the job.
-  redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', string.format('%d', now_ms - ARGV[7]))
+redis.call('SET', result, meta, 'PX', result_ttl_ms)
+redis.call('PUBLISH', result, meta)
+for _, key in ipairs({record, items, totals, pages}) do
+  redis.call('PEXPIRE', key, result_ttl_ms)
 end
-if identical and redis.call('GET', identical) == ARGV[2] then
+redis.call('ZREM', active, id)
+redis.call('ZADD', unpublished_ends, integer(now), id)
+redis.call('SET', tombstone, tombstone_text, 'PX', tombstone_ttl_ms)
+if is_worker_lost == '1' then
+  redis.call('ZADD', worker_lost, integer(now), id)
+  -- No longer than the tombstone, which is all that is left of such a job.
+  redis.call('ZREMRANGEBYSCORE', worker_lost, '-inf', integer(now - tombstone_ttl_ms))
+end
+if identical and redis.call('GET', identical) == id then
   redis.call('DEL', identical)
 end
-list(KEYS[1], ARGV[2], state, ARGV[3])
-forget_gone(KEYS[1], ARGV[3])
-tell(KEYS[1], ARGV[2], ' end')
-hush(KEYS[9], ARGV[2])
-notify(KEYS[1], KEYS[2], ARGV[2], 'end', ARGV[11])
+move_between_indexes(record, id, state, final_state)
+prune_expired(record, final_state)
+publish_change(record, id, ' end')
+cancel_pending_webhooks(counters, id)
+schedule_webhook(record, result, id, 'end', webhook_message, lease_ms)
 return 'now'

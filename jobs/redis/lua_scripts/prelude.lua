@@ -1,152 +1,188 @@
--- What every script may call: it is put in front of each of them (jobs/redis/lua.py). It keeps what is
--- seen of all jobs together, in the same step as the job itself, so that it tells what has happened,
--- whoever dies meanwhile:
+-- Functions that every script may call; jobs/redis/lua.py puts this file in front of each script,
+-- and the constants in capitals (key names, histogram bounds) in front of this file.
 --
---   garimpo:counters (hash)              NAME|SITE|JOB, or NAME|SITE|JOB|MORE: how often, how long
---   garimpo:jobs:STATE, :STATE:SITE, :STATE:SITE.JOB
---                                        (zsets) ids of jobs by when they were accepted (ms)
---   garimpo:outcomes:HOUR (hash)         the same for what has ended in an hour since the epoch
---   garimpo:changes (channel)            which job has changed
+-- They keep the data about all jobs in step with the job itself, within the same atomic script:
 --
--- And it keeps whom to tell of a job (`webhook` of its record), in the same step as what is told:
+--   COUNTERS (hash)                NAME|SITE|JOB or NAME|SITE|JOB|LABEL: counts, and sums in ms
+--   STATE_INDEX:STATE, :STATE:SITE, :STATE:SITE.JOB
+--                                  (zsets) job ids by the time of acceptance (ms)
+--   HOURLY_OUTCOMES:HOUR (hash)    counters of the jobs that ended in that hour since the epoch
+--   CHANGES_CHANNEL                notifications of changed jobs
 --
---   garimpo:delivery:ID:SLOT (hash)      a call back; SLOT is started, progress or end
+-- and the webhook deliveries that a job's subscription (`webhook` of its record) asks for:
+--
+--   DELIVERY:ID:EVENT (hash)       EVENT is started, progress or end
 --     state      waiting, sending, delivered or given_up
---     revision   the job's, when what is told was true; at: when that was (ms)
---     since      when its first try was due (ms); next_at: when the next one is (ms)
---     tries      how many there were since then; absences: those answered with 404 or 409
---     token      whose try it is, while it is sent; again: set if it was asked for anew meanwhile
---     envelope   its message in the queue; looks: for how many looks it has been there
---   garimpo:delivery:ID:SLOT:record, :result
---                                        copies of what is told: each try tells the same
---   garimpo:delivery:ID:SLOT:tries       the tries (list of JSON)
---   garimpo:deliveries:due, :open        (zsets) ID:SLOT by when to look at it, by since when it waits
-local function name_counter(record, name, more)
+--     revision   the job's revision that is reported; at: the time of that change (ms)
+--     since      due time of the first attempt (ms); next_at: due time of the next one (ms)
+--     tries      number of attempts since then; absences: those answered with 404 or 409
+--     token      lease of the sender while it sends; again: set if a replay was requested meanwhile
+--     envelope   its message in the queue; looks: number of checks for that message
+--   DELIVERY:ID:EVENT:record, :result
+--                                  copies of the reported state: every attempt sends the same
+--   DELIVERY:ID:EVENT:tries        the attempts (list of JSON)
+--   DELIVERIES_DUE, DELIVERIES_OPEN
+--                                  (zsets) ID:EVENT by the time of the next check, by `since`
+
+-- Redis' clock, in ms since the epoch.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- A whole number as Redis stores it: Lua would write large ones as 1.7e+12.
+local function integer(number)
+  return string.format('%d', number)
+end
+
+-- Whether a lease token currently holds a running job.
+local function holds_lease(record, token)
+  local state, holder = unpack(redis.call('HMGET', record, 'state', 'token'))
+  return state == 'processing' and holder == token
+end
+
+local function is_final(state)
+  return state == 'completed' or state == 'failed'
+end
+
+local function counter_name(record, name, label)
   local site, job = unpack(redis.call('HMGET', record, 'site', 'job'))
-  return table.concat({name, site or '', job or '', more}, '|')
+  return table.concat({name, site or '', job or '', label}, '|')
 end
 
--- Counts for a job, whose record is given. `more` tells apart what is counted under one name.
-local function count(counters, record, name, by, more)
-  redis.call('HINCRBY', counters, name_counter(record, name, more), by)
+-- Increments a counter of the job with this record. `label` distinguishes cases of one counter.
+local function count(counters, record, name, increment, label)
+  redis.call('HINCRBY', counters, counter_name(record, name, label), increment)
 end
 
--- Counts a time (ms) in a histogram: NAME|SITE|JOB|BOUND for the first bound (s) that it does not
--- pass, and its sum (ms).
-local function observe(counters, record, name, ms)
+-- Adds a duration (ms) to a histogram: NAME|SITE|JOB|BOUND for the smallest bound (s) that it does
+-- not exceed, and to the histogram's sum (ms).
+local function observe(counters, record, name, duration_ms)
   local bucket = '+Inf'
-  for _, bound in ipairs({1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600}) do
-    if ms <= bound * 1000 then
+  for _, bound in ipairs(BUCKET_BOUNDS) do
+    if duration_ms <= bound * 1000 then
       bucket = tostring(bound)
       break
     end
   end
   count(counters, record, name, 1, bucket)
-  count(counters, record, name .. '_sum_ms', ms)
+  count(counters, record, name .. '_sum_ms', duration_ms)
 end
 
--- Tells whoever listens that a job's visible state has changed: "ID REVISION", and " end" at its end.
-local function tell(record, id, ending)
+-- Notifies subscribers that the visible state of a job has changed: "ID REVISION", with " end" when
+-- it has ended.
+local function publish_change(record, id, suffix)
   local revision = redis.call('HINCRBY', record, 'revision', 1)
-  redis.call('PUBLISH', 'garimpo:changes', id .. ' ' .. string.format('%d', revision) .. (ending or ''))
+  redis.call('PUBLISH', CHANGES_CHANNEL, id .. ' ' .. integer(revision) .. (suffix or ''))
 end
 
--- Names the lists of a state that a job stands in: all jobs, those of its site, its recipe's job.
-local function name_lists(record, state)
+-- The indexes of a state that a job belongs to: all jobs, its site's, its job definition's.
+local function index_keys(record, state)
   local site, job = unpack(redis.call('HMGET', record, 'site', 'job'))
-  local of_site = 'garimpo:jobs:' .. state .. ':' .. (site or '')
-  return {'garimpo:jobs:' .. state, of_site, of_site .. '.' .. (job or '')}
+  local all = STATE_INDEX .. state
+  local of_site = all .. ':' .. (site or '')
+  return {all, of_site, of_site .. '.' .. (job or '')}
 end
 
--- Moves a job from the lists of one state (false: from none) to those of another.
-local function list(record, id, from, to)
-  for _, listed in ipairs(from and name_lists(record, from) or {}) do
-    redis.call('ZREM', listed, id)
+-- Moves a job from the indexes of one state (false: from none) to those of another.
+local function move_between_indexes(record, id, from, to)
+  for _, index in ipairs(from and index_keys(record, from) or {}) do
+    redis.call('ZREM', index, id)
   end
   local created = redis.call('HGET', record, 'created_at')
-  for _, listed in ipairs(name_lists(record, to)) do
-    redis.call('ZADD', listed, created, id)
+  for _, index in ipairs(index_keys(record, to)) do
+    redis.call('ZADD', index, created, id)
   end
 end
 
--- Takes the oldest jobs out of the lists of a final state whose records are gone: each end takes out
--- more than it brings in, so that the lists stay as long as results are kept.
-local function forget_gone(record, state)
-  for _, listed in ipairs(name_lists(record, state)) do
-    for _, id in ipairs(redis.call('ZRANGE', listed, 0, 2)) do
-      if redis.call('EXISTS', 'garimpo:job:' .. id) == 0 then
-        redis.call('ZREM', listed, id)
+-- Removes the oldest jobs whose records have expired from the indexes of a final state. Each ended
+-- job removes up to three, so the indexes grow no longer than results are kept.
+local function prune_expired(record, state)
+  for _, index in ipairs(index_keys(record, state)) do
+    for _, id in ipairs(redis.call('ZRANGE', index, 0, 2)) do
+      if redis.call('EXISTS', JOB .. id) == 0 then
+        redis.call('ZREM', index, id)
       end
     end
   end
 end
 
-local function clock()
-  local time = redis.call('TIME')
-  return string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+-- Puts a job's message into the queue, to be the next one that a worker takes: kombu pushes on the
+-- left, and workers pop on the right (BRPOP).
+local function enqueue_next(queue, record, message)
+  redis.call('RPUSH', queue, message)
+  redis.call('HSET', record, 'envelope', message)
 end
 
--- Lets what is kept of a call back expire: a day after the last try of a round that begins now.
-local function expire_delivery(key)
+-- The time until the next check, which doubles with each check up to a maximum (ms).
+local function backoff_ms(first_ms, checks, max_ms)
+  return math.min(first_ms * 2 ^ math.min(checks, 20), max_ms)
+end
+
+-- Lets everything stored for a delivery expire a day after the last attempt of a round that begins
+-- now: a round lasts a day at most.
+local function expire_delivery(delivery)
   for _, part in ipairs({'', ':record', ':result', ':tries'}) do
-    redis.call('PEXPIRE', key .. part, 48 * 3600 * 1000)
+    redis.call('PEXPIRE', delivery .. part, 48 * 3600 * 1000)
   end
 end
 
--- Makes a call back due at once.
-local function begin_delivery(key, member, message)
-  local now = clock()
-  redis.call('HDEL', key, 'token', 'again')
-  redis.call('HSET', key, 'state', 'waiting', 'since', now, 'next_at', now, 'tries', 0, 'absences', 0,
-    'envelope', message, 'looks', 0)
-  redis.call('ZADD', 'garimpo:deliveries:due', string.format('%d', now + 15000), member)
-  redis.call('ZADD', 'garimpo:deliveries:open', now, member)
-  redis.call('LPUSH', 'callbacks', message)
+-- Makes a delivery due at once; it is checked again after `check_after_ms`.
+local function begin_delivery(delivery, member, message, check_after_ms)
+  local now = now_ms()
+  redis.call('HDEL', delivery, 'token', 'again')
+  redis.call('HSET', delivery, 'state', 'waiting', 'since', integer(now), 'next_at', integer(now),
+    'tries', 0, 'absences', 0, 'envelope', message, 'looks', 0)
+  redis.call('ZADD', DELIVERIES_DUE, integer(now + check_after_ms), member)
+  redis.call('ZADD', DELIVERIES_OPEN, integer(now), member)
+  redis.call('LPUSH', WEBHOOK_QUEUE, message)
 end
 
--- Ends a call back, as `delivered` or `given_up`.
-local function close_delivery(counters, key, member, slot, state)
-  redis.call('HDEL', key, 'token', 'again', 'envelope', 'looks', 'next_at')
-  redis.call('HSET', key, 'state', state)
-  redis.call('ZREM', 'garimpo:deliveries:due', member)
-  redis.call('ZREM', 'garimpo:deliveries:open', member)
-  count(counters, key .. ':record', 'callbacks_' .. state, 1, slot)
+-- Ends a delivery as `delivered` or `given_up`.
+local function close_delivery(counters, delivery, member, event, state)
+  redis.call('HDEL', delivery, 'token', 'again', 'envelope', 'looks', 'next_at')
+  redis.call('HSET', delivery, 'state', state)
+  redis.call('ZREM', DELIVERIES_DUE, member)
+  redis.call('ZREM', DELIVERIES_OPEN, member)
+  count(counters, delivery .. ':record', 'callbacks_' .. state, 1, event)
 end
 
--- Has a job's owner told of what its record says now, if they asked for that. What has not been told
--- is replaced; what is being sent right now is followed by this.
-local function notify(record, result, id, slot, message)
-  local webhook = redis.call('HGET', record, 'webhook')
-  if not webhook then
+-- Schedules a webhook with the job's current state, if its subscription includes this event. A
+-- waiting delivery of the same event is updated; one that is being sent is followed by this state.
+local function schedule_webhook(record, result, id, event, message, check_after_ms)
+  local subscription = redis.call('HGET', record, 'webhook')
+  if not subscription then
     return
   end
-  webhook = cjson.decode(webhook)
-  local wanted = slot == 'end'
-  for _, event in ipairs(webhook.events) do
-    wanted = wanted or event == 'job.' .. slot
+  subscription = cjson.decode(subscription)
+  local is_subscribed = event == 'end'
+  for _, name in ipairs(subscription.events) do
+    is_subscribed = is_subscribed or name == 'job.' .. event
   end
-  if not wanted then
+  if not is_subscribed then
     return
   end
-  local key = 'garimpo:delivery:' .. id .. ':' .. slot
-  local state = redis.call('HGET', key, 'state')
-  redis.call('COPY', record, key .. ':record', 'REPLACE')
-  if slot == 'end' and webhook.payload == 'full' then
-    redis.call('COPY', result, key .. ':result', 'REPLACE')
+  local delivery = DELIVERY .. id .. ':' .. event
+  local state = redis.call('HGET', delivery, 'state')
+  redis.call('COPY', record, delivery .. ':record', 'REPLACE')
+  if event == 'end' and subscription.payload == 'full' then
+    redis.call('COPY', result, delivery .. ':result', 'REPLACE')
   end
-  redis.call('HSET', key, 'revision', redis.call('HGET', record, 'revision'), 'at', clock())
+  redis.call('HSET', delivery, 'revision', redis.call('HGET', record, 'revision'),
+    'at', integer(now_ms()))
   if state ~= 'waiting' and state ~= 'sending' then
-    begin_delivery(key, id .. ':' .. slot, message)
+    begin_delivery(delivery, id .. ':' .. event, message, check_after_ms)
   end
-  expire_delivery(key)
+  expire_delivery(delivery)
 end
 
--- Gives up to tell how a job goes on: it has ended. A try that is under way ends by itself.
-local function hush(counters, id)
-  for _, slot in ipairs({'started', 'progress'}) do
-    local key = 'garimpo:delivery:' .. id .. ':' .. slot
-    if redis.call('HGET', key, 'state') == 'waiting' then
-      close_delivery(counters, key, id .. ':' .. slot, slot, 'given_up')
+-- Gives up the waiting webhooks about a job's progress, because it has ended. An attempt that is
+-- being made runs to its end.
+local function cancel_pending_webhooks(counters, id)
+  for _, event in ipairs({'started', 'progress'}) do
+    local delivery = DELIVERY .. id .. ':' .. event
+    if redis.call('HGET', delivery, 'state') == 'waiting' then
+      close_delivery(counters, delivery, id .. ':' .. event, event, 'given_up')
     end
   end
 end

@@ -1,54 +1,58 @@
--- Looks at one call back that is due: queues its next try, or what got lost.
+-- Checks one delivery that is due: enqueues its next attempt, or a message that was lost.
 --
--- KEYS  1 delivery (hash)   2 due (zset)   3 open (zset)   4 queue (list)   5 tries (list)
---       6 counters (hash)   7 the end's delivery (hash)
--- ARGV  1 JOB:SLOT   2 a message to queue   3 the try that its sender has not lived to tell (JSON)
---       4 slot   5 so many tries are kept   6 given up after (ms)
+-- KEYS  1 delivery (hash)   2 due (zset)   3 open (zset)   4 queue (list)   5 attempts (list)
+--       6 counters (hash)   7 the delivery of the job's end (hash)
+-- ARGV  1 ID:EVENT   2 queue message   3 the attempt that a dead sender did not record (JSON)
+--       4 event   5 maximum number of stored attempts   6 given up after (ms)
+--       7 check again after (ms)   8 the longest such interval (ms)
 -- Returns what was done: 'gone', 'early', 'kept', 'queued' or 'taken' (from a sender that died).
-local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
-local now = clock()
-if not due or tonumber(due) > tonumber(now) then
-  return due and 'early' or 'gone'
+local delivery, due, open, queue, attempts, counters, end_delivery = unpack(KEYS)
+local member, message, lost_attempt, event, max_attempts, max_age_ms, check_ms, max_check_ms =
+  unpack(ARGV)
+local due_at, now = redis.call('ZSCORE', due, member), now_ms()
+if not due_at or tonumber(due_at) > now then
+  return due_at and 'early' or 'gone'
 end
-local state, envelope, looks, again, since =
-  unpack(redis.call('HMGET', KEYS[1], 'state', 'envelope', 'looks', 'again', 'since'))
+local state, envelope, checks, again, since =
+  unpack(redis.call('HMGET', delivery, 'state', 'envelope', 'looks', 'again', 'since'))
 if state ~= 'waiting' and state ~= 'sending' then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZREM', due, member)
+  redis.call('ZREM', open, member)
   return 'gone'
 end
 if state == 'sending' then
-  redis.call('RPUSH', KEYS[5], ARGV[3])
-  redis.call('LTRIM', KEYS[5], -ARGV[5], -1)
-  redis.call('PEXPIRE', KEYS[5], redis.call('PTTL', KEYS[1]))
+  redis.call('RPUSH', attempts, lost_attempt)
+  redis.call('LTRIM', attempts, -max_attempts, -1)
+  redis.call('PEXPIRE', attempts, redis.call('PTTL', delivery))
   if again then
-    begin_delivery(KEYS[1], ARGV[1], ARGV[2])
+    begin_delivery(delivery, member, message, check_ms)
     return 'taken'
   end
-  local ended = ARGV[4] ~= 'end' and redis.call('EXISTS', KEYS[7]) == 1
-  if ended or now - since > tonumber(ARGV[6]) then
-    close_delivery(KEYS[6], KEYS[1], ARGV[1], ARGV[4], 'given_up')
+  local has_ended = event ~= 'end' and redis.call('EXISTS', end_delivery) == 1
+  if has_ended or now - since > tonumber(max_age_ms) then
+    close_delivery(counters, delivery, member, event, 'given_up')
     return 'taken'
   end
-  -- At the next look, and then less and less often: it may be this call back that senders die of.
-  local tries = redis.call('HINCRBY', KEYS[1], 'tries', 1)
-  local pause = tries > 3 and math.min(1000 * 2 ^ tries, 14400000) or 0
-  local next_at = string.format('%d', now + pause)
-  redis.call('HDEL', KEYS[1], 'token', 'envelope')
-  redis.call('HSET', KEYS[1], 'state', 'waiting', 'looks', 0, 'next_at', next_at)
-  redis.call('ZADD', KEYS[2], next_at, ARGV[1])
+  -- The first retries follow at once; then with growing delays (4 hours at most), because the
+  -- delivery itself may be what its senders die of.
+  local number = redis.call('HINCRBY', delivery, 'tries', 1)
+  local delay = number > 3 and math.min(1000 * 2 ^ number, 14400000) or 0
+  local next_at = integer(now + delay)
+  redis.call('HDEL', delivery, 'token', 'envelope')
+  redis.call('HSET', delivery, 'state', 'waiting', 'looks', 0, 'next_at', next_at)
+  redis.call('ZADD', due, next_at, member)
   return 'taken'
 end
 local done = 'kept'
--- One that a worker has taken from the queue, and not yet from here, has died with it; or else the
--- call back has two messages, of which the second finds nothing to send.
-if not envelope or not redis.call('LPOS', KEYS[4], envelope) then
-  redis.call('LPUSH', KEYS[4], ARGV[2])
-  redis.call('HSET', KEYS[1], 'envelope', ARGV[2])
+-- A message that is not in the queue may have died with the sender that took it and had not yet
+-- claimed the delivery. If it has not, there are two messages; the second one finds nothing to send.
+if not envelope or not redis.call('LPOS', queue, envelope) then
+  redis.call('LPUSH', queue, message)
+  redis.call('HSET', delivery, 'envelope', message)
   done = 'queued'
 end
-redis.call('HSET', KEYS[1], 'looks', (looks or 0) + 1)
--- Less and less often, for in a long queue each look takes long.
-local pause = math.min(15000 * 2 ^ math.min(looks or 0, 20), 300000)
-redis.call('ZADD', KEYS[2], string.format('%d', now + pause), ARGV[1])
+redis.call('HSET', delivery, 'looks', (checks or 0) + 1)
+-- At growing intervals: LPOS is slow in a long queue.
+local interval = backoff_ms(check_ms, checks or 0, tonumber(max_check_ms))
+redis.call('ZADD', due, integer(now + interval), member)
 return done

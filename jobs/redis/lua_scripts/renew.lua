@@ -1,13 +1,13 @@
--- Keeps a lease alive.
+-- Renews a lease.
 --
 -- KEYS  1 record (hash)   2 active (zset)
 -- ARGV  1 token   2 job id   3 lease (ms)
--- Returns 'held', 'cancelled' if the job shall end, or 'lost' if the token no longer holds it.
-local state, holder, cancel = unpack(redis.call('HMGET', KEYS[1], 'state', 'token', 'cancel'))
-if state ~= 'processing' or holder ~= ARGV[1] then
+-- Returns 'held', 'cancelled' if the job's cancellation was requested, or 'lost' if the token no
+-- longer holds it.
+local record, active = unpack(KEYS)
+local token, id, lease_ms = unpack(ARGV)
+if not holds_lease(record, token) then
   return 'lost'
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[2], string.format('%d', now + ARGV[3]), ARGV[2])
-return cancel and 'cancelled' or 'held'
+redis.call('ZADD', active, integer(now_ms() + lease_ms), id)
+return redis.call('HGET', record, 'cancel') and 'cancelled' or 'held'

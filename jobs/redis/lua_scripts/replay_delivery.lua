@@ -1,17 +1,19 @@
--- Has the end of a job told once more, with the whole schedule before it.
+-- Sends the webhook of a job's end again, with a full new round of attempts.
 --
 -- KEYS  1 delivery (hash)
--- ARGV  1 JOB:SLOT   2 a message to queue
--- Returns 1, or 0 if there is no such call back. One that is being sent right now is not sent twice at
--- once: only if that try fails, the next one follows without a pause.
-local state = redis.call('HGET', KEYS[1], 'state')
+-- ARGV  1 ID:EVENT   2 queue message   3 check again after (ms)
+-- Returns 1, or 0 if there is no such delivery. A delivery that is being sent at the moment is not
+-- sent twice at once: only if that attempt fails, the next one follows without a delay.
+local delivery = KEYS[1]
+local member, message, check_after_ms = unpack(ARGV)
+local state = redis.call('HGET', delivery, 'state')
 if not state then
   return 0
 end
 if state == 'sending' then
-  redis.call('HSET', KEYS[1], 'again', 1)
+  redis.call('HSET', delivery, 'again', 1)
 else
-  begin_delivery(KEYS[1], ARGV[1], ARGV[2])
+  begin_delivery(delivery, member, message, check_after_ms)
 end
-expire_delivery(KEYS[1])
+expire_delivery(delivery)
 return 1

@@ -1,14 +1,15 @@
--- Says that a worker is alive and what it does; forgets those that have been silent for too long.
+-- Registers a live worker with its status; removes workers whose registration has expired.
 --
--- KEYS  1 workers (zset)   2 what they do (hash: worker to JSON)
--- ARGV  1 worker   2 believed for (ms); 0 or less takes the worker off the list   3 what it does (JSON)
--- Returns how many workers are alive.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], string.format('%d', now + ARGV[2]), ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-for _, silent in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%d', now))) do
-  redis.call('ZREM', KEYS[1], silent)
-  redis.call('HDEL', KEYS[2], silent)
+-- KEYS  1 workers (zset: worker by expiry time in ms)   2 worker status (hash: worker to JSON)
+-- ARGV  1 worker   2 the registration expires after (ms); 0 or less removes it   3 status (JSON)
+-- Returns the number of live workers.
+local workers, statuses = unpack(KEYS)
+local worker, ttl_ms, status = unpack(ARGV)
+local now = now_ms()
+redis.call('ZADD', workers, integer(now + ttl_ms), worker)
+redis.call('HSET', statuses, worker, status)
+for _, expired in ipairs(redis.call('ZRANGEBYSCORE', workers, '-inf', integer(now))) do
+  redis.call('ZREM', workers, expired)
+  redis.call('HDEL', statuses, expired)
 end
-return redis.call('ZCARD', KEYS[1])
+return redis.call('ZCARD', workers)

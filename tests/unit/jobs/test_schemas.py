@@ -1,4 +1,3 @@
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -122,9 +121,7 @@ class TestCompleted:
             state=JobState.COMPLETED, progress=100, attempt=1, started_at=STARTED, ended_at=ENDED
         )
 
-        answer = schemas.build_result(done, json.dumps({"result": RESULT}), Language.PT).model_dump(
-            mode="json"
-        )
+        answer = schemas.build_result(done, RESULT, Language.PT).model_dump(mode="json")
 
         contract = {
             "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -140,7 +137,7 @@ class TestCompleted:
         warning = {"code": "required_field_empty", "page": 2, "field": "channel_link", "count": 3}
         done = record(state=JobState.COMPLETED, started_at=STARTED, ended_at=ENDED)
 
-        stored = json.dumps({"result": {**RESULT, "warnings": [warning]}})
+        stored = {**RESULT, "warnings": [warning]}
 
         answer = schemas.build_result(done, stored, Language.EN)
 
