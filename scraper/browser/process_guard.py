@@ -113,7 +113,8 @@ def _kill_tree(wake: int) -> None:
     deadline = time.monotonic() + _KILL_S
     while time.monotonic() < deadline:
         for pid in _descendants():
-            with contextlib.suppress(ProcessLookupError):  # it has ended since
+            # It has ended since; macOS refuses the signal for one that was not reaped yet.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         while _has_children():
             ready, _, _ = select.select([wake], [], [], _KILL_AGAIN_S)

@@ -61,7 +61,11 @@ def find_orphans() -> list[psutil.Process]:
 
 def _is_guard(process: psutil.Process) -> bool:
     """Return whether it is a guard of any worker; in a container that may be another version's."""
-    return any(argument.endswith(_GUARDS) for argument in process.cmdline())
+    # Guards run as the browser's user. macOS hides the arguments of other users' processes, such
+    # as that of the first one, which is everybody's ancestor.
+    with suppress(psutil.Error):
+        return any(argument.endswith(_GUARDS) for argument in process.cmdline())
+    return False
 
 
 def _is_browser(process: psutil.Process) -> bool:

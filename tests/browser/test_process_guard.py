@@ -60,6 +60,23 @@ with open_tab(BrowserSettings()):
 print("closed", flush=True)
 os.kill(child, signal.SIGKILL)
 """
+# Runs the guard as on macOS: without prctl and /proc, and with a refusal for each signal to a
+# process that is already dead.
+PORTABLE_GUARD = """
+import ctypes, os, runpy, sys
+ctypes.CDLL = lambda name: object()
+exists = os.path.exists
+os.path.exists = lambda path: not path.startswith("/proc") and exists(path)
+kill = os.kill
+
+def kill_and_refuse(pid, number):
+    kill(pid, number)
+    raise PermissionError
+
+os.kill = kill_and_refuse
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 # Detaches from its parent and its session, as daemons do.
 DAEMON = "import os, signal; os.fork() and os._exit(0); os.setsid(); signal.pause()"
 
@@ -199,6 +216,26 @@ class TestGuard:
             output = read_to_the_end(guard)
 
         assert output == ("", f"{tmp_path / 'x'}\noops\n")
+
+    def test_ends_the_commands_children_without_linux_features(self, tmp_path: Path) -> None:
+        mark = f"child-{os.getpid()}"
+        scratch = str(tmp_path / "x")
+        script = f"{sys.executable} -c 'import signal; signal.pause()' {mark} & echo up >&2; wait"
+        with subprocess.Popen(
+            [sys.executable, "-c", PORTABLE_GUARD, str(GUARD), scratch, "/bin/sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as guard:
+            assert guard.stdin is not None
+            assert guard.stderr is not None
+            assert guard.stderr.readline() == b"up\n"
+            assert living_with(mark) != []
+            guard.stdin.close()
+            guard.wait(20)
+
+        assert living_with(mark) == []
+        assert guard.returncode == 0
 
     def test_reports_a_command_that_cannot_be_started(self, tmp_path: Path) -> None:
         with self.start(tmp_path / "x", "/nonexistent") as guard:

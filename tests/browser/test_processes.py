@@ -97,6 +97,20 @@ class TestSweep:
         reaper.sweep()
         assert reaper.orphans == ended
 
+    def test_finds_an_orphan_if_other_users_processes_are_hidden(
+        self, orphan: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cmdline = psutil.Process.cmdline
+
+        def hide_first_process(process: psutil.Process) -> list[str]:
+            if process.pid == 1:
+                raise psutil.AccessDenied(process.pid)  # as on macOS
+            return cmdline(process)
+
+        monkeypatch.setattr(psutil.Process, "cmdline", hide_first_process)
+
+        assert orphan in [process.pid for process in find_orphans()]
+
     def test_ignores_a_browser_with_its_guard(self, scratch: Path) -> None:
         reaper = OrphanReaper()
         with open_tab(BrowserSettings()):
