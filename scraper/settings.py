@@ -1,6 +1,7 @@
-"""What the environment says about sites, Chrome and recipes; read by programs only.
+"""Settings of sites, browser and recipes, from the environment.
 
-Each class reads `.env` of the working directory too; the environment wins.
+Each class also reads `.env` in the working directory; the environment takes precedence. Only
+programs read settings; everything else receives plain values.
 """
 
 import shlex
@@ -15,68 +16,68 @@ from scraper.errors import SettingMalformed
 from scraper.recipes.error_messages import describe_error
 from scraper.recipes.strict_types import BaseUrl
 
-# A variable that is set to nothing, as compose files do it, counts as not set.
+# An empty variable, which compose files may set, counts as not set.
 _SOURCES = SettingsConfigDict(
     env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore"
 )
 
 
 class SiteSettings(BaseSettings):
-    """Where a site is and who logs in; for the site `x` in `X_BASE_URL` and so on."""
+    """Base URL and account of a site: `X_BASE_URL`, `X_USERNAME`, `X_PASSWORD` for the site `x`."""
 
     model_config = _SOURCES
 
-    #: Instead of the recipe's own base_url.
+    #: Replaces the recipe's base_url.
     base_url: BaseUrl | None = None
     username: str | None = None
     password: SecretStr | None = None
 
     @classmethod
     def read(cls, site: str) -> "SiteSettings":
-        """Read the settings of one site.
+        """Return the settings of one site.
 
         Raises:
-            SettingMalformed: naming the variable that holds what it cannot hold.
+            SettingMalformed: A variable has an invalid value.
         """
         prefix = variable_prefix(site)
         try:
             return cls(_env_prefix=prefix)
         except ValidationError as error:
             fault = error.errors()[0]
-            # Not chained: pydantic's error shows the value.
+            # Not chained: pydantic's error contains the value.
             raise SettingMalformed(
                 prefix + str(fault["loc"][0]).upper(), describe_error(fault)
             ) from None
 
     @property
     def credentials(self) -> Credentials | None:
-        """The account, or None if neither half of it is set."""
-        username = _less_newline(self.username or "")
-        password = _less_newline(self.password.get_secret_value() if self.password else "")
+        """The account; None if neither user name nor password is set."""
+        username = _strip_line_end(self.username or "")
+        password = _strip_line_end(self.password.get_secret_value() if self.password else "")
         return Credentials(username, password) if username or password else None
 
 
-def _less_newline(secret: str) -> str:
-    """Return a secret without the line end that a file or `echo` has given it."""
+def _strip_line_end(secret: str) -> str:
+    """Return a secret without the line end of the file or `echo` that it comes from."""
     return secret.removesuffix("\n").removesuffix("\r")
 
 
 class ChromeSettings(BaseSettings):
-    """Which browser scrapes."""
+    """Options of the browser."""
 
     model_config = _SOURCES
 
-    #: Path of Chrome or Chromium; by default the first that is on PATH.
+    #: Path of Chrome or Chromium; by default the first on PATH.
     chrome_binary: str | None = None
     #: Path of chromedriver; by default the one on PATH.
     chromedriver: str | None = None
-    #: Address of a Selenium Grid, used instead of a local Chrome; it may hold an account.
+    #: URL of a Selenium Grid that replaces the local Chrome; may contain an account.
     selenium_remote_url: SecretStr | None = None
-    #: A browser that has not answered for so long hangs.
+    #: How long a browser may take to answer a command.
     browser_timeout_s: int = Field(default=60, ge=1)
-    #: A browser that takes more memory is replaced before the next page; 0 is no bound.
+    #: A browser with more memory is replaced before the next page; 0: no limit.
     browser_memory_mb: int = Field(default=1500, ge=0)
-    #: More command line arguments for Chrome, quoted as in a shell.
+    #: Additional command line arguments for Chrome, quoted as in a shell.
     chrome_arguments: str = ""
 
     @property
@@ -94,9 +95,9 @@ class ChromeSettings(BaseSettings):
 
 
 class RecipeSettings(BaseSettings):
-    """Where recipes are, besides the bundled ones."""
+    """Location of recipes besides the bundled ones."""
 
     model_config = _SOURCES
 
-    #: A folder of YAML files; they win over bundled recipes of the same site.
+    #: A folder of YAML files, which replace bundled recipes for the same sites.
     recipes_dir: Path | None = None

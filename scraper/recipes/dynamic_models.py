@@ -12,10 +12,14 @@ from scraper.recipes.field import Field
 def make_model(
     name: str, attributes: Mapping[str, tuple[Any, Any]], extra: Literal["forbid", "ignore"]
 ) -> type[BaseModel]:
-    """A strict model from types and pydantic fields, by the recipe's names for them.
+    """Return a strict model.
 
-    Any name serves, also one that pydantic's models have for themselves, such as `copy`: it is
-    an alias then, which validation, `model_dump()` and the JSON Schema go by.
+    Args:
+        name: The model's name.
+        attributes: Types and pydantic fields by their names in the recipe. A name that pydantic's
+            models use themselves, such as `copy`, becomes an alias, which validation,
+            `model_dump()` and the JSON Schema use.
+        extra: Whether unknown keys are forbidden or ignored.
     """
     settings = ConfigDict(
         strict=True, extra=extra, protected_namespaces=(), serialize_by_alias=True, title=name
@@ -23,7 +27,7 @@ def make_model(
     renamed: dict[str, Any] = {}
     for key, (value_type, info) in attributes.items():
         if hasattr(BaseModel, key):
-            # No name of a recipe has capitals.
+            # Names in recipes are in lower case.
             renamed[f"NAME_{key}"] = (Annotated[value_type, Key(alias=key)], info)
         else:
             renamed[key] = (value_type, info)
@@ -37,24 +41,28 @@ def build_item_model(
     example: Mapping[str, Any] | None = None,
     extra: Literal["forbid", "ignore"] = "ignore",
 ) -> type[BaseModel]:
-    """The model of an item: every field of the recipe, all of them required.
+    """Return the model of an item: every field of the recipe, all of them required.
 
-    Nested fields make models of their own, named after this one and the field. The example goes
-    to the fields one by one: as a whole, pydantic would put it into alphabetical order.
+    Args:
+        fields: The recipe's fields by name; a nested field gets a model named after both.
+        name: The model's name.
+        example: An item, from which each field gets its example: pydantic would sort the keys of
+            an example of the whole model.
+        extra: Whether unknown keys are forbidden or ignored.
     """
     attributes: dict[str, tuple[Any, Any]] = {}
     for key, field in fields.items():
-        shown = (example or {}).get(key)
+        example_value = (example or {}).get(key)
         if field.fields is None:
-            plain: dict[str, Any] = {"flag": bool, "texts": list[str], "text": str | None}
-            examples = None if example is None else [shown]
-            attributes[key] = (plain[field.kind], Key(examples=examples))
+            types: dict[str, Any] = {"flag": bool, "texts": list[str], "text": str | None}
+            examples = None if example is None else [example_value]
+            attributes[key] = (types[field.kind], Key(examples=examples))
         else:
             nested = build_item_model(
                 field.fields,
                 name + key.title().replace("_", ""),
-                example=shown[0] if shown else None,
+                example=example_value[0] if example_value else None,
                 extra=extra,
             )
-            attributes[key] = (list[nested], Key())  # type: ignore[valid-type]  # made at run time
+            attributes[key] = (list[nested], Key())  # type: ignore[valid-type]  # created at run time
     return make_model(name, attributes, extra)

@@ -1,4 +1,4 @@
-"""Validation errors as short English sentences."""
+"""Validation errors as short English phrases."""
 
 from typing import Final
 
@@ -6,12 +6,12 @@ from pydantic_core import ErrorDetails
 
 from scraper.recipes.strict_types import NAME, SLUG
 
-_QUOTE_BOOLEAN: Final = " (YAML reads on, off, yes and no as booleans: put it in quotes)"
+_QUOTE_BOOLEAN: Final = " (YAML parses on, off, yes and no as booleans: put it in quotes)"
 
-_SENTENCES: Final = {
+_PHRASES: Final = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",
-    "string_type": "must be a text",
+    "string_type": "must be a string",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
@@ -29,23 +29,24 @@ _SENTENCES: Final = {
     "value_error": "{error}",
 }
 _PATTERNS: Final = {
-    NAME: "must be of lower-case letters, digits and _, and begin with a letter",
-    SLUG: "must be of lower-case letters, digits and -, and begin with a letter",
+    NAME: "must contain only lower-case letters, digits and _, and start with a letter",
+    SLUG: "must contain only lower-case letters, digits and -, and start with a letter",
 }
 
 
 def describe_error(error: ErrorDetails) -> str:
-    """What is wrong, to stand after the name of the thing: "must be at most 100"."""
-    kind, context = error["type"], error.get("ctx", {})
+    """Return what is wrong with a value, to follow its name: "must be at most 100"."""
+    kind = error["type"]
+    context = error.get("ctx", {})
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
-        whole = pattern.removeprefix("^(?:").removesuffix(")$")
-        return _PATTERNS.get(pattern, f"must match {whole} as a whole")
-    if kind not in _SENTENCES:
+        regex = pattern.removeprefix("^(?:").removesuffix(")$")
+        return _PATTERNS.get(pattern, f"must match {regex} completely")
+    if kind not in _PHRASES:
         return error["msg"]
-    sentence = _SENTENCES[kind].format_map(context)
+    phrase = _PHRASES[kind].format_map(context)
     if kind == "string_type" and isinstance(error["input"], bool):
-        return sentence + _QUOTE_BOOLEAN
+        return phrase + _QUOTE_BOOLEAN
     if kind == "string_type" and not isinstance(error["input"], dict | list | None):
-        return sentence + " (put it in quotes)"
-    return sentence
+        return phrase + " (put it in quotes)"
+    return phrase

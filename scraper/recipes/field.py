@@ -1,4 +1,4 @@
-"""A field of an item: where it stands and how it reads."""
+"""Fields of an item: selectors, and how their values are read."""
 
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -13,14 +13,14 @@ Kind = Literal["text", "flag", "texts", "objects"]
 #: An item as it was read: the values of the recipe's fields by name.
 Item = dict[str, Any]
 
-# Which other keys may stand beside these; the rest go with one another.
-_COMPANY: Final[dict[str, set[str]]] = {"exists": set(), "fields": {"css", "limit"}}
+# The only other keys that may be combined with these; the rest may be combined freely.
+_ALLOWED_WITH: Final[dict[str, set[str]]] = {"exists": set(), "fields": {"css", "limit"}}
 
 
 class Field(StrictModel):
-    """One field. Written as a bare selector it is that element's text.
+    """One field. A bare selector instead of a mapping reads that element's text.
 
-    A text is trimmed, and each run of white space in it becomes one blank. A missing element, a
+    A text is trimmed, and each run of whitespace in it becomes one space. A missing element, a
     missing attribute, an empty text and a regex that does not match are null; a split or nested
     field is then an empty list.
     """
@@ -30,51 +30,54 @@ class Field(StrictModel):
         Key(description="Selector of the element, below the item (or below the outer element)."),
     ] = None
     nth: Annotated[
-        int, Key(ge=1, description="Which of the elements that match css; the first is 1.")
+        int, Key(ge=1, description="The number of the element among those that match css, from 1.")
     ] = 1
     of: Annotated[
         int | None,
         Key(
             ge=1,
-            description="How many elements must match css, no more and no less; else the value "
-            "is null. For elements that only their place tells apart.",
+            description="The exact number of elements that must match css; otherwise the value "
+            "is null. For elements that differ only in their position.",
         ),
     ] = None
     then: Annotated[
-        Css | None, Key(description="Selector below the element that css and nth have found.")
+        Css | None,
+        Key(description="Selector of a descendant of the element that css and nth select."),
     ] = None
     attr: Annotated[
-        Text | None, Key(description="Read this attribute, as it is written, not the text.")
+        Text | None, Key(description="Read this attribute, unchanged, instead of the text.")
     ] = None
     match: Annotated[
         Regex | None,
         Key(
-            description="JavaScript regex (flags s and u), searched in the value: "
-            "its first group is kept, and without a match the value is null."
+            description="JavaScript regex (flags s and u), searched in the value: its first group "
+            "becomes the value; without a match that is null."
         ),
     ] = None
     split: Annotated[
         Text | None,
-        Key(description="Split the value at this text, into a list of trimmed, non-empty texts."),
+        Key(
+            description="Split the value at this string, into a list of trimmed, non-empty strings."
+        ),
     ] = None
     exists: Annotated[
         Css | None,
-        Key(description="True if there is an element with this selector. Stands alone."),
+        Key(description="True if an element matches this selector. It excludes all other keys."),
     ] = None
     fields: Annotated[
         "dict[Name, Field] | None",
         Key(
             min_length=1,
-            description="Fields of each element that matches css: a list of objects.",
+            description="Fields of each element that matches css; the value is a list of objects.",
         ),
     ] = None
     limit: Annotated[
-        int | None, Key(ge=1, description="Take only so many of the elements (with fields).")
+        int | None, Key(ge=1, description="The maximum number of elements (only with fields).")
     ] = None
 
     @property
     def kind(self) -> Kind:
-        """What the field holds: a text or null, a boolean, a list of texts, a list of objects."""
+        """The type of the values: text (or null), flag, texts or objects."""
         if self.exists is not None:
             return "flag"
         if self.fields is not None:
@@ -92,17 +95,17 @@ class Field(StrictModel):
         raise ValueError(message)
 
     @model_validator(mode="after")
-    def _check_company(self) -> Self:
+    def _check_combination(self) -> Self:
         given = self.model_fields_set
         if self.css is None and self.exists is None:
-            message = "needs css or exists"
+            message = "requires css or exists"
             raise ValueError(message)
-        for lead, company in _COMPANY.items():
-            if lead in given and (others := sorted(given - company - {lead})):
-                message = f"{lead} does not go with {', '.join(others)}"
+        for key, allowed in _ALLOWED_WITH.items():
+            if key in given and (others := sorted(given - allowed - {key})):
+                message = f"{key} cannot be combined with {', '.join(others)}"
                 raise ValueError(message)
         if self.limit is not None and self.fields is None:
-            message = "limit needs fields"
+            message = "limit requires fields"
             raise ValueError(message)
         return self
 
@@ -110,7 +113,11 @@ class Field(StrictModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Either way of writing a field, for editors."""
+        """Return a schema with both notations of a field, for editors."""
         mapping = handler.resolve_ref_schema(handler(core_schema))
-        bare = {"type": "string", "minLength": 1, "description": "Selector: its text is taken."}
+        bare = {
+            "type": "string",
+            "minLength": 1,
+            "description": "Selector of the element whose text is read.",
+        }
         return {"anyOf": [bare, mapping]}

@@ -1,4 +1,4 @@
-"""A job of a site: which page, how to go on to the next, which element is an item."""
+"""Job definitions of a recipe: parameters, pages, items."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
@@ -13,9 +13,9 @@ from scraper.recipes.param import Param
 from scraper.recipes.strict_types import Css, Name, StrictModel, Template, Text
 from scraper.recipes.url_template import placeholders
 
-#: Keys of a start's body that are the API's own.
+#: Keys of a start's body that the API uses itself.
 RESERVED_PARAMS: Final = frozenset({"webhook_url", "webhook_payload", "webhook_events", "account"})
-#: Keys of a result that stand beside the items.
+#: Keys of a result besides the items.
 RESERVED_RESULT_KEYS: Final = frozenset(
     {"success", "timestamp", "error", "pages_requested", "pages_read", "warnings"}
 )
@@ -29,17 +29,17 @@ class Label(StrictModel):
 
 
 class Next(StrictModel):
-    """How the job goes on to the next page."""
+    """Pagination: the placeholder that counts the pages, and its parameters."""
 
     count: Annotated[
-        Name, Key(description="The placeholder of open that counts up, by one for each page.")
+        Name, Key(description="The placeholder of open that increases by one with each page.")
     ]
-    first: Annotated[str, Key(description="The integer param that gives its first value.")]
+    first: Annotated[str, Key(description="The integer param with its first value.")]
     pages: Annotated[
         str,
         Key(
-            description="The integer param that says how many pages are read at most. "
-            "It needs a min of at least 1, and a max: the job's time limit follows from it."
+            description="The integer param with the maximum number of pages. It requires a min of "
+            "at least 1, and a max, from which the job's time limit is derived."
         ),
     ]
 
@@ -47,75 +47,84 @@ class Next(StrictModel):
 class JobDefinition(StrictModel):
     """One job: its parameters, its pages, its items."""
 
-    # The order matters: a key is checked against those above it.
+    # The order matters: the validation of a key uses those above it.
     params: Annotated[
-        dict[Name, Param], Key(default_factory=dict, description="What a start may give, by name.")
+        dict[Name, Param], Key(default_factory=dict, description="The job's parameters by name.")
     ]
     next: Annotated[
-        Next | None, Key(description="How to go on to the next page; without it there is one page.")
+        Next | None, Key(description="Pagination; without it the job has one page.")
     ] = None
     page_size: Annotated[
-        str | None, Key(description="The integer param that says how many items a full page has.")
+        str | None, Key(description="The integer param with the number of items of a full page.")
     ] = None
     open: Annotated[
         Template,
         Key(
-            description="The page, below base_url: a path with {name}s, each a param or next's "
-            "count. Values are URL-encoded."
+            description="The page's path below base_url. Each {name} in it is replaced by the "
+            "value of a param, or of next's count, URL-encoded."
         ),
     ]
-    items: Annotated[Css, Key(description="Selector of one item.")]
+    items: Annotated[Css, Key(description="Selector of an item.")]
     marker: Annotated[
         Css | None,
         Key(
-            description="Selector of something that every page of the list has, also one without "
-            "items: with it such a page is the end of the list, without it the page has changed."
+            description="Selector of an element that every page of the list has, even one without "
+            "items. A page without items is the end of the list if the marker matches; otherwise, "
+            "or without a marker, the job fails with page_changed."
         ),
     ] = None
     collection: Annotated[
-        Name, Key(description="The result's key for the items; total_… is their number.")
+        Name, Key(description="The result's key of the items; total_… is their number.")
     ]
     label: Annotated[Label, Key(description="The items' noun in progress messages.")]
     fields: Annotated[
         dict[Name, Field],
-        Key(min_length=1, description="What is read of each item, by name, in this order."),
+        Key(
+            min_length=1,
+            description="The fields of each item by name; the result keeps their order.",
+        ),
     ]
     unique_by: Annotated[
-        str | None, Key(description="The text field that tells items apart: each is taken once.")
+        str | None,
+        Key(description="The text field that identifies an item; duplicates are removed."),
     ] = None
     require: Annotated[
         tuple[str, ...],
-        Key(strict=False, description="Fields that an item cannot be without."),
+        Key(
+            strict=False,
+            description="Fields that every item must have. The job fails if one of them is empty "
+            "in all items of a page.",
+        ),
     ] = ()
     example: Annotated[
-        dict[str, Any] | None, Key(description="One whole item, for the API's page.")
+        dict[str, Any] | None, Key(description="A complete item, for the API's documentation.")
     ] = None
 
     @field_validator("params")
     @classmethod
     def _check_params(cls, params: dict[str, Param]) -> dict[str, Param]:
         if reserved := sorted(RESERVED_PARAMS & params.keys()):
-            message = f"{_names(reserved)} is reserved for the API"
+            message = f"{_join(reserved)} is reserved for the API"
             raise ValueError(message)
         return params
 
     @field_validator("next")
     @classmethod
-    def _check_next(cls, following: Next | None, info: ValidationInfo) -> Next | None:
-        if following is None or "params" not in info.data:
-            return following
+    def _check_next(cls, pagination: Next | None, info: ValidationInfo) -> Next | None:
+        if pagination is None or "params" not in info.data:
+            return pagination
         params: dict[str, Param] = info.data["params"]
-        if following.count in params:
-            message = f"{following.count} counts by itself, it must be no param"
+        if pagination.count in params:
+            message = f"{pagination.count} counts the pages, so it must not be a param"
             raise ValueError(message)
-        _check_integer(following.first, params)
-        _check_integer(following.pages, params)
-        pages = params[following.pages]
+        _check_integer(pagination.first, params)
+        _check_integer(pagination.pages, params)
+        pages = params[pagination.pages]
         bounds: Any = pages.choices or (pages.min, pages.max)
         if None in bounds or min(bounds) < 1:
-            message = f"param {following.pages} needs a min of at least 1 and a max"
+            message = f"param {pagination.pages} requires a min of at least 1 and a max"
             raise ValueError(message)
-        return following
+        return pagination
 
     @field_validator("page_size")
     @classmethod
@@ -129,19 +138,19 @@ class JobDefinition(StrictModel):
     def _check_open(cls, template: str, info: ValidationInfo) -> str:
         if not {"params", "next"} <= info.data.keys():
             return template
-        params, following = info.data["params"], info.data["next"]
-        counted = () if following is None else (following.count,)
-        named = placeholders(template)
-        if unknown := [name for name in named if name not in params and name not in counted]:
-            message = f"{_names(unknown)} is neither a param nor next's count"
+        params, pagination = info.data["params"], info.data["next"]
+        counters = () if pagination is None else (pagination.count,)
+        names = placeholders(template)
+        if unknown := [name for name in names if name not in params and name not in counters]:
+            message = f"{_join(unknown)} is neither a param nor next's count"
             raise ValueError(message)
-        if missing := [name for name in counted if name not in named]:
-            message = f"does not hold {{{missing[0]}}}, so every page would be the same"
+        if missing := [name for name in counters if name not in names]:
+            message = f"does not contain {{{missing[0]}}}, so all pages would be the same"
             raise ValueError(message)
-        used = {*named, info.data.get("page_size")}
-        used |= set() if following is None else {following.first, following.pages}
+        used = {*names, info.data.get("page_size")}
+        used |= set() if pagination is None else {pagination.first, pagination.pages}
         if unused := [name for name in params if name not in used]:
-            message = f"param {_names(unused)} is used neither here nor in next"
+            message = f"param {_join(unused)} is used neither here nor in next"
             raise ValueError(message)
         return template
 
@@ -149,7 +158,7 @@ class JobDefinition(StrictModel):
     @classmethod
     def _check_collection(cls, name: str) -> str:
         if name in RESERVED_RESULT_KEYS:
-            message = "is a key that every result has"
+            message = "is a key of every result"
             raise ValueError(message)
         return name
 
@@ -159,10 +168,10 @@ class JobDefinition(StrictModel):
         fields = info.data.get("fields")
         names = (value,) if isinstance(value, str) else value or ()
         if fields is not None and (unknown := [name for name in names if name not in fields]):
-            message = f"there is no field {_names(unknown)}"
+            message = f"unknown field {_join(unknown)}"
             raise ValueError(message)
         if fields is not None and isinstance(value, str) and fields[value].kind != "text":
-            message = f"{value} is no text field"
+            message = f"{value} is not a text field"
             raise ValueError(message)
         return value
 
@@ -184,24 +193,24 @@ class JobDefinition(StrictModel):
         return example
 
     def count_pages(self, params: Mapping[str, Any]) -> int:
-        """Return how many pages a start with these parameters asks for."""
+        """Return the number of pages that a start with these parameters requests."""
         return int(params[self.next.pages]) if self.next else 1
 
     @property
     def max_pages(self) -> int:
-        """The most pages that a start can ask for."""
+        """The maximum number of pages that a start can request."""
         if self.next is None:
             return 1
-        asked = self.params[self.next.pages]
-        # The model has checked that there is one of them.
-        return int(max(asked.choices) if asked.choices else asked.max or 1)
+        pages = self.params[self.next.pages]
+        # The validation of `next` ensures one of them.
+        return int(max(pages.choices) if pages.choices else pages.max or 1)
 
 
 def _check_integer(name: str, params: dict[str, Param]) -> None:
     if name not in params or params[name].type != "integer":
-        message = f"{name} is no integer param"
+        message = f"{name} is not an integer param"
         raise ValueError(message)
 
 
-def _names(names: Iterable[str]) -> str:
+def _join(names: Iterable[str]) -> str:
     return ", ".join(names)

@@ -1,4 +1,4 @@
-"""Recipes from YAML files, each fault with its file, line and key."""
+"""Loader of recipes from YAML files; each fault has its file, line and key."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,26 +10,28 @@ from scraper.recipes.error_messages import describe_error
 from scraper.recipes.models import Recipe
 from scraper.recipes.yaml_source import Key, YamlSource, parse_yaml
 
-#: The recipes that come with Garimpo.
+#: The folder of the recipes that Garimpo includes.
 BUNDLED: Final = Path(__file__).parent.parent / "sites"
 
 
 class RecipeFault(NamedTuple):
-    """One thing that is wrong in a recipe file."""
+    """A fault in a recipe file."""
 
-    line: int  # from 1; 0 is the file (or folder) as a whole
-    key: str  # such as jobs.scrape-channels.open; empty for the file as a whole
+    #: From 1; 0 for the whole file or folder.
+    line: int
+    #: Such as jobs.scrape-channels.open; empty for the whole file.
+    key: str
     reason: str
     path: Path
 
     def __str__(self) -> str:
-        """Such as `sites/tubehunt.yaml:14: jobs.scrape-channels.open: is missing`."""
-        place = f"{self.path}:{self.line}" if self.line else str(self.path)
-        return ": ".join(part for part in (place, self.key, self.reason) if part)
+        """Return a line such as `sites/tubehunt.yaml:14: jobs.scrape-channels.open: is missing`."""
+        location = f"{self.path}:{self.line}" if self.line else str(self.path)
+        return ": ".join(part for part in (location, self.key, self.reason) if part)
 
 
 class RecipeError(ValueError):
-    """Recipes that cannot be used: one line for each fault."""
+    """Invalid recipes; the text has one line for each fault."""
 
     def __init__(self, faults: Iterable[RecipeFault]) -> None:
         self.faults = sorted(faults, key=lambda fault: (str(fault.path), fault.line))
@@ -37,29 +39,30 @@ class RecipeError(ValueError):
 
 
 def load_recipes(extra: Path | None = None) -> dict[str, Recipe]:
-    """Read the bundled recipes and those in the folder `extra`, by site.
+    """Return the bundled recipes and those of another folder, by site.
 
-    A recipe of `extra` takes the place of the bundled one for the same site.
+    Args:
+        extra: A folder whose recipes replace bundled ones for the same sites.
 
     Raises:
-        RecipeError: with the faults of all the files.
+        RecipeError: There are faults, or a folder cannot be read.
     """
     recipes = _load_folder(BUNDLED)
     return recipes if extra is None else recipes | _load_folder(extra)
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read one recipe.
+    """Return the recipe in a file.
 
     Raises:
-        RecipeError: the file cannot be read or is no recipe.
+        RecipeError: The file cannot be read or is not a valid recipe.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RecipeError([_unreadable(path, error)]) from None
     source = parse_yaml(content)
-    faults = [RecipeFault(line, dotted(key), why, path) for line, key, why in source.faults]
+    faults = [RecipeFault(line, dotted(key), reason, path) for line, key, reason in source.faults]
     if source.is_valid:
         try:
             recipe = Recipe.model_validate(source.data)
@@ -90,7 +93,7 @@ def _load_folder(folder: Path) -> dict[str, Recipe]:
             continue
         if recipe.site in recipes:
             faults.append(
-                RecipeFault(0, "site", f"{recipe.site} is in another file here too", path)
+                RecipeFault(0, "site", f"{recipe.site} is defined in another file too", path)
             )
         recipes[recipe.site] = recipe
     if faults:
@@ -104,14 +107,14 @@ def _unreadable(path: Path, error: OSError) -> RecipeFault:
 
 def _faults_of(error: ValidationError, source: YamlSource, path: Path) -> Iterable[RecipeFault]:
     for fault in error.errors():
-        # Pydantic marks the fault of a mapping's key by this step after it.
+        # Pydantic appends this step for an invalid key of a mapping.
         key: Key = tuple(step for step in fault["loc"] if step != "[key]")
-        known = source.nearest(key)
-        named = key if fault["type"] == "missing" else known
-        yield RecipeFault(source.lines[known], dotted(named), describe_error(fault), path)
+        nearest = source.nearest(key)
+        shown_key = key if fault["type"] == "missing" else nearest
+        yield RecipeFault(source.lines[nearest], dotted(shown_key), describe_error(fault), path)
 
 
 def dotted(key: Key) -> str:
-    """A key's path as people write it: `jobs.scrape-channels.require[0]`."""
+    """Return a key's path as text: `jobs.scrape-channels.require[0]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key)
     return text.removeprefix(".")

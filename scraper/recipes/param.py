@@ -1,4 +1,4 @@
-"""A parameter of a job: its type, its default, its bounds."""
+"""Parameters of a job: types, defaults, bounds."""
 
 import math
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ Value = int | float | str | bool
 def _check_scalar(value: Any) -> Any:
     if isinstance(value, int | float | str):
         return value
-    message = "must be a text, a number, true or false"
+    message = "must be a string, a number, true or false"
     raise ValueError(message)
 
 
@@ -30,11 +30,11 @@ def _check_number(value: Any) -> Any:
     raise ValueError(message)
 
 
-def _check_no_boolean(value: Any) -> Any:
-    # To Python, and so to a Literal, true is 1.
+def _reject_boolean(value: Any) -> Any:
+    # In Python, and so in a Literal, True equals 1.
     if isinstance(value, bool):
         message = "must be one of the choices"
-        raise ValueError(message)  # noqa: TRY004  pydantic takes no TypeError from a validator
+        raise ValueError(message)  # noqa: TRY004  pydantic does not handle TypeError
     return value
 
 
@@ -43,7 +43,15 @@ Number = Annotated[int | float, BeforeValidator(_check_number)]
 
 
 def check_value(value_type: Any, value: object) -> None:
-    """Raise ValueError with the reason if `value` is not of the type."""
+    """Check a value.
+
+    Args:
+        value_type: An annotated type, with its bounds.
+        value: The value.
+
+    Raises:
+        ValueError: The value is not of the type; the text is the reason.
+    """
     try:
         TypeAdapter(value_type).validate_python(value)
     except ValidationError as error:
@@ -51,32 +59,33 @@ def check_value(value_type: Any, value: object) -> None:
 
 
 class Param(StrictModel):
-    """One parameter that a start of the job may give."""
+    """One parameter of a job."""
 
-    # The order matters: a key is checked against those above it.
-    type: Annotated[Type, Key(description="What the parameter holds.")]
-    min: Annotated[Number | None, Key(description="Smallest value, of an integer or a number.")] = (
+    # The order matters: the validation of a key uses those above it.
+    type: Annotated[Type, Key(description="The type of the value.")]
+    min: Annotated[Number | None, Key(description="Smallest value of an integer or a number.")] = (
         None
     )
-    max: Annotated[Number | None, Key(description="Largest value, of an integer or a number.")] = (
+    max: Annotated[Number | None, Key(description="Largest value of an integer or a number.")] = (
         None
     )
     pattern: Annotated[
         Text | None,
-        Key(description="Regex that a string must match as a whole (no look-around)."),
+        Key(description="Regex that a string must match completely (no look-around)."),
     ] = None
     choices: Annotated[
         tuple[Scalar, ...] | None,
-        Key(strict=False, min_length=1, description="The only values, instead of bounds."),
+        Key(strict=False, min_length=1, description="The allowed values, instead of bounds."),
     ] = None
     default: Annotated[
-        Scalar | None, Key(description="Value when the start gives none; without it it must.")
+        Scalar | None,
+        Key(description="The value if a start has none; without it the parameter is required."),
     ] = None
-    help: Annotated[str | None, Key(description="One line for the API's page.")] = None
+    help: Annotated[str | None, Key(description="One line for the API's documentation.")] = None
 
     @property
     def value_type(self) -> Any:
-        """The type, with its bounds, that pydantic checks a value by: a "3" is no integer."""
+        """The annotated type of the value, with its bounds; strict, so "3" is not an integer."""
         return _value_type(self.type, self.min, self.max, self.pattern, self.choices)
 
     @field_validator("min", "max")
@@ -85,7 +94,7 @@ class Param(StrictModel):
         if bound is None or "type" not in info.data:
             return bound
         if info.data["type"] not in {"integer", "number"}:
-            message = "is only for an integer or a number"
+            message = "requires the type integer or number"
             raise ValueError(message)
         smallest = info.data.get("min") if info.field_name == "max" else None
         check_value(_value_type(info.data["type"], smallest), bound)
@@ -97,13 +106,13 @@ class Param(StrictModel):
         if pattern is None:
             return None
         if info.data.get("type", "string") != "string":
-            message = "is only for a string"
+            message = "requires the type string"
             raise ValueError(message)
         try:
             TypeAdapter(Annotated[str, Key(pattern=pattern)])
         except SchemaError as error:
             last_line = str(error).splitlines()[-1].strip().removeprefix("error: ")
-            message = f"is no regex that compiles: {last_line}"
+            message = f"invalid regular expression: {last_line}"
             raise ValueError(message) from None
         return pattern
 
@@ -115,10 +124,10 @@ class Param(StrictModel):
         if choices is None:
             return None
         if any(info.data.get(key) is not None for key in ("min", "max", "pattern")):
-            message = "does not go with min, max or pattern"
+            message = "cannot be combined with min, max or pattern"
             raise ValueError(message)
         if info.data.get("type") == "boolean":
-            message = "is not for a boolean"
+            message = "cannot be used with a boolean"
             raise ValueError(message)
         for choice in choices if "type" in info.data else ():
             check_value(_value_type(info.data["type"]), choice)
@@ -127,9 +136,9 @@ class Param(StrictModel):
     @field_validator("default")
     @classmethod
     def _check_default(cls, default: Value | None, info: ValidationInfo) -> Value | None:
-        above = ("type", "min", "max", "pattern", "choices")
-        if default is not None and all(key in info.data for key in above):
-            check_value(_value_type(*(info.data[key] for key in above)), default)
+        required = ("type", "min", "max", "pattern", "choices")
+        if default is not None and all(key in info.data for key in required):
+            check_value(_value_type(*(info.data[key] for key in required)), default)
         return default
 
 
@@ -141,12 +150,12 @@ def _value_type(
     choices: tuple[Value, ...] | None = None,
 ) -> Any:
     if choices is not None:
-        return Annotated[Literal[choices], BeforeValidator(_check_no_boolean)]
+        return Annotated[Literal[choices], BeforeValidator(_reject_boolean)]
     if kind == "integer":
         return Annotated[int, Key(strict=True, ge=smallest, le=largest)]
     if kind == "number":
         return Annotated[float, Key(strict=True, ge=smallest, le=largest, allow_inf_nan=False)]
     if kind == "string":
-        whole = None if pattern is None else f"^(?:{pattern})$"
-        return Annotated[str, Key(strict=True, pattern=whole)]
+        anchored = None if pattern is None else f"^(?:{pattern})$"
+        return Annotated[str, Key(strict=True, pattern=anchored)]
     return Annotated[bool, Key(strict=True)]

@@ -10,19 +10,25 @@ from scraper.recipes.job import JobDefinition
 
 
 def make_item_model(job: JobDefinition, name: str) -> type[BaseModel]:
-    """The model of one item, called `name`, with the recipe's example.
+    """Return the model of an item, with the recipe's example.
 
-    Every field is there in each item: a text or null, a boolean, a list of texts, or a list of
-    objects, whose models are called after `name` and the field.
+    Args:
+        job: The job definition. All its fields are required: a text or null, a boolean, a list of
+            texts, or a list of objects, whose models are named after `name` and the field.
+        name: The model's name.
     """
     return build_item_model(job.fields, name, example=job.example)
 
 
 def make_params_model(job: JobDefinition, name: str) -> type[BaseModel]:
-    """The model of a start's parameters, called `name`.
+    """Return the model of a start's parameters, with the recipe's defaults and bounds.
 
-    It has the recipe's defaults and bounds and refuses unknown names; types are strict: a "3" is
-    no integer. `model_dump()` gives the values by their names in the recipe.
+    It rejects unknown names, and "3" is not an integer. `model_dump()` returns the values by their
+    names in the recipe.
+
+    Args:
+        job: The job definition.
+        name: The model's name.
     """
     attributes: dict[str, tuple[Any, Any]] = {}
     for key, param in job.params.items():

@@ -1,4 +1,4 @@
-"""Strict base model and string types of recipes: names, selectors, regexes, paths."""
+"""Strict base model and string types of recipes: names, selectors, regexes, paths, URLs."""
 
 import re
 import warnings
@@ -12,7 +12,7 @@ from scraper.recipes.url_template import has_stray_brace
 SLUG: Final = "^[a-z][a-z0-9-]*$"
 NAME: Final = "^[a-z][a-z0-9_]*$"
 
-# What JavaScript writes otherwise than Python, with a piece that Python takes in its place.
+# Syntax of JavaScript that Python lacks, each with a replacement that Python accepts.
 _IN_PYTHON: Final = {
     r"\(\?<(?![=!])": "(?P<",
     r"\\k<(\w+)>": r"(?P=\1)",
@@ -26,72 +26,71 @@ _PAIR: Final = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
 
 
 class StrictModel(BaseModel):
-    """One mapping of a recipe: unknown keys are refused, a "3" is no number, nothing changes."""
+    """Base of a recipe's mappings: immutable, without unknown keys and type conversions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _check_given(cls, value: Any) -> Any:
+    def _reject_null(cls, value: Any) -> Any:
         if value is None:
-            message = "has no value (a # that is not in quotes begins a comment)"
+            message = "has no value (a # outside quotes starts a comment)"
             raise ValueError(message)
         return value
 
 
 def _check_css(text: str) -> str:
-    """Refuse what is not closed; whether it is a selector only the browser knows."""
+    """Check that quotes and brackets are closed; only the browser can check the rest."""
     rest = _QUOTED.sub("", text)
     if re.search("[\"']", rest):
-        message = "has a quote that is not closed"
+        message = "has an unclosed quote"
         raise ValueError(message)
     while (shorter := _PAIR.sub("", rest)) != rest:
         rest = shorter
     if re.search(r"[()\[\]]", rest):
-        message = "has a bracket without its other half"
+        message = "has an unbalanced bracket"
         raise ValueError(message)
     return text
 
 
 def _check_regex(text: str) -> str:
-    """Refuse what does not compile or has no group.
+    """Check that a regex compiles and has a group.
 
-    A recipe's regexes run in the browser; there is no JavaScript here to ask. Python's regexes
-    are close enough to find the slips. What this lets through and the browser refuses is found
-    at the first page.
+    A recipe's regexes run in the browser; Python's syntax is close enough to find most mistakes.
+    The browser reports the others at the first page.
     """
-    if odd := _PYTHON_ONLY.search(text):
-        message = f"{odd.group()} is Python's, the regex runs in the browser"
+    if python_syntax := _PYTHON_ONLY.search(text):
+        message = f"{python_syntax.group()} is Python syntax, but the regex runs in the browser"
         raise ValueError(message)
-    python = text
+    regex = text
     for javascript, replacement in _IN_PYTHON.items():
-        python = re.sub(javascript, replacement, python)
+        regex = re.sub(javascript, replacement, regex)
     try:
-        # Python warns of what it may read otherwise one day.
+        # Python warns of syntax whose meaning may change in a later version.
         with warnings.catch_warnings(action="ignore"):
-            groups = re.compile(python).groups
+            groups = re.compile(regex).groups
     except (re.error, OverflowError) as error:
-        message = f"is no regex that compiles: {error}"
+        message = f"invalid regular expression: {error}"
         raise ValueError(message) from None
     if groups == 0:
-        message = "needs a group: (...) around the part to keep"
+        message = "must have a group: (...) around the part to keep"
         raise ValueError(message)
     return text
 
 
 def _check_path(text: str) -> str:
     if not text.startswith("/") or text.startswith("//"):
-        message = "must start with one slash: it is relative to base_url"
+        message = "must start with a single slash: it is relative to base_url"
         raise ValueError(message)
     if re.search(r"\s", text):
-        message = "must hold no blank"
+        message = "must not contain spaces"
         raise ValueError(message)
     return text
 
 
 def _check_template(text: str) -> str:
     if has_stray_brace(_check_path(text)):
-        message = "has a brace that belongs to no {name} (a brace itself is %7B or %7D)"
+        message = "has a brace outside a {name} (write a literal brace as %7B or %7D)"
         raise ValueError(message)
     return text
 

@@ -9,32 +9,34 @@ _PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
 def placeholders(template: str) -> tuple[str, ...]:
-    """The names between braces, in their order, each once."""
+    """Return the names between braces, in order, each once."""
     return tuple(dict.fromkeys(_PLACEHOLDER.findall(template)))
 
 
 def has_stray_brace(template: str) -> bool:
-    """Whether a brace is left that belongs to no placeholder."""
+    """Return whether a brace is not part of a placeholder."""
     return bool(re.search(r"[{}]", _PLACEHOLDER.sub("", template)))
 
 
 def fill_template(template: str, values: Mapping[str, object]) -> str:
-    """Put each value in the place of its {name}, URL-encoded, as JavaScript would write it.
+    """Replace each {name} by its value, URL-encoded, in JavaScript's notation.
 
-    A boolean reads true or false, and 2.0 reads 2.
+    Args:
+        template: The template.
+        values: The values by name. A boolean becomes true or false, and 2.0 becomes 2.
 
     Raises:
-        KeyError: the template has a placeholder that `values` does not give.
+        KeyError: A placeholder has no value.
     """
-    return _PLACEHOLDER.sub(lambda found: quote(_text(values[found[1]]), safe=""), template)
+    return _PLACEHOLDER.sub(lambda match: quote(_format(values[match[1]]), safe=""), template)
 
 
 def join_url(base_url: str, path: str) -> str:
-    """The address of `path` (it starts with a slash) below `base_url`, which may have a path."""
+    """Return the URL of a path, which starts with a slash, below a base URL, which may have one."""
     return base_url.rstrip("/") + path
 
 
-def _text(value: object) -> str:
+def _format(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():

@@ -1,15 +1,15 @@
 /**
- * All items of a page with all their fields, in one call; reads only.
+ * Extract all items of a page with all their fields, in one call and without changing the page.
  *
- * @param {string} arguments[0]  selector of the items
- * @param {string} arguments[1]  JSON of the recipe's fields by name (chromedriver sorts the keys of
- *   an object, JSON keeps their order); a field has some of css, nth, of, then, attr, match, split,
- *   exists, fields, limit, in the recipe's meaning
- * @returns {string} JSON: {origin, items}. `origin` is when this document began, as a look has it;
- *   `items` an array of objects in document order, keys in the order of the fields.
- *   A text is trimmed, and each run of white space (no-break blanks too) becomes one blank; an
- *   attribute is trimmed. What is missing or empty is null; a split or nested field is then [].
- *   A field's whole selector is below its item: no part of it matches the item or what is above.
+ * @param {string} arguments[0]  selector of an item
+ * @param {string} arguments[1]  the recipe's fields by name as JSON, which keeps their order
+ *   (chromedriver sorts the keys of objects); the keys of a field are css, nth, of, then, attr,
+ *   match, split, exists, fields and limit, each optional, as documented for recipes
+ * @returns {string} JSON: {origin, items}. `origin` is the document's performance.timeOrigin;
+ *   `items` is an array of objects in document order, with their keys in the order of the fields.
+ *   A text is trimmed, and each run of whitespace (including no-break spaces) becomes one space; an
+ *   attribute is trimmed. A missing or empty value is null; for a split or nested field it is [].
+ *   A field's selector is relative to its item: no part of it matches the item or its ancestors.
  *   Half a surrogate pair becomes U+FFFD, so that the text can be encoded.
  */
 const itemsSelector = arguments[0];
@@ -20,15 +20,15 @@ const textOf = (element, { attr }) =>
     ? element.textContent.replace(/\s+/g, " ").trim()
     : (element.getAttribute(attr) ?? "").trim();
 
-const QUOTED_OR_ONE = /\\.|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|./gsu;
+const QUOTED_OR_CHARACTER = /\\.|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|./gsu;
 const scoped = (selector) =>
   selector.trim() === "" || selector.includes(":scope") ? selector : `:scope ${selector}`;
 
-/** The selector list with each selector beginning below the element that is searched. */
-const relative = (css) => {
+/** Return a selector list whose selectors match descendants of the searched element only. */
+const makeRelative = (css) => {
   const selectors = [""];
   let depth = 0;
-  for (const [piece] of css.matchAll(QUOTED_OR_ONE)) {
+  for (const [piece] of css.matchAll(QUOTED_OR_CHARACTER)) {
     if (piece === "(" || piece === "[") depth += 1;
     if (piece === ")" || piece === "]") depth -= 1;
     if (piece === "," && depth === 0) selectors.push("");
@@ -36,18 +36,18 @@ const relative = (css) => {
   }
   return selectors.map(scoped).join(",");
 };
-const relatives = new Map();
-const below = (css) => {
-  if (!relatives.has(css)) relatives.set(css, relative(css));
-  return relatives.get(css);
+const relativeSelectors = new Map();
+const toRelative = (css) => {
+  if (!relativeSelectors.has(css)) relativeSelectors.set(css, makeRelative(css));
+  return relativeSelectors.get(css);
 };
-const one = (root, css) => root.querySelector(below(css));
-const all = (root, css) => root.querySelectorAll(below(css));
+const findFirst = (root, css) => root.querySelector(toRelative(css));
+const findAll = (root, css) => root.querySelectorAll(toRelative(css));
 
 const find = (root, { css, nth = 1, of, then }) => {
-  if (of !== undefined && all(root, css).length !== of) return null;
-  const found = nth === 1 ? one(root, css) : all(root, css)[nth - 1];
-  return then === undefined || !found ? found : one(found, then);
+  if (of !== undefined && findAll(root, css).length !== of) return null;
+  const element = nth === 1 ? findFirst(root, css) : findAll(root, css)[nth - 1];
+  return then === undefined || !element ? element : findFirst(element, then);
 };
 
 const readText = (root, field) => {
@@ -64,10 +64,10 @@ const readTexts = (root, field) =>
   (readText(root, field) ?? "").split(field.split).map((part) => part.trim()).filter(Boolean);
 
 const readObjects = (root, { css, fields, limit }) =>
-  [...all(root, css)].slice(0, limit).map((element) => readFields(element, fields));
+  [...findAll(root, css)].slice(0, limit).map((element) => readFields(element, fields));
 
 const read = (root, field) => {
-  if (field.exists !== undefined) return one(root, field.exists) !== null;
+  if (field.exists !== undefined) return findFirst(root, field.exists) !== null;
   if (field.fields !== undefined) return readObjects(root, field);
   return field.split === undefined ? readText(root, field) : readTexts(root, field);
 };

@@ -1,21 +1,21 @@
 /**
- * The state of the page right now, in one call; reads only.
+ * Return the current state of the page, in one call and without changing it.
  *
  * @param {{counts: Object<string, string>, elements: Object<string, string>,
  *   expectedValues: Object<string, string>}} arguments[0]
- *   selectors by name: `counts` to be counted, `elements` of which the first visible one matters;
- *   `expectedValues` are the values that some of these should have
+ *   selectors by name: the matches of `counts` are counted, the first visible match of each of
+ *   `elements` is described; `expectedValues` are the values that some of these should have
  * @returns {{
- *   timeOrigin: number,   when this document began (ms): tells one document from the next
+ *   timeOrigin: number,   performance.timeOrigin (ms): differs between documents
  *   readyState: string,   document.readyState
  *   url: string,
- *   status: number,       HTTP status of the document; 0 where there is none
- *   error: string,        Chrome's own words on its error page (`ERR_CONNECTION_RESET`), else ""
+ *   status: number,       HTTP status of the document; 0 without one
+ *   error: string,        the code on Chrome's error page (`ERR_CONNECTION_RESET`), else ""
  *   counts: Object<string, number>,
  *   elements: Object<string, ?{element: Element, enabled: boolean, hasValue: boolean,
  *     hasExpectedValue: boolean, validationMessage: string, text: string}>
  * }} `validationMessage` is why the browser would not submit the value; `text` is the first text that
- *   any visible element of the selector shows. No value leaves the page.
+ *   any visible match shows. No value of a field leaves the page.
  */
 const { counts, elements, expectedValues } = arguments[0];
 const [navigation] = performance.getEntriesByType("navigation");

@@ -1,7 +1,7 @@
 /**
- * What a person can read on the page right now; reads only.
+ * Return the text that is visible on the page, without changing it.
  *
- * @returns {string[]} the lines that are not empty, each trimmed; what fields hold is not among them
+ * @returns {string[]} the non-empty lines, each trimmed; values of form fields are not included
  */
 return (document.body?.innerText ?? "")
   .split("\n")

@@ -46,7 +46,7 @@ class TestItemModel:
             {"title": None, "copy": "xx", "sold": False, "tags": [], "used_photos": []},
         ],
     )
-    def test_takes_an_item_and_gives_it_back(self, item: dict[str, Any]) -> None:
+    def test_returns_a_valid_item_unchanged(self, item: dict[str, Any]) -> None:
         dumped = MODEL.model_validate(item).model_dump()
         assert dumped == item
         assert list(dumped) == list(JOB.fields)
@@ -61,14 +61,14 @@ class TestItemModel:
             ({"used_photos": [{"address": "x"}]}, ("used_photos", 0, "labels")),
         ],
     )
-    def test_refuses_what_a_field_never_holds(
+    def test_names_the_place_of_an_invalid_value(
         self, change: dict[str, Any], place: tuple[str | int, ...]
     ) -> None:
         with pytest.raises(ValidationError) as caught:
             MODEL.model_validate(EXAMPLE | change)
         assert [fault["loc"] for fault in caught.value.errors()] == [place]
 
-    def test_makes_a_json_schema_with_every_field_in_the_recipes_order(self) -> None:
+    def test_has_a_json_schema_with_the_fields_in_the_recipes_order(self) -> None:
         schema = MODEL.model_json_schema()
         assert schema["title"] == "Offer"
         assert schema["required"] == list(JOB.fields)
@@ -76,10 +76,10 @@ class TestItemModel:
         nested = schema["$defs"]["OfferUsedPhotos"]
         assert list(nested["properties"]) == ["address", "labels"]
 
-    def test_shows_the_example_field_by_field(self) -> None:
+    def test_has_an_example_for_each_field(self) -> None:
         schema = MODEL.model_json_schema()
-        shown = {key: part.get("examples") for key, part in schema["properties"].items()}
-        assert shown == {
+        examples = {key: part.get("examples") for key, part in schema["properties"].items()}
+        assert examples == {
             "title": ["Hat"],
             "copy": [None],
             "sold": [True],
@@ -89,6 +89,6 @@ class TestItemModel:
         nested = schema["$defs"]["OfferUsedPhotos"]["properties"]
         assert [part["examples"] for part in nested.values()] == [["/1.png"], [[]]]
 
-    def test_does_without_an_example(self) -> None:
+    def test_needs_no_example(self) -> None:
         model = make_item_model(JOB.model_copy(update={"example": None}), "Offer")
         assert "examples" not in str(model.model_json_schema())

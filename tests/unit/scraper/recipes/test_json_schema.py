@@ -22,7 +22,7 @@ class TestRecipeSchema:
     def test_is_a_json_schema(self) -> None:
         jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
-    def test_takes_the_bundled_recipe(self) -> None:
+    def test_accepts_the_bundled_recipe(self) -> None:
         jsonschema.Draft202012Validator(SCHEMA).validate(read_tubehunt())
 
     @pytest.mark.parametrize(
@@ -42,30 +42,32 @@ class TestRecipeSchema:
             (("jobs", "scrape-channels", "fields", "recent_videos", "limit"), 0),
         ],
     )
-    def test_refuses_what_the_loader_refuses(self, place: tuple[str, ...], value: object) -> None:
+    def test_rejects_a_fault_that_the_loader_rejects(
+        self, place: tuple[str, ...], value: object
+    ) -> None:
         recipe = read_tubehunt()
-        spot = recipe
+        mapping = recipe
         for key in place[:-1]:
-            spot = spot[key]
-        spot[place[-1]] = value
+            mapping = mapping[key]
+        mapping[place[-1]] = value
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.Draft202012Validator(SCHEMA).validate(recipe)
 
     @pytest.mark.parametrize("model", [Recipe, Login, Limits, JobDefinition, Next, Param, Field])
-    def test_has_a_line_of_help_for_every_key(self, model: type[Recipe]) -> None:
+    def test_has_a_description_of_every_key(self, model: type[Recipe]) -> None:
         assert [key for key, info in model.model_fields.items() if not info.description] == []
 
-    def test_offers_both_ways_of_writing_a_field(self) -> None:
+    def test_has_both_notations_of_a_field(self) -> None:
         bare, mapping = SCHEMA["$defs"]["Field"]["anyOf"]
         assert bare["type"] == "string"
         assert set(mapping["properties"]) == set(Field.model_fields)
 
-    def test_stands_beside_the_recipes_as_it_is_made(self) -> None:
-        # When this fails: python -m scraper.recipes.json_schema > scraper/sites/recipe.schema.json
+    def test_is_up_to_date_beside_the_recipes(self) -> None:
+        # To update it: python -m scraper.recipes.json_schema > scraper/sites/recipe.schema.json
         committed = (BUNDLED / "recipe.schema.json").read_text(encoding="utf-8")
         assert committed == schema_text()
         assert json.loads(committed) == SCHEMA
 
-    def test_is_named_by_the_bundled_recipe(self) -> None:
+    def test_is_referenced_by_the_bundled_recipe(self) -> None:
         first = TUBEHUNT.read_text(encoding="utf-8").splitlines()[0]
         assert first == "# yaml-language-server: $schema=recipe.schema.json"

@@ -10,7 +10,7 @@ import yaml
 from scraper.recipes.loader import BUNDLED, RecipeError, load_recipe
 from scraper.recipes.models import Field, Recipe
 
-WHOLE = """\
+RECIPE = """\
 site: shop
 base_url: https://shop.example/app/
 login:
@@ -56,29 +56,29 @@ jobs:
 """
 
 
-def read(folder: Path, text: str = WHOLE) -> Recipe:
+def read(folder: Path, text: str = RECIPE) -> Recipe:
     path = folder / "shop.yaml"
     path.write_text(text, encoding="utf-8")
     return load_recipe(path)
 
 
-LOWER = "must be of lower-case letters, digits and "
+LOWER = "must contain only lower-case letters, digits and "
 JOB = "jobs.list-offers."
 PAGES = JOB + "params.pages."
 
-# What stands in the recipe, what stands there instead, the key at fault, what is said of it.
-REFUSED = [
+# A text of the recipe, its replacement, the key with the fault, and the start of the reason.
+FAULTS = [
     # the site
     ("site: shop", "site: jobs", "site", "jobs is reserved for the API"),
-    ("site: shop", "site: Shop", "site", LOWER + "-, and begin with a letter"),
-    ("site: shop", "site: my_shop", "site", LOWER + "-, and begin with a letter"),
+    ("site: shop", "site: Shop", "site", LOWER + "-, and start with a letter"),
+    ("site: shop", "site: my_shop", "site", LOWER + "-, and start with a letter"),
     (
         "site: shop",
         "site: on",
         "site",
-        "must be a text (YAML reads on, off, yes and no as booleans: put it in quotes)",
+        "must be a string (YAML parses on, off, yes and no as booleans: put it in quotes)",
     ),
-    ("site: shop", "site: 7", "site", "must be a text (put it in quotes)"),
+    ("site: shop", "site: 7", "site", "must be a string (put it in quotes)"),
     ("https://shop.example/app/", "shop.example", "base_url", "must be a URL such as"),
     ("https://shop.example/app/", "ftp://shop.example", "base_url", "must be a URL such as"),
     ("https://shop.example/app/", "https://", "base_url", "must be a URL such as"),
@@ -96,12 +96,12 @@ REFUSED = [
         "must not contain an account",
     ),
     # the login
-    ("open: /enter", "open: enter", "login.open", "must start with one slash"),
-    ("open: /enter", "open: //enter", "login.open", "must start with one slash"),
-    ("open: /enter", "open: /en ter", "login.open", "must hold no blank"),
+    ("open: /enter", "open: enter", "login.open", "must start with a single slash"),
+    ("open: /enter", "open: //enter", "login.open", "must start with a single slash"),
+    ("open: /enter", "open: /en ter", "login.open", "must not contain spaces"),
     ("  submit: button\n", "", "login.submit", "is missing"),
-    ("submit: button", "submit:", "login.submit", "has no value (a # that is not in quotes"),
-    ("submit: button", "submit: #go", "login.submit", "has no value (a # that is not in quotes"),
+    ("submit: button", "submit:", "login.submit", "has no value (a # outside quotes starts"),
+    ("submit: button", "submit: #go", "login.submit", "has no value (a # outside quotes starts"),
     ("submit: button", "submit: ' '", "login.submit", "must not be empty"),
     ('"#word"', '""', "login.fill.password", "must not be empty"),
     # the limits
@@ -115,91 +115,136 @@ REFUSED = [
     ("page_timeout_s: 90", "page_timeout_s: .nan", "limits.page_timeout_s", "must be "),
     ("page_timeout_s: 90", "page_timeout_s: 9 s", "limits.page_timeout_s", "must be a number"),
     # the job
-    ("list-offers:", "list_offers:", "jobs.list_offers", LOWER + "-, and begin with a letter"),
-    ("items: .offer", "items: [.offer]", JOB + "items", "must be a text"),
-    ("items: .offer", 'items: ".offer:not(.old"', JOB + "items", "has a bracket without its"),
-    ("items: .offer", 'items: "[a=\'b]"', JOB + "items", "has a quote that is not closed"),
-    ("collection: offers", "collection: my-offers", JOB + "collection", LOWER + "_, and begin"),
+    ("list-offers:", "list_offers:", "jobs.list_offers", LOWER + "-, and start with a letter"),
+    ("items: .offer", "items: [.offer]", JOB + "items", "must be a string"),
+    ("items: .offer", 'items: ".offer:not(.old"', JOB + "items", "has an unbalanced bracket"),
+    ("items: .offer", 'items: "[a=\'b]"', JOB + "items", "has an unclosed quote"),
+    ("collection: offers", "collection: my-offers", JOB + "collection", LOWER + "_, and start"),
     (
         "collection: offers",
         "collection: warnings",
         JOB + "collection",
-        "is a key that every result",
+        "is a key of every result",
     ),
-    ("open: /offers", "open: https://shop.example/offers", JOB + "open", "must start with one"),
+    (
+        "open: /offers",
+        "open: https://shop.example/offers",
+        JOB + "open",
+        "must start with a single",
+    ),
     ("q={word}", "q={word}{wort}", JOB + "open", "wort is neither a param nor next's count"),
-    ("q={word}", "q={word}{Word}", JOB + "open", "has a brace that belongs to no {name}"),
+    ("q={word}", "q={word}{Word}", JOB + "open", "has a brace outside a {name}"),
     ("q={word}", "q=word", JOB + "open", "param word is used neither here nor in next"),
-    ("p={page}", "p=1", JOB + "open", "does not hold {page}, so every page would be the same"),
-    ("count: page", "count: word", JOB + "next", "word counts by itself, it must be no param"),
-    ("first: start", "first: begin", JOB + "next", "begin is no integer param"),
-    ("first: start", "first: word", JOB + "next", "word is no integer param"),
-    ("pages: pages}", "pages: word}", JOB + "next", "word is no integer param"),
-    ("min: 1, max: 9", "min: 1", JOB + "next", "param pages needs a min of at least 1 and a max"),
-    ("min: 1, max: 9", "min: 0, max: 9", JOB + "next", "param pages needs a min of at least 1"),
-    ("min: 1, max: 9", "choices: [0, 1]", JOB + "next", "param pages needs a min of at least 1"),
-    ("page_size: size", "page_size: word", JOB + "page_size", "word is no integer param"),
-    ("page_size: size", "page_size: sizes", JOB + "page_size", "sizes is no integer param"),
-    ("unique_by: link", "unique_by: lnk", JOB + "unique_by", "there is no field lnk"),
-    ("unique_by: link", "unique_by: tags", JOB + "unique_by", "tags is no text field"),
-    ("[title, link]", "[title, lnk, x]", JOB + "require", "there is no field lnk, x"),
+    ("p={page}", "p=1", JOB + "open", "does not contain {page}, so all pages would be the same"),
+    (
+        "count: page",
+        "count: word",
+        JOB + "next",
+        "word counts the pages, so it must not be a param",
+    ),
+    ("first: start", "first: begin", JOB + "next", "begin is not an integer param"),
+    ("first: start", "first: word", JOB + "next", "word is not an integer param"),
+    ("pages: pages}", "pages: word}", JOB + "next", "word is not an integer param"),
+    (
+        "min: 1, max: 9",
+        "min: 1",
+        JOB + "next",
+        "param pages requires a min of at least 1 and a max",
+    ),
+    ("min: 1, max: 9", "min: 0, max: 9", JOB + "next", "param pages requires a min of at least 1"),
+    ("min: 1, max: 9", "choices: [0, 1]", JOB + "next", "param pages requires a min of at least 1"),
+    ("page_size: size", "page_size: word", JOB + "page_size", "word is not an integer param"),
+    ("page_size: size", "page_size: sizes", JOB + "page_size", "sizes is not an integer param"),
+    ("unique_by: link", "unique_by: lnk", JOB + "unique_by", "unknown field lnk"),
+    ("unique_by: link", "unique_by: tags", JOB + "unique_by", "tags is not a text field"),
+    ("[title, link]", "[title, lnk, x]", JOB + "require", "unknown field lnk, x"),
     ("[title, link]", "title", JOB + "require", "must be a list"),
-    ("[title, link]", "[title, 1]", JOB + "require[1]", "must be a text (put it in quotes)"),
+    ("[title, link]", "[title, 1]", JOB + "require[1]", "must be a string (put it in quotes)"),
     # the params
     ("word: {type", "account: {type", JOB + "params", "account is reserved for the API"),
     ("word: {type", "webhook_url: {type", JOB + "params", "webhook_url is reserved for the API"),
-    ("word: {type", "Word: {type", JOB + "params.Word", LOWER + "_, and begin with a letter"),
+    ("word: {type", "Word: {type", JOB + "params.Word", LOWER + "_, and start with a letter"),
     ("type: number", "type: float", JOB + "params.least.type", "must be 'integer', 'number', "),
     ("default: 1, min: 1", "default: 0, min: 1", PAGES + "default", "must be at least 1"),
     ("default: 1, min: 1", "default: 10, min: 1", PAGES + "default", "must be at most 9"),
     ("default: 1, min: 1", "default: x, min: 1", PAGES + "default", "must be a whole"),
     ("default: 1, min: 1", "default: yes, min: 1", PAGES + "default", "must be a whole"),
-    ("default: 1, min: 1", "default: [1], min: 1", PAGES + "default", "must be a text, "),
+    ("default: 1, min: 1", "default: [1], min: 1", PAGES + "default", "must be a string, "),
     ("min: 1, max: 9", "min: 1, max: 0", PAGES + "max", "must be at least 1"),
     ("min: 1, max: 9", "min: 1.5, max: 9", PAGES + "min", "must be a whole number"),
     ("min: 1, max: 9", "min: x, max: 9", PAGES + "min", "must be a number"),
     ("min: 0, max: 10", "min: .nan, max: 10", JOB + "params.least.min", "must be a number"),
     ("min: 0, max: 10", f"min: {10**400}", JOB + "params.least.min", "must be a number"),
     ("default: 0.5", "default: .inf", JOB + "params.least.default", "must be a finite"),
-    ("default: all", "default: All", JOB + "params.word.default", "must match [a-z]+ as a whole"),
+    ("default: all", "default: All", JOB + "params.word.default", "must match [a-z]+ completely"),
     (
         "default: all",
         "default: off",
         JOB + "params.word.default",
-        "must be a text (YAML reads on, off, yes and no as booleans: put it in quotes)",
+        "must be a string (YAML parses on, off, yes and no as booleans: put it in quotes)",
     ),
-    ('"[a-z]+"', '"[a-z"', JOB + "params.word.pattern", "is no regex that compiles: unclosed"),
-    ('pattern: "[a-z]+"', "min: 2", JOB + "params.word.min", "is only for an integer or a number"),
-    ("default: 1}", 'default: 1, pattern: "1"}', JOB + "params.start.pattern", "is only for a str"),
+    ('"[a-z]+"', '"[a-z"', JOB + "params.word.pattern", "invalid regular expression: unclosed"),
+    ('pattern: "[a-z]+"', "min: 2", JOB + "params.word.min", "requires the type integer or number"),
+    (
+        "default: 1}",
+        'default: 1, pattern: "1"}',
+        JOB + "params.start.pattern",
+        "requires the type string",
+    ),
     ("default: 20", "default: 30", JOB + "params.size.default", "must be 20 or 40"),
     ("[20, 40]", "[20, x]", JOB + "params.size.choices", "must be a whole number"),
     ("[20, 40]", "[20, true]", JOB + "params.size.choices", "must be a whole number"),
     ("[20, 40]", "[]", JOB + "params.size.choices", "must not be empty"),
-    ("[20, 40]", "[20], max: 40", JOB + "params.size.choices", "does not go with min, max or"),
-    ("default: false", "choices: [true]", JOB + "params.used.choices", "is not for a boolean"),
+    (
+        "[20, 40]",
+        "[20], max: 40",
+        JOB + "params.size.choices",
+        "cannot be combined with min, max or",
+    ),
+    (
+        "default: false",
+        "choices: [true]",
+        JOB + "params.used.choices",
+        "cannot be used with a boolean",
+    ),
     # the fields
-    ("title: h2", "Title: h2", JOB + "fields.Title", LOWER + "_, and begin with a letter"),
+    ("title: h2", "Title: h2", JOB + "fields.Title", LOWER + "_, and start with a letter"),
     ("title: h2", "title: ''", JOB + "fields.title", "must not be empty"),
     ("title: h2", "title: 2", JOB + "fields.title", "must be a selector or a mapping"),
     ("title: h2", "title:", JOB + "fields.title", "must be a selector or a mapping"),
-    ("title: h2", "title: {}", JOB + "fields.title", "needs css or exists"),
-    ("{css: a, attr: href}", "{attr: href}", JOB + "fields.link", "needs css or exists"),
+    ("title: h2", "title: {}", JOB + "fields.title", "requires css or exists"),
+    ("{css: a, attr: href}", "{attr: href}", JOB + "fields.link", "requires css or exists"),
     ("{css: a, attr: href}", "{css: a, atr: href}", JOB + "fields.link.atr", "unknown key"),
     ("{css: a, attr: href}", "{css: a, nth: 0}", JOB + "fields.link.nth", "must be at least 1"),
-    ("{css: a, attr: href}", "{css: a, limit: 2}", JOB + "fields.link", "limit needs fields"),
-    ("exists: .sold", "exists: .sold, css: a", JOB + "fields.sold", "exists does not go with css"),
+    ("{css: a, attr: href}", "{css: a, limit: 2}", JOB + "fields.link", "limit requires fields"),
+    (
+        "exists: .sold",
+        "exists: .sold, css: a",
+        JOB + "fields.sold",
+        "exists cannot be combined with css",
+    ),
     ("exists: .sold", "exists: ''", JOB + "fields.sold.exists", "must not be empty"),
-    ("limit: 3", "nth: 1", JOB + "fields.photos", "fields does not go with nth"),
-    ("limit: 3", "of: 2", JOB + "fields.photos", "fields does not go with of"),
+    ("limit: 3", "nth: 1", JOB + "fields.photos", "fields cannot be combined with nth"),
+    ("limit: 3", "of: 2", JOB + "fields.photos", "fields cannot be combined with of"),
     ("{css: a, attr: href}", "{css: a, of: 0}", JOB + "fields.link.of", "must be at least 1"),
     ("limit: 3", "limit: 0", JOB + "fields.photos.limit", "must be at least 1"),
-    ("{address: {css: img,", "{address: {", JOB + "fields.photos.fields.address", "needs css or"),
+    (
+        "{address: {css: img,",
+        "{address: {",
+        JOB + "fields.photos.fields.address",
+        "requires css or",
+    ),
     ('split: ","', 'split: ""', JOB + "fields.tags.split", "must not be empty"),
-    ("(.*)", "(.*", JOB + "fields.price.match", "is no regex that compiles: missing )"),
-    ("(.*)", ".*", JOB + "fields.price.match", "needs a group: (...) around the part to keep"),
-    ("(.*)", "(?P<x>.*)", JOB + "fields.price.match", "(?P is Python's, the regex runs in the"),
+    ("(.*)", "(.*", JOB + "fields.price.match", "invalid regular expression: missing )"),
+    ("(.*)", ".*", JOB + "fields.price.match", "must have a group: (...) around the part to keep"),
+    (
+        "(.*)",
+        "(?P<x>.*)",
+        JOB + "fields.price.match",
+        "(?P is Python syntax, but the regex runs in the",
+    ),
     # the example
-    ("title: Hat", "title: 1", JOB + "example", "title must be a text (put it in quotes)"),
+    ("title: Hat", "title: 1", JOB + "example", "title must be a string (put it in quotes)"),
     ("title: Hat", "name: Hat", JOB + "example", "title is missing; name unknown key"),
     ("[a, b]", "a", JOB + "example", "tags must be a list"),
     ("address: /hat", "addr: /hat", JOB + "example", "photos.0.address is missing; photos.0.addr"),
@@ -207,16 +252,17 @@ REFUSED = [
 
 
 def line_of(key: str, text: str) -> int:
-    """Where a reader who looks for one name after the other finds the key."""
-    at, lines = 0, text.splitlines()
+    """Return the line of a key, from 1: each part is searched for after the previous one."""
+    lines = text.splitlines()
+    index = 0
     for part in key.split("."):
         name = re.compile(rf"(^|[ {{]){part.partition('[')[0]}:")
-        at = next(number for number in range(at, len(lines)) if name.search(lines[number]))
-    return at + 1
+        index = next(number for number in range(index, len(lines)) if name.search(lines[number]))
+    return index + 1
 
 
 class TestRecipe:
-    def test_takes_every_part_of_the_vocabulary(self, tmp_path: Path) -> None:
+    def test_accepts_every_key(self, tmp_path: Path) -> None:
         recipe = read(tmp_path)
         job = recipe.jobs["list-offers"]
         assert recipe.base_url == "https://shop.example/app"
@@ -229,18 +275,18 @@ class TestRecipe:
         assert list(job.fields) == ["title", "link", "price", "tags", "sold", "photos"]
         assert job.require == ("title", "link")
 
-    @pytest.mark.parametrize(("old", "new", "key", "reason"), REFUSED)
-    def test_refuses_a_slip_and_names_its_line(
+    @pytest.mark.parametrize(("old", "new", "key", "reason"), FAULTS)
+    def test_names_the_line_and_the_key_of_a_fault(
         self, tmp_path: Path, old: str, new: str, key: str, reason: str
     ) -> None:
-        assert old in WHOLE
-        text = WHOLE.replace(old, new, 1)
+        assert old in RECIPE
+        text = RECIPE.replace(old, new, 1)
         with pytest.raises(RecipeError) as caught:
             read(tmp_path, text)
         [fault] = [fault for fault in caught.value.faults if fault.key == key]
         assert fault.reason.startswith(reason)
-        present = key.rpartition(".")[0] if reason == "is missing" else key
-        assert fault.line == line_of(present, text)
+        existing_key = key.rpartition(".")[0] if reason == "is missing" else key
+        assert fault.line == line_of(existing_key, text)
 
     @pytest.mark.parametrize(
         "regex",
@@ -252,12 +298,12 @@ class TestRecipe:
             r"([[a])",
         ],
     )
-    def test_takes_what_only_javascript_writes(self, regex: str) -> None:
+    def test_accepts_javascript_syntax(self, regex: str) -> None:
         assert Field(css="a", match=regex).match == regex
 
-    def test_does_not_change(self, tmp_path: Path) -> None:
+    def test_is_immutable(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="frozen"):
-            read(tmp_path).site = "other"  # type: ignore[misc]  # the point of this test
+            read(tmp_path).site = "other"  # type: ignore[misc]  # tests the error
 
 
 class TestKind:
@@ -272,12 +318,12 @@ class TestKind:
             ("photos", "objects"),
         ],
     )
-    def test_says_what_a_field_holds(self, tmp_path: Path, name: str, kind: str) -> None:
+    def test_depends_on_the_keys_of_the_field(self, tmp_path: Path, name: str, kind: str) -> None:
         assert read(tmp_path).jobs["list-offers"].fields[name].kind == kind
 
 
 def reverse(data: Any) -> Any:
-    """The same data with the keys of every mapping in the opposite order."""
+    """Return the same data with the keys of every mapping in reverse order."""
     if isinstance(data, dict):
         return {key: reverse(data[key]) for key in reversed(data)}
     return [reverse(part) for part in data] if isinstance(data, list) else data
@@ -304,20 +350,20 @@ class TestDigest:
         ],
     )
     def test_stays_the_same_for_the_same_meaning(self, tmp_path: Path, old: str, new: str) -> None:
-        assert read(tmp_path, WHOLE.replace(old, new)).digest == read(tmp_path).digest
+        assert read(tmp_path, RECIPE.replace(old, new)).digest == read(tmp_path).digest
 
     @pytest.mark.parametrize(
         ("old", "new"),
         [("title: h2", "title: h3"), ("tries: 3", "tries: 4"), ("[title, link]", "[link, title]")],
     )
     def test_changes_with_the_meaning(self, tmp_path: Path, old: str, new: str) -> None:
-        assert read(tmp_path, WHOLE.replace(old, new)).digest != read(tmp_path).digest
+        assert read(tmp_path, RECIPE.replace(old, new)).digest != read(tmp_path).digest
 
     def test_does_not_depend_on_the_order_of_keys(self) -> None:
         data = yaml.safe_load((BUNDLED / "tubehunt.yaml").read_text(encoding="utf-8"))
-        backwards = Recipe.model_validate(reverse(data))
-        assert next(iter(backwards.jobs["scrape-channels"].fields)) == "recent_videos"
-        assert backwards.digest == Recipe.model_validate(data).digest
+        reversed_recipe = Recipe.model_validate(reverse(data))
+        assert next(iter(reversed_recipe.jobs["scrape-channels"].fields)) == "recent_videos"
+        assert reversed_recipe.digest == Recipe.model_validate(data).digest
 
     def test_is_the_same_in_another_process(self, tmp_path: Path) -> None:
         digest = read(tmp_path).digest

@@ -46,7 +46,7 @@ class TestParamsModel:
     def test_has_the_recipes_defaults(self) -> None:
         assert MODEL.model_validate({"city": "Faro"}).model_dump() == DEFAULTS
 
-    def test_needs_what_has_no_default(self) -> None:
+    def test_requires_a_parameter_without_a_default(self) -> None:
         with pytest.raises(ValidationError, match="city"):
             MODEL.model_validate({})
 
@@ -63,7 +63,7 @@ class TestParamsModel:
             ("copy", ""),
         ],
     )
-    def test_takes_what_is_within_the_bounds(self, name: str, value: object) -> None:
+    def test_accepts_a_value_within_the_bounds(self, name: str, value: object) -> None:
         values = MODEL.model_validate({"city": "Faro", name: value}).model_dump()
         assert values == DEFAULTS | {name: value}
         assert type(values[name]) is type(DEFAULTS[name])
@@ -97,13 +97,13 @@ class TestParamsModel:
             ("NAME_copy", "x"),
         ],
     )
-    def test_refuses_what_is_not_and_names_it(self, name: str, value: object) -> None:
+    def test_names_the_parameter_of_an_invalid_value(self, name: str, value: object) -> None:
         assert faults(**{name: value}) == [(name,)]
 
-    def test_refuses_all_at_once(self) -> None:
+    def test_reports_all_faults_at_once(self) -> None:
         assert faults(count=0, word="", extra=1) == [("count",), ("word",), ("extra",)]
 
-    def test_makes_a_json_schema_for_openapi(self) -> None:
+    def test_has_a_json_schema_for_openapi(self) -> None:
         schema = MODEL.model_json_schema()
         assert schema["title"] == "ShopListParams"
         assert schema["additionalProperties"] is False
@@ -121,7 +121,7 @@ class TestParamsModel:
         assert schema["properties"]["word"]["pattern"] == "^(?:[a-z]+|X)$"
 
     @pytest.mark.parametrize("name", ["json", "schema", "model_config", "validate", "class", "id"])
-    def test_takes_any_name_for_a_param(self, name: str) -> None:
+    def test_accepts_any_name_of_a_parameter(self, name: str) -> None:
         job = JOB.model_copy(update={"params": {name: Param(type="integer", default=1)}})
         model = make_params_model(job, "Params")
         assert model.model_validate({}).model_dump() == {name: 1}
