@@ -1,19 +1,21 @@
-"""The thin front: HTTP in, jobs out. `uvicorn api.app:app`."""
+"""FastAPI application: validates requests and enqueues jobs. `uvicorn api.app:app`."""
 
 import asyncio
 import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import TypedDict
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.responses import RedirectResponse
 
 from api import errors, log_config
+from api.dependencies import Services
 from api.openapi import add_examples
-from api.routes import health, jobs, metrics
-from api.routes.router import make_router
+from api.routes import health, jobs, metrics, stats
+from api.routes.router import job_router
 from api.settings import ApiSettings
 from api.shutdown import on_shutdown_signal
 from jobs.log_config import configure_logging
@@ -25,31 +27,40 @@ from jobs.store.job_store import JobStore
 from scraper.recipes.loader import load_recipes
 
 
+class LifespanState(TypedDict):
+    """What each request has in `request.state`; read by `api.dependencies`."""
+
+    services: Services
+
+
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
-    """Build the API for the recipes that are there.
+    """Build the API with the endpoints of all recipes.
 
     Args:
-        settings: By default those of the environment.
+        settings: Read from the environment by default.
 
     Raises:
-        RecipeError: A recipe has a fault.
+        RecipeError: A recipe is invalid.
     """
     settings = settings or ApiSettings()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
         _allow_many_clients()
         redis = connect(settings.redis_url)
-        app.state.jobs = JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl)
-        app.state.overview = JobIndex(redis)
-        app.state.changes = JobEventBus(redis)
-        app.state.deliveries = DeliveryStore(redis)
-        app.state.reach = settings.webhook_url_policy
-        app.state.body_limit_bytes = settings.body_limit_bytes
-        listening = asyncio.create_task(app.state.changes.run())
-        with on_shutdown_signal(app.state.changes.close):
-            yield
-        listening.cancel()
+        services = Services(
+            settings=settings,
+            url_policy=settings.webhook_url_policy,
+            job_store=JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl),
+            job_index=JobIndex(redis),
+            events=JobEventBus(redis),
+            deliveries=DeliveryStore(redis),
+            result_parsing=asyncio.Semaphore(1),
+        )
+        listener = asyncio.create_task(services.events.run())
+        with on_shutdown_signal(services.events.close):
+            yield {"services": services}
+        listener.cancel()
         await redis.aclose()
 
     app = FastAPIOffline(
@@ -59,14 +70,13 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install_error_handlers(app)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    app.include_router(jobs.router)
-    # Whoever opens the address in a browser.
+    for router in (health.router, metrics.router, jobs.router, stats.router):
+        app.include_router(router)
+    # For people who open the address in a browser.
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     for recipe in load_recipes(settings.recipes_dir).values():
         for name in recipe.jobs:
-            app.include_router(make_router(recipe, name))
+            app.include_router(job_router(recipe, name))
     describe = app.openapi
     app.openapi = lambda: add_examples(describe())  # type: ignore[method-assign] # FastAPI's own way
     return app

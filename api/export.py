@@ -16,15 +16,15 @@ from jobs.redis.async_client import RedisUnavailableError
 from jobs.store.job_store import JobStore
 from scraper.recipes.models import Recipe
 
-#: Stands in a body where the rows go; no JSON text holds an unescaped NUL.
+#: Placeholder for the rows in a body; no JSON text contains an unescaped NUL.
 ROWS = "\0rows"
 
-#: So many items are in memory at a time.
+#: Number of items in memory at a time.
 _CHUNK = 50
 
-#: What OpenAPI says of answers that may be files.
+#: OpenAPI description of responses that may be files.
 FILE_RESPONSES: dict[str, Any] = {
-    "description": "JSON; or a file, as `format` or `Accept` says.",
+    "description": "JSON, or a file in the format of `format` or `Accept`.",
     "content": {
         "text/csv": {"schema": {"type": "string"}, "example": "channel_name,channel_link\r\n…"},
         "application/x-ndjson": {
@@ -40,13 +40,15 @@ FILE_RESPONSES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What the caller wants; JSON if there is no format."""
+    """The format that a request asks for."""
 
+    #: None for JSON.
     format: Format | None
+    #: The name of the CSV delimiter.
     separator: str
 
 
-async def _wanted(
+async def parse_export_options(
     format: Annotated[  # noqa: A002 - the parameter's name
         str | None,
         Query(description="`json` (the default), `csv`, `ndjson` or `xlsx`.", examples=["csv"]),
@@ -54,26 +56,32 @@ async def _wanted(
     separator: Annotated[
         str,
         Query(
-            description="Of CSV: `comma`, `semicolon` (for Excel in Brazil and most of Europe) or "
-            "`tab`.",
+            description="CSV delimiter: `comma`, `semicolon` (for Excel in Brazil and most of "
+            "Europe) or `tab`.",
             examples=["semicolon"],
         ),
     ] = "comma",
     accept: Annotated[
-        list[str] | None, Header(description="A format's media type does the same as `format`.")
+        list[str] | None,
+        Header(description="The media type of a format has the same effect as `format`."),
     ] = None,
 ) -> ExportOptions:
+    """Return the format that a request asks for.
+
+    Raises:
+        InvalidParametersError: The format is unknown.
+    """
     try:
         return ExportOptions(negotiate_format(format or None, ", ".join(accept or [])), separator)
     except UnknownValueError as error:
         raise InvalidParametersError([error.fault]) from error
 
 
-AsFile = Annotated[ExportOptions, Depends(_wanted)]
+ExportOptionsDep = Annotated[ExportOptions, Depends(parse_export_options)]
 
 
 class Exporter:
-    """Writes the items of a recipe's job."""
+    """Streams the items of one recipe job."""
 
     def __init__(self, recipe: Recipe, name: str) -> None:
         self._recipe = recipe
@@ -81,75 +89,75 @@ class Exporter:
 
     @property
     def collection(self) -> str:
-        """What the result calls its rows."""
+        """The key of the items in the result."""
         return self._recipe.jobs[self._name].collection
 
-    async def fill(self, jobs: JobStore, job_id: str, answer: str, number: int) -> Response:
-        """Answer with JSON in which ROWS stands for the rows; they are sent as they are read.
+    async def fill(self, job_store: JobStore, job_id: str, body: str, row_count: int) -> Response:
+        """Return a JSON response in which the rows replace ROWS, streamed as they are read.
 
         Args:
-            jobs: Where the rows are.
-            job_id: Whose.
-            answer: The JSON.
-            number: How many rows it must have.
+            job_store: The store to read the rows from.
+            job_id: The job's id.
+            body: The JSON body with ROWS in it.
+            row_count: The number of rows that it must have.
 
         Raises:
-            JobExpiredError: The rows expired in the moment since the answer was read.
-            JobsUnavailableError: Redis does not answer. Later it breaks the answer off.
+            JobExpiredError: The rows expired after the body was read.
+            RedisUnavailableError: Redis is unavailable. Once the response has begun, it is aborted.
         """
-        before, _, after = answer.partition(json.dumps(ROWS))
-        first, total = await jobs.get_items(job_id, 0, _CHUNK)
-        if total != number:
+        before, _, after = body.partition(json.dumps(ROWS))
+        first, total = await job_store.get_items(job_id, 0, _CHUNK)
+        if total != row_count:
             raise JobExpiredError
 
         async def pieces() -> AsyncIterator[str]:
             yield f"{before}["
-            between = ""
-            async for rows in _read(jobs, job_id, first, 0, total):
-                yield between + ", ".join(rows)
-                between = ", "
+            separator = ""
+            async for rows in _read(job_store, job_id, first, 0, total):
+                yield separator + ", ".join(rows)
+                separator = ", "
             yield f"]{after}"
 
         return StreamingResponse(pieces(), media_type="application/json")
 
     async def response(
         self,
-        wanted: ExportOptions,
-        jobs: JobStore,
+        options: ExportOptions,
+        job_store: JobStore,
         job_id: str,
         start: int = 0,
         count: int | None = None,
     ) -> Response:
-        """Answer with a file.
+        """Return a file response.
 
         Args:
-            wanted: The format.
-            jobs: Where the items are.
-            job_id: Whose items.
-            start: How many are passed over.
-            count: How many at most; None is all.
+            options: The format; not JSON.
+            job_store: The store to read the items from.
+            job_id: The job's id.
+            start: Number of items to skip.
+            count: Maximum number of items; None for all.
 
         Raises:
-            InvalidParametersError: There is no such separator.
-            JobsUnavailableError: Redis does not answer. Later it breaks the answer off.
+            InvalidParametersError: The separator is unknown.
+            RedisUnavailableError: Redis is unavailable. Once the response has begun, it is aborted.
         """
-        assert wanted.format is not None  # noqa: S101 - else the answer is JSON
+        assert options.format is not None  # noqa: S101 - else the response is JSON
         try:
-            job = self._recipe.jobs[self._name]
-            table = Table.of(self._recipe.base_url, job, wanted.separator)
+            definition = self._recipe.jobs[self._name]
+            table = Table.of(self._recipe.base_url, definition, options.separator)
         except UnknownValueError as error:
             raise InvalidParametersError([error.fault]) from error
-        most = _CHUNK if count is None else min(count, _CHUNK)
-        first, total = await jobs.get_items(job_id, start, most)
+        first_count = _CHUNK if count is None else min(count, _CHUNK)
+        first, total = await job_store.get_items(job_id, start, first_count)
         end = total if count is None else min(total, start + count)
-        chunks = _parse(_read(jobs, job_id, first, start, end))
-        name = f"{self._recipe.site}-{self._name}-{job_id}{wanted.format.suffix}"
+        chunks = _parse(_read(job_store, job_id, first, start, end))
+        name = f"{self._recipe.site}-{self._name}-{job_id}{options.format.suffix}"
         return StreamingResponse(
-            wanted.format.write(table, chunks),
-            media_type=wanted.format.media_type,
+            options.format.write(table, chunks),
+            media_type=options.format.media_type,
             headers={
                 "Content-Disposition": f'attachment; filename="{name}"',
-                # Caches shall know that the same address has other forms.
+                # Tells caches that the response depends on the header.
                 "Vary": "Accept",
             },
         )
@@ -163,20 +171,28 @@ async def _parse(
 
 
 async def _read(
-    jobs: JobStore, job_id: str, first: Sequence[str], start: int, end: int
+    job_store: JobStore, job_id: str, first: Sequence[str], start: int, end: int
 ) -> AsyncIterator[Sequence[str]]:
-    """Read what is left up to the end, some at a time: no more than there was at the beginning.
+    """Yield a job's items in chunks, each item as JSON.
+
+    Args:
+        job_store: The store to read from.
+        job_id: The job's id.
+        first: The first chunk, which the caller has read.
+        start: Index of its first item.
+        end: Index after the last item to yield.
 
     Raises:
-        JobsUnavailableError: Redis does not answer, or the items have expired meanwhile: the answer
-            breaks off, so that nobody takes it for whole.
+        RedisUnavailableError: Redis is unavailable, or the items have expired; the response is
+            aborted, so that the client cannot mistake it for complete.
     """
-    chunk, place = first, start
+    chunk = first
+    position = start
     while chunk:
         yield chunk
-        place += len(chunk)
+        position += len(chunk)
         chunk = []
-        if place < end:
-            chunk, _ = await jobs.get_items(job_id, place, min(_CHUNK, end - place))
+        if position < end:
+            chunk, _ = await job_store.get_items(job_id, position, min(_CHUNK, end - position))
             if not chunk:
                 raise RedisUnavailableError

@@ -5,12 +5,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from jobs.model.job import JobState
 from jobs.schemas import JobResult
 from scraper.recipes.models import JobDefinition
 
 
 class ResultWarning(BaseModel):
-    """Something that the caller should know about the result; more fields by its code."""
+    """Something unusual about the result; further fields depend on the code."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -19,24 +20,56 @@ class ResultWarning(BaseModel):
     page: int | None = None
 
 
-def make_result_model(job: JobDefinition, item: type[BaseModel], name: str) -> type[JobResult]:
-    """Build the typed answer for a completed job.
+class ItemsPage(BaseModel):
+    """A page of a job's items, in the order in which they were scraped."""
+
+    job_id: str
+    status: JobState
+    is_final: bool = Field(description="Whether the job has ended, so that no items are added.")
+    items: list[Any]
+    total: int = Field(description="Number of items so far.")
+    next_cursor: str | None = Field(
+        description="Cursor of the next page; null once the job has ended and this is the last one."
+    )
+    retry_after_seconds: int = Field(
+        description="When to request the next page, in seconds from now; 0 if more items are "
+        "available already, or none will follow."
+    )
+
+
+def make_items_model(item: type[BaseModel], name: str) -> type[ItemsPage]:
+    """Build the typed items page of a recipe job.
 
     Args:
-        job: The recipe's job.
-        item: The type of its items.
-        name: What the models' names begin with.
+        item: The model of its items.
+        name: The prefix of the model's name.
     """
-    some: Any = list[item]  # type: ignore[valid-type] # made from the recipe
-    total = f"total_{job.collection}"
+    items: Any = list[item]  # type: ignore[valid-type] # made from the recipe
+    return create_model(f"{name}Items", __base__=ItemsPage, items=(items, ...))
+
+
+def make_result_model(
+    definition: JobDefinition, item: type[BaseModel], name: str
+) -> type[JobResult]:
+    """Build the typed body of a completed job.
+
+    Args:
+        definition: The job's definition in the recipe.
+        item: The model of its items.
+        name: The prefix of the models' names.
+    """
+    items: Any = list[item]  # type: ignore[valid-type] # made from the recipe
     fields: dict[str, Any] = {
         "success": (bool, True),
-        job.collection: (some, ...),
-        total: (int, Field(description="How many there are.")),
+        definition.collection: (items, ...),
+        f"total_{definition.collection}": (int, Field(description="Number of items.")),
         "timestamp": (str, Field(description="When the last page was read (UTC).")),
         "error": (None, None),
         "pages_requested": (int, ...),
-        "pages_read": (int, Field(description="Fewer than requested where the list ends.")),
+        "pages_read": (
+            int,
+            Field(description="Fewer than requested if the list has fewer pages."),
+        ),
         "warnings": (list[ResultWarning], ...),
     }
     result = create_model(f"{name}Result", **fields)

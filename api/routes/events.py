@@ -5,12 +5,20 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from api.dependencies import LOOK_UP_ERRORS, Finder, Heard, Jobs, final_body
+from api.dependencies import (
+    JOB_ERRORS,
+    JobEventsDep,
+    JobStoreDep,
+    RecipeJobDep,
+    Responses,
+    final_body,
+    get_job,
+)
 from api.errors import ApiError
 from api.language import RequestLanguage
 from api.long_polling import REDIS_RETRY_S
@@ -20,109 +28,119 @@ from jobs.redis.async_client import RedisUnavailableError
 from jobs.store.job_events import JobEventBus, Subscription
 from jobs.store.job_store import JobSnapshot, JobStore
 
-#: Proxies end a connection on which nothing comes for a minute or less.
-_SIGN_OF_LIFE_S = 15.0
-#: What an event's id looks like.
-_ID = re.compile(r"[0-9]{1,18}")
-#: When a client whose connection was lost comes back, in ms.
-_COME_BACK_MS = 2000
+#: Proxies close a connection that has been silent for a minute, some of them earlier.
+_KEEPALIVE_S = 15.0
+_EVENT_ID = re.compile(r"[0-9]{1,18}")
+#: Delay before a client reconnects after it has lost the connection, in ms.
+_RECONNECT_MS = 2000
 
-
-def add(router: APIRouter, task: str) -> None:
-    """Add the address to the router of a recipe's job."""
-
-    @router.get(
-        "/events/{job_id}",
-        response_class=Response,
-        responses={
-            200: {
-                "description": "`event: progress` with the body of a job that waits or runs, at "
-                "each change; at last `event: end` with that of the result. `id` counts the "
-                "changes.",
-                "content": {
-                    "text/event-stream": {
-                        "schema": {"type": "string"},
-                        "example": "event: progress\nid: 3\nretry: 2000\n"
-                        'data: {"job_id": "…", "status": "processing", "progress": 10, …}\n\n',
-                    }
-                },
-            },
-            204: {"description": "The client has had the end: there is nothing more to tell."},
-            **LOOK_UP_ERRORS,
+RESPONSES: Responses = {
+    200: {
+        "description": "`event: progress` with the body of a pending or running job after each "
+        "change; `event: end` with the body of the result as the last event. `id` is the number "
+        "of changes so far.",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": "event: progress\nid: 3\nretry: 2000\n"
+                'data: {"job_id": "…", "status": "processing", "progress": 10, …}\n\n',
+            }
         },
-        summary="Follow it live",
-    )
-    async def events(
-        job_id: str,
-        jobs: Jobs,
-        changes: Heard,
-        language: RequestLanguage,
-        last_event_id: Annotated[
-            str, Header(description="The `id` of the last event that was received.")
-        ] = "",
-    ) -> Response:
-        """Stream the job's state at once, at each change and at its end.
+    },
+    204: {"description": "The client has received the end: no event will follow."},
+    **JOB_ERRORS,
+}
 
-        A client that comes back with `Last-Event-ID` gets what it has missed: the state of now.
-        """
-        told = int(last_event_id) if _ID.fullmatch(last_event_id) else -1
-        finder = Finder(jobs, task)
-        seen = await finder.find(job_id)
-        if told > seen.record.revision:
-            told = -1  # Redis has lost what was told
-        if seen.record.state.is_final and seen.record.revision == told:
-            return Response(status_code=204)
-        return StreamingResponse(
-            _stream(finder, changes, job_id, language, told),
-            media_type="text/event-stream",
-            # Proxies such as nginx shall not gather it.
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )
+
+async def stream_events(
+    *,
+    job_id: str,
+    recipe_job: RecipeJobDep,
+    job_store: JobStoreDep,
+    events: JobEventsDep,
+    language: RequestLanguage,
+    last_event_id: Annotated[
+        str, Header(description="The `id` of the last event that the client received.")
+    ] = "",
+) -> Response:
+    """Stream the job's current state at once, and again after each change until its end.
+
+    A client that reconnects with `Last-Event-ID` receives the current state if it has changed
+    since.
+    """
+    snapshot = await get_job(job_store, job_id, recipe_job.task_name)
+    sent_revision = int(last_event_id) if _EVENT_ID.fullmatch(last_event_id) else -1
+    if sent_revision > snapshot.record.revision:
+        sent_revision = -1  # Redis has lost the changes that the client knows
+    if snapshot.record.state.is_final and snapshot.record.revision == sent_revision:
+        return Response(status_code=204)
+    return StreamingResponse(
+        _stream(
+            job_store,
+            events,
+            job_id,
+            task=recipe_job.task_name,
+            language=language,
+            sent_revision=sent_revision,
+        ),
+        media_type="text/event-stream",
+        # The second one keeps nginx from buffering the stream.
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
 
 
 async def _stream(
-    finder: Finder, changes: JobEventBus, job_id: str, language: Language, told: int
+    job_store: JobStore,
+    events: JobEventBus,
+    job_id: str,
+    *,
+    task: str,
+    language: Language,
+    sent_revision: int,
 ) -> AsyncIterator[bytes]:
-    """Write the events; what the caller has been told is not told again."""
-    with changes.subscribe(job_id) as listener:
+    """Yield each revision of the job after `sent_revision` as an event."""
+    with events.subscribe(job_id) as subscription:
         while True:
-            pause = _SIGN_OF_LIFE_S
+            pause_s = _KEEPALIVE_S
             try:
-                seen = await finder.find(job_id)
-                if seen.record.revision > told:
-                    event = await _event(finder.jobs, seen, language)
-                    told = seen.record.revision
+                snapshot = await get_job(job_store, job_id, task)
+                if snapshot.record.revision > sent_revision:
+                    event = await _format_event(job_store, snapshot, language)
+                    sent_revision = snapshot.record.revision
                     yield event
-                if seen.record.state.is_final:
+                if snapshot.record.state.is_final:
                     return
             except RedisUnavailableError:
-                pause = REDIS_RETRY_S
+                pause_s = REDIS_RETRY_S
             except ApiError:
-                return  # it has expired
-            if changes.is_closed:
-                return  # who comes back, to the next process, gets what was missed
-            async for sign in _signs_of_life(listener, pause):
-                yield sign
+                return  # the job has expired
+            if events.is_closed:
+                return  # the client reconnects to the next process and misses nothing
+            async for comment in _keep_alive(subscription, pause_s):
+                yield comment
 
 
-async def _signs_of_life(listener: Subscription, every_s: float) -> AsyncIterator[bytes]:
-    """Pass the time to the next change, or to the next question if there was no answer."""
-    while not await listener.wait(every_s):
+async def _keep_alive(subscription: Subscription, interval_s: float) -> AsyncIterator[bytes]:
+    """Yield comments until the next change, or until Redis should be asked again."""
+    while not await subscription.wait(interval_s):
         yield KEEPALIVE_COMMENT
-        if every_s == REDIS_RETRY_S:
+        if interval_s == REDIS_RETRY_S:
             return
 
 
-async def _event(jobs: JobStore, seen: JobSnapshot, language: Language) -> bytes:
-    answer: BaseModel
-    if seen.record.state.is_final:
-        stored = await jobs.get_result(seen.record.id) if seen.record.failure is None else None
-        answer, name = final_body(seen, stored, language), "end"
+async def _format_event(job_store: JobStore, snapshot: JobSnapshot, language: Language) -> bytes:
+    body: BaseModel
+    record = snapshot.record
+    if record.state.is_final:
+        name = "end"
+        stored = await job_store.get_result(record.id) if record.failure is None else None
+        body = final_body(snapshot, stored, language)
     else:
-        answer, name = schemas.build_status(seen, language), "progress"
+        name = "progress"
+        body = schemas.build_status(snapshot, language)
     return format_sse_event(
-        data_str=json.dumps(answer.model_dump(), ensure_ascii=False),
+        data_str=json.dumps(body.model_dump(), ensure_ascii=False),
         event=name,
-        id=str(seen.record.revision),
-        retry=_COME_BACK_MS,
+        id=str(record.revision),
+        retry=_RECONNECT_MS,
     )

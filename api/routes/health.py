@@ -1,4 +1,4 @@
-"""Whether jobs can be accepted, and whether the API is alive at all."""
+"""`GET /api/health`: whether jobs can be accepted; `GET /api/live`: whether the API runs."""
 
 import time
 from datetime import UTC, datetime
@@ -8,9 +8,9 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from api.dependencies import ERRORS
+from api.dependencies import ERRORS, JobIndexDep
 from api.language import RequestLanguage
-from api.routes.jobs import Jobs, QueueStats
+from api.routes.stats import QueueStats
 from jobs.model.i18n import render
 from jobs.redis.async_client import RedisUnavailableError
 from jobs.schemas import format_timestamp
@@ -21,8 +21,8 @@ _STARTED = time.monotonic()
 _VERSION = version("garimpo")
 
 
-class Services(BaseModel):
-    """What the service consists of."""
+class ServiceStates(BaseModel):
+    """State of each part of the service."""
 
     api: Literal["ok"] = "ok"
     redis: Literal["ok", "unavailable"]
@@ -30,38 +30,49 @@ class Services(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether jobs can be accepted."""
+    """State of the service, and whether jobs can be accepted."""
 
     status: Literal["ok", "degraded", "error"] = Field(
-        description="`degraded`: jobs are accepted, and no worker is there to run them."
+        description="`degraded`: jobs are accepted, but no worker is running. `error`: no job can "
+        "be accepted."
     )
     timestamp: str
     version: str
-    services: Services
+    services: ServiceStates
     workers_alive: int
     workers_busy: int
-    queue: QueueStats | None = Field(description="Null while Redis does not answer.")
+    queue: QueueStats | None = Field(description="Null while Redis is unavailable.")
     uptime_seconds: float
     message: str
 
 
 class Live(BaseModel):
-    """The API runs."""
+    """The API is running."""
 
     status: Literal["ok"] = "ok"
 
 
-@router.get("/api/health", responses={503: {"model": Health}, "default": ERRORS["default"]})
-async def health(jobs: Jobs, language: RequestLanguage, response: Response) -> Health:
-    """Answer 503 if jobs cannot be accepted."""
+# The names of routes are part of the operation ids in OpenAPI, which generated clients use.
+
+
+@router.get(
+    "/api/health",
+    name="health",
+    responses={503: {"model": Health}, "default": ERRORS["default"]},
+    summary="Check readiness",
+)
+async def get_health(
+    job_index: JobIndexDep, language: RequestLanguage, response: Response
+) -> Health:
+    """Return 503 if jobs cannot be accepted, with the same body."""
     try:
-        figures = await jobs.get_stats()
-        alive = len(figures.workers)
-        busy = sum(bool(doing.jobs) for doing in figures.workers.values())
+        stats = await job_index.get_stats()
+        alive = len(stats.workers)
+        busy = sum(bool(worker.jobs) for worker in stats.workers.values())
         queue = QueueStats(
-            waiting=figures.waiting,
-            running=figures.running,
-            oldest_waiting_seconds=figures.oldest_waiting_s,
+            waiting=stats.waiting,
+            running=stats.running,
+            oldest_waiting_seconds=stats.oldest_waiting_s,
         )
         redis: Literal["ok", "unavailable"] = "ok"
         workers: Literal["ok", "none", "unknown"] = "ok" if alive else "none"
@@ -74,7 +85,7 @@ async def health(jobs: Jobs, language: RequestLanguage, response: Response) -> H
         status=status,
         timestamp=format_timestamp(datetime.now(UTC)),
         version=_VERSION,
-        services=Services(redis=redis, workers=workers),
+        services=ServiceStates(redis=redis, workers=workers),
         workers_alive=alive,
         workers_busy=busy,
         queue=queue,
@@ -83,7 +94,7 @@ async def health(jobs: Jobs, language: RequestLanguage, response: Response) -> H
     )
 
 
-@router.get("/api/live")
-async def live() -> Live:
-    """Answer, whatever Redis does."""
+@router.get("/api/live", name="live", summary="Check liveness")
+async def get_live() -> Live:
+    """Return 200 while the API runs, whatever the state of Redis."""
     return Live()

@@ -150,7 +150,7 @@ class TestWait:
         ],
     )
     def test_is_as_long_as_preferred(self, prefer: list[str] | None, seconds: float) -> None:
-        assert asyncio.run(long_polling._wait(None, prefer)) == seconds
+        assert asyncio.run(long_polling.parse_wait(None, prefer)) == seconds
 
 
 def listening(services: Services) -> int:
