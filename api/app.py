@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.responses import RedirectResponse
 
-from api import errors, log_config
+from api import log_config
 from api.dependencies import Services
+from api.errors import EXCEPTION_HANDLERS
 from api.openapi import add_examples
 from api.routes import health, jobs, metrics, stats
 from api.routes.router import job_router
@@ -68,8 +69,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         version=version("garimpo"),
         description="Long scrapes, short requests: start a job, ask for its result.",
         lifespan=lifespan,
+        exception_handlers=EXCEPTION_HANDLERS,
     )
-    errors.install_error_handlers(app)
     for router in (health.router, metrics.router, jobs.router, stats.router):
         app.include_router(router)
     # For people who open the address in a browser.

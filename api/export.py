@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Response
 from starlette.responses import StreamingResponse
 
-from api.errors import InvalidParametersError, JobExpiredError
+from api.errors import FieldError, InvalidParametersError, JobExpiredError
 from api.formats.format import Format
 from api.formats.negotiation import negotiate_format
 from api.formats.table import Table, UnknownValueError
@@ -74,10 +74,17 @@ async def parse_export_options(
     try:
         return ExportOptions(negotiate_format(format or None, ", ".join(accept or [])), separator)
     except UnknownValueError as error:
-        raise InvalidParametersError([error.fault]) from error
+        raise _invalid_option(error) from error
 
 
 ExportOptionsDep = Annotated[ExportOptions, Depends(parse_export_options)]
+
+
+def _invalid_option(error: UnknownValueError) -> InvalidParametersError:
+    expected = list(error.expected)
+    return InvalidParametersError(
+        [FieldError("literal_error", error.parameter, {"expected": expected})]
+    )
 
 
 class Exporter:
@@ -146,7 +153,7 @@ class Exporter:
             definition = self._recipe.jobs[self._name]
             table = Table.of(self._recipe.base_url, definition, options.separator)
         except UnknownValueError as error:
-            raise InvalidParametersError([error.fault]) from error
+            raise _invalid_option(error) from error
         first_count = _CHUNK if count is None else min(count, _CHUNK)
         first, total = await job_store.get_items(job_id, start, first_count)
         end = total if count is None else min(total, start + count)

@@ -8,7 +8,12 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic import Field as Key
 
-from api.errors import InvalidParametersError, TooLargeError, describe_validation_error
+from api.errors import (
+    FieldError,
+    InvalidParametersError,
+    TooLargeError,
+    describe_validation_error,
+)
 from api.language import language_of
 from jobs.model.webhook import WebhookEvent, WebhookPayload, WebhookSubscription
 from jobs.url_policy import MAX_URL_LENGTH, UrlNotAllowedError, WebhookUrlPolicy
@@ -80,21 +85,20 @@ async def read_start_body(
     try:
         fields = model.model_validate_json(body.strip() or b"{}").model_dump()
     except ValidationError as error:
-        raise InvalidParametersError(
-            [describe_validation_error(fault) for fault in error.errors()]
-        ) from error
+        field_errors = [describe_validation_error(detail) for detail in error.errors()]
+        raise InvalidParametersError(field_errors) from error
     url = fields.pop("webhook_url")
     payload = WebhookPayload(fields.pop("webhook_payload"))
     events = tuple(map(WebhookEvent, dict.fromkeys(fields.pop("webhook_events"))))
     if url is None:
         if events or payload is not WebhookPayload.FULL:
-            raise InvalidParametersError([("webhook_missing", {"field": "webhook_url"})])
+            raise InvalidParametersError([FieldError("webhook_missing", "webhook_url")])
         return StartBody(fields, None)
     try:
         url_policy.check_url(url)
     except UrlNotAllowedError as error:
-        key = f"webhook_{error.rejection}"
-        raise InvalidParametersError([(key, {"field": "webhook_url"})]) from error
+        field_error = FieldError(f"webhook_{error.rejection}", "webhook_url")
+        raise InvalidParametersError([field_error]) from error
     webhook = WebhookSubscription(
         url=url,
         payload=payload,

@@ -11,18 +11,16 @@ from scraper.recipes.url_template import join_url
 
 
 class UnknownValueError(ValueError):
-    """A query parameter has a value that there is not.
+    """A query parameter has an unknown value.
 
     Attributes:
-        fault: The key and the arguments of the sentence `invalid.literal_error`, as
-            `api.errors.InvalidParametersError` takes them.
+        parameter: The parameter's name.
+        expected: The values that it accepts.
     """
 
     def __init__(self, parameter: str, expected: Iterable[str]) -> None:
-        self.fault: tuple[str, dict[str, object]] = (
-            "literal_error",
-            {"field": parameter, "expected": list(expected)},
-        )
+        self.parameter = parameter
+        self.expected = tuple(expected)
         super().__init__(parameter)
 
 

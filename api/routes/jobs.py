@@ -14,7 +14,7 @@ from api.dependencies import (
     JobStoreDep,
     get_job,
 )
-from api.errors import InvalidParametersError
+from api.errors import FieldError, InvalidParametersError
 from api.language import RequestLanguage
 from jobs import schemas
 from jobs.model.i18n import Language
@@ -141,7 +141,7 @@ async def get_job_by_id(
 
 def _parse_group(site: str, job: str) -> str:
     if job and not site:
-        raise InvalidParametersError([("site_missing", {"field": "site"})])
+        raise InvalidParametersError([FieldError("site_missing", "site")])
     return task_name(site, job) if job else site
 
 
@@ -150,5 +150,5 @@ def _parse_cursor(text: str) -> Cursor | None:
         return None
     parts = _CURSOR.fullmatch(text)
     if not parts:
-        raise InvalidParametersError([("cursor", {"field": "cursor"})])
+        raise InvalidParametersError([FieldError("cursor", "cursor")])
     return Cursor(int(parts[1]), parts[2])

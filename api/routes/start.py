@@ -12,13 +12,12 @@ from api.dependencies import (
     ServicesDep,
     json_response,
 )
-from api.errors import ErrorBody, IdempotencyConflict
+from api.errors import ErrorBody
 from api.language import RequestLanguage
 from api.recipe_job import RecipeJob
 from api.request_body import read_start_body
 from jobs import schemas
 from jobs.model.job import JobRequest
-from jobs.store.job_store import IdempotencyConflictError
 
 RESPONSES: Responses = {
     202: {
@@ -93,10 +92,7 @@ async def start_job(
         body.params,
         webhook=body.webhook,
     )
-    try:
-        submitted = await job_store.submit(job, idempotency_key=idempotency_key, join=join)
-    except IdempotencyConflictError as error:
-        raise IdempotencyConflict from error
+    submitted = await job_store.submit(job, idempotency_key=idempotency_key, join=join)
     location = f"{recipe_job.path}/result/{submitted.id}"
     headers = {"Location": location, "Retry-After": "1"}
     if submitted.how in {"repeated", "rejoined"}:

@@ -1,9 +1,7 @@
 import pytest
 
-from api.errors import InvalidParametersError
 from api.formats.negotiation import negotiate_format
 from api.formats.table import UnknownValueError
-from jobs.model.i18n import Language
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -24,8 +22,8 @@ class TestQuery:
         with pytest.raises(UnknownValueError) as caught:
             negotiate_format(name, None)
 
-        error = InvalidParametersError([caught.value.fault])
-        assert error.sentence(Language.EN) == "format: must be one of: json, csv, ndjson, xlsx"
+        assert caught.value.parameter == "format"
+        assert caught.value.expected == ("json", "csv", "ndjson", "xlsx")
 
 
 class TestHeader:

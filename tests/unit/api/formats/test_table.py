@@ -113,7 +113,5 @@ class TestSeparator:
         with pytest.raises(UnknownValueError) as caught:
             Table.of(PAGE, job(a=".a"), ";")
 
-        assert caught.value.fault == (
-            "literal_error",
-            {"field": "separator", "expected": ["comma", "semicolon", "tab"]},
-        )
+        assert caught.value.parameter == "separator"
+        assert caught.value.expected == ("comma", "semicolon", "tab")
