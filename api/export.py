@@ -9,9 +9,12 @@ from fastapi import Depends, Header, Query, Response
 from starlette.responses import StreamingResponse
 
 from api.errors import FieldError, InvalidParametersError, JobExpiredError
+from api.formats.csv_format import Csv
 from api.formats.format import Format
+from api.formats.ndjson import Ndjson, lines
 from api.formats.negotiation import negotiate_format
 from api.formats.table import Table, UnknownValueError
+from api.formats.xlsx import Xlsx
 from jobs.redis.async_client import RedisUnavailableError
 from jobs.store.job_store import JobStore
 from scraper.recipes.models import Recipe
@@ -21,21 +24,6 @@ ROWS = "\0rows"
 
 #: Number of items in memory at a time.
 _CHUNK = 50
-
-#: OpenAPI description of responses that may be files.
-FILE_RESPONSES: dict[str, Any] = {
-    "description": "JSON, or a file in the format of `format` or `Accept`.",
-    "content": {
-        "text/csv": {"schema": {"type": "string"}, "example": "channel_name,channel_link\r\n…"},
-        "application/x-ndjson": {
-            "schema": {"type": "string"},
-            "example": '{"channel_name": "…"}\n',
-        },
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
-            "schema": {"type": "string", "format": "binary"}
-        },
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -98,6 +86,26 @@ class Exporter:
     def collection(self) -> str:
         """The key of the items in the result."""
         return self._recipe.jobs[self._name].collection
+
+    def describe_response(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the OpenAPI description of a response that may be a file.
+
+        Args:
+            item: An example.
+        """
+        columns = Table.of(self._recipe.base_url, self._recipe.jobs[self._name]).columns
+        text = {"type": "string"}
+        return {
+            "description": "JSON, or a file in the format of `format` or `Accept`.",
+            "content": {
+                Csv.media_type: {
+                    "schema": text,
+                    "example": ",".join(column.name for column in columns) + "\r\n…",
+                },
+                Ndjson.media_type: {"schema": text, "example": lines([item]).decode()},
+                Xlsx.media_type: {"schema": {**text, "format": "binary"}},
+            },
+        }
 
     async def fill(self, job_store: JobStore, job_id: str, body: str, row_count: int) -> Response:
         """Return a JSON response in which the rows replace ROWS, streamed as they are read.

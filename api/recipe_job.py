@@ -38,7 +38,7 @@ class RecipeJob:
             recipe: The recipe.
             name: The job's name in it.
         """
-        # The models' names, such as TubehuntScrapeChannelsItem, are components in OpenAPI.
+        # The models' names, such as ShopListProductsItem, are components in OpenAPI.
         title = "".join(part.title() for part in f"{recipe.site}-{name}".split("-"))
         definition = recipe.jobs[name]
         params_model = make_params_model(definition, f"{title}Params")

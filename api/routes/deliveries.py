@@ -1,5 +1,7 @@
 """`GET …/deliveries/{job_id}`: a job's webhook deliveries; `…/replay` sends the last one again."""
 
+from typing import Annotated
+
 from fastapi import Response
 from pydantic import BaseModel, Field
 
@@ -16,7 +18,7 @@ from api.errors import DeliveryNotFoundError, ErrorBody, JobExpiredError
 from jobs.model.delivery import Delivery, DeliveryAttempt, DeliveryState
 from jobs.model.record import JobRecord, from_ms
 from jobs.model.webhook import WebhookPayload
-from jobs.schemas import format_timestamp
+from jobs.schemas import JobId, format_timestamp
 from jobs.store.delivery_store import DeliveryStore
 from jobs.store.job_store import JobStore
 from jobs.url_policy import parse_url
@@ -32,30 +34,39 @@ REPLAY_RESPONSES: Responses = {
 }
 
 
+WebhookId = Annotated[str, Field(examples=["550e8400-e29b-41d4-a716-446655440000_end"])]
+
+
 class DeliveryAttemptBody(BaseModel):
     """One attempt to deliver a webhook."""
 
-    at: str
-    webhook_id: str
-    status: int | None = Field(description="The HTTP status; null without a response.")
-    took_ms: int
-    answer: str = Field(description="The beginning of the response.")
+    at: str = Field(examples=["2026-01-01T22:00:41.000000+00:00"])
+    webhook_id: WebhookId
+    status: int | None = Field(
+        description="The HTTP status; null without a response.", examples=[200]
+    )
+    took_ms: int = Field(examples=[31])
+    answer: str = Field(description="The beginning of the response.", examples=["ok"])
     error: str | None = Field(
         description="Why there was no response: `address` (the address is neither public nor "
         "allowed), `name` (the host name has no address), `connection`, `tls`, `protocol`, "
-        "`timeout`, `sender_lost`, `sender_stopped` or `internal_error`."
+        "`timeout`, `sender_lost`, `sender_stopped` or `internal_error`.",
+        examples=[None],
     )
 
 
 class DeliveryBody(BaseModel):
     """The delivery of one webhook."""
 
-    event: str
-    webhook_id: str
+    event: str = Field(examples=["job.completed"])
+    webhook_id: WebhookId
     payload: WebhookPayload
-    url: str = Field(description="The receiver, without the parts that may be secret.")
-    state: DeliveryState
-    next_try_at: str | None
+    url: str = Field(
+        description="The receiver, without the parts that may be secret.",
+        examples=["https://hook.example"],
+    )
+    state: DeliveryState = Field(examples=[DeliveryState.DELIVERED])
+    next_try_at: str | None = Field(examples=[None])
     tries: list[DeliveryAttemptBody] = Field(
         description="The last 50 attempts, from oldest to newest."
     )
@@ -64,7 +75,7 @@ class DeliveryBody(BaseModel):
 class DeliveriesBody(BaseModel):
     """All webhook deliveries of a job."""
 
-    job_id: str
+    job_id: JobId
     deliveries: list[DeliveryBody]
 
 

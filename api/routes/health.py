@@ -36,14 +36,14 @@ class Health(BaseModel):
         description="`degraded`: jobs are accepted, but no worker is running. `error`: no job can "
         "be accepted."
     )
-    timestamp: str
-    version: str
+    timestamp: str = Field(examples=["2026-01-01T22:00:00.000000+00:00"])
+    version: str = Field(examples=[_VERSION])
     services: ServiceStates
     workers_alive: int
     workers_busy: int
     queue: QueueStats | None = Field(description="Null while Redis is unavailable.")
     uptime_seconds: float
-    message: str
+    message: str = Field(examples=["Tudo funcionando"])
 
 
 class Live(BaseModel):

@@ -35,26 +35,34 @@ _CURSOR = re.compile(r"([0-9]{1,15})-(.+)")
 class ListedJob(BaseModel):
     """A job in a list."""
 
-    job_id: str
-    site: str
-    job: str
-    status: JobState
-    progress: int
+    job_id: schemas.JobId
+    site: str = Field(examples=["shop"])
+    job: str = Field(examples=["list-products"])
+    status: JobState = Field(examples=[JobState.COMPLETED])
+    progress: int = Field(examples=[100])
     message: str = Field(
-        description="What the job is doing, or how it ended, in the caller's language."
+        description="What the job is doing, or how it ended, in the caller's language.",
+        examples=["Job concluído"],
     )
-    error_code: str | None = Field(description="Why the job failed; null unless it did.")
-    params: dict[str, Value]
-    attempt: int
-    queue_position: int | None = Field(description="1 is next; null unless the job is pending.")
+    error_code: str | None = Field(
+        description="Why the job failed; null unless it did.", examples=[None]
+    )
+    params: dict[str, Value] = Field(examples=[{"pages": 2}])
+    attempt: schemas.Attempt
+    queue_position: int | None = Field(
+        description="1 is next; null unless the job is pending.", examples=[None]
+    )
     estimated_wait_seconds: int | None = Field(
-        description="Until a worker claims the job; null if no estimate is possible."
+        description="Until a worker claims the job; null if no estimate is possible.",
+        examples=[None],
     )
-    created_at: str
-    started_at: str | None
-    ended_at: str | None
+    created_at: schemas.CreatedAt
+    started_at: schemas.StartedAt | None
+    ended_at: schemas.EndedAt | None
     is_final: bool
-    result_url: str
+    result_url: str = Field(
+        examples=["/api/v1/shop/list-products/result/550e8400-e29b-41d4-a716-446655440000"]
+    )
 
 
 class JobList(BaseModel):
@@ -62,7 +70,8 @@ class JobList(BaseModel):
 
     jobs: list[ListedJob]
     next_cursor: str | None = Field(
-        description="Cursor of the next page; null if this is the last one."
+        description="Cursor of the next page; null if this is the last one.",
+        examples=["1767304800000-550e8400-e29b-41d4-a716-446655440000"],
     )
 
 

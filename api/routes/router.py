@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import JOB_ERRORS, reject_cross_site
-from api.export import FILE_RESPONSES
+from api.openapi import make_example
 from api.recipe_job import RecipeJob
 from api.routes import cancel, deliveries, events, items, result, start
 from jobs.schemas import JobError, JobStart, JobStatus
@@ -20,6 +20,7 @@ def job_router(recipe: Recipe, name: str) -> APIRouter:
         name: The job's name in it.
     """
     job = RecipeJob.build(recipe, name)
+    file_response = job.exporter.describe_response(make_example(job.item_model))
     router = APIRouter(prefix=job.path, tags=[recipe.site], dependencies=[Depends(job.bind)])
     router.add_api_route(
         "/start",
@@ -29,7 +30,7 @@ def job_router(recipe: Recipe, name: str) -> APIRouter:
         status_code=202,
         dependencies=[Depends(reject_cross_site)],
         response_model=JobStart,
-        responses=start.RESPONSES,
+        responses=start.describe_responses(job),
         openapi_extra={"requestBody": start.describe_body(job)},
         summary=f"Start {name}",
     )
@@ -38,7 +39,7 @@ def job_router(recipe: Recipe, name: str) -> APIRouter:
         result.get_result,
         name="answer",
         response_model=job.result_model | JobStatus | JobError,
-        responses={200: FILE_RESPONSES, **JOB_ERRORS},
+        responses={200: file_response, **JOB_ERRORS},
         summary="Get a job's state or result",
     )
     router.add_api_route(
@@ -46,7 +47,7 @@ def job_router(recipe: Recipe, name: str) -> APIRouter:
         items.get_items,
         name="answer",
         response_model=job.items_model,
-        responses={200: FILE_RESPONSES, **JOB_ERRORS},
+        responses={200: file_response, **JOB_ERRORS},
         summary="Get a job's items",
     )
     router.add_api_route(

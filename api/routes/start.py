@@ -14,43 +14,51 @@ from api.dependencies import (
 )
 from api.errors import ErrorBody
 from api.language import RequestLanguage
+from api.openapi import make_example
 from api.recipe_job import RecipeJob
 from api.request_body import read_start_body
-from jobs import schemas
 from jobs.model.job import JobRequest
+from jobs.schemas import JobStart, build_start
 
-RESPONSES: Responses = {
-    202: {
-        "headers": {
-            "Location": {"description": "URL of the result.", "schema": {"type": "string"}},
-            "Retry-After": {
-                "description": "When to request the result, in seconds from now.",
-                "schema": {"type": "integer"},
-            },
-            "Idempotent-Replayed": {
-                "description": "`true` if the Idempotency-Key was used before, for this job.",
-                "schema": {"type": "string"},
-            },
-        }
+_HEADERS = {
+    "Location": {"description": "URL of the result.", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "When to request the result, in seconds from now.",
+        "schema": {"type": "integer"},
     },
-    413: {"model": ErrorBody, "description": "The body is too large."},
-    422: {
-        "model": ErrorBody,
-        "description": "A parameter is unknown or invalid (`invalid_parameters`), or the "
-        "Idempotency-Key was used for another request (`idempotency_conflict`).",
+    "Idempotent-Replayed": {
+        "description": "`true` if the Idempotency-Key was used before, for this job.",
+        "schema": {"type": "string"},
     },
-    **ERRORS,
 }
 
 
 def describe_body(recipe_job: RecipeJob) -> dict[str, Any]:
-    """Return the OpenAPI request body object of a recipe job's start request."""
-    example = recipe_job.params_model.model_validate({}).model_dump(exclude_none=True)
+    """Return the OpenAPI request body of a recipe job."""
     schema = recipe_job.start_model.model_json_schema()
+    example = make_example(recipe_job.params_model)
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"required": False, "content": content}
+
+
+def describe_responses(recipe_job: RecipeJob) -> Responses:
+    """Return the OpenAPI responses of a recipe job."""
+    example = make_example(JobStart)
+    example["result_url"] = _result_url(recipe_job, example["job_id"])
     return {
-        "required": False,
-        "content": {"application/json": {"schema": schema, "example": example}},
+        202: {"headers": _HEADERS, "content": {"application/json": {"example": example}}},
+        413: {"model": ErrorBody, "description": "The body is too large."},
+        422: {
+            "model": ErrorBody,
+            "description": "A parameter is unknown or invalid (`invalid_parameters`), or the "
+            "Idempotency-Key was used for another request (`idempotency_conflict`).",
+        },
+        **ERRORS,
     }
+
+
+def _result_url(recipe_job: RecipeJob, job_id: str) -> str:
+    return f"{recipe_job.path}/result/{job_id}"
 
 
 async def start_job(
@@ -93,8 +101,8 @@ async def start_job(
         webhook=body.webhook,
     )
     submitted = await job_store.submit(job, idempotency_key=idempotency_key, join=join)
-    location = f"{recipe_job.path}/result/{submitted.id}"
+    location = _result_url(recipe_job, submitted.id)
     headers = {"Location": location, "Retry-After": "1"}
     if submitted.how in {"repeated", "rejoined"}:
         headers["Idempotent-Replayed"] = "true"
-    return json_response(schemas.build_start(submitted, location, language), 202, headers)
+    return json_response(build_start(submitted, location, language), 202, headers)

@@ -13,9 +13,9 @@ router = APIRouter(prefix="/api/v1", tags=["jobs"])
 class WorkerStats(BaseModel):
     """A live worker and its jobs."""
 
-    name: str
+    name: str = Field(examples=["worker@host"])
     jobs: list[ListedJob]
-    browser_bytes: int = Field(description="Resident memory of its browsers.")
+    browser_bytes: int = Field(description="Resident memory of its browsers.", examples=[419430400])
 
 
 class QueueStats(BaseModel):
@@ -31,9 +31,11 @@ class QueueStats(BaseModel):
 class OutcomeStats(BaseModel):
     """Number of jobs with the same outcome."""
 
-    site: str
-    job: str
-    outcome: str = Field(description="`completed`, or the `error_code` of failed jobs.")
+    site: str = Field(examples=["shop"])
+    job: str = Field(examples=["list-products"])
+    outcome: str = Field(
+        description="`completed`, or the `error_code` of failed jobs.", examples=["completed"]
+    )
     number: int
 
 

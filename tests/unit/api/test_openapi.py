@@ -1,11 +1,13 @@
-"""What OpenAPI tells of the API: every address, each parameter, the forms of the answers."""
+"""The OpenAPI document: every path, parameter and response has a description and an example."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
 from api.app import create_app
+from api.settings import ApiSettings
 
 _SPEC = create_app().openapi()
 _JOB = "/api/v1/tubehunt/scrape-channels"
@@ -86,3 +88,61 @@ class TestOpenApi:
 
     def test_promises_no_error_in_another_form(self) -> None:
         assert "HTTPValidationError" not in _SPEC["components"]["schemas"]
+
+
+# One parameter has no default, and the job has no example.
+_RECIPE = """
+site: books
+base_url: https://books.example
+jobs:
+  list-books:
+    params:
+      shelf: {type: integer, min: 3, max: 5}
+      topic: {type: string}
+      copy: {type: string, choices: [new, used]}
+      limit: {type: integer, default: 10}
+    open: /list?topic={topic}&shelf={shelf}&copy={copy}&limit={limit}
+    items: .book
+    collection: books
+    label: {pt: livros, en: books}
+    fields:
+      title: .title
+      job_id: .id
+      is_new: {exists: .new}
+      tags: {css: .tags, split: ","}
+      authors: {css: .author, fields: {name: .name}}
+"""
+
+
+class TestAnotherRecipe:
+    @pytest.fixture
+    def spec(self, tmp_path: Path) -> dict[str, Any]:
+        (tmp_path / "books.yaml").write_text(_RECIPE, encoding="utf-8")
+        return create_app(ApiSettings(recipes_dir=tmp_path)).openapi()
+
+    def operation(self, spec: dict[str, Any], path: str, method: str = "get") -> dict[str, Any]:
+        found: dict[str, Any] = spec["paths"][f"/api/v1/books/list-books/{path}"][method]
+        return found
+
+    def test_has_examples_that_fit(self, spec: dict[str, Any]) -> None:
+        for schema in spec["components"]["schemas"].values():
+            validator = Draft202012Validator({**schema, "components": spec["components"]})
+            validator.validate(schema["examples"][0] if "examples" in schema else schema["example"])
+
+    def test_has_an_example_of_each_parameter(self, spec: dict[str, Any]) -> None:
+        body = self.operation(spec, "start", "post")["requestBody"]["content"]["application/json"]
+
+        assert body["example"] == {"shelf": 3, "topic": "…", "copy": "new", "limit": 10}
+        Draft202012Validator(body["schema"]).validate(body["example"])
+
+    def test_has_its_own_url_in_the_response_to_a_start(self, spec: dict[str, Any]) -> None:
+        response = self.operation(spec, "start", "post")["responses"]["202"]
+
+        example = response["content"]["application/json"]["example"]
+        assert example["result_url"].startswith("/api/v1/books/list-books/result/")
+
+    def test_has_its_own_columns_in_files(self, spec: dict[str, Any]) -> None:
+        content = self.operation(spec, "result/{job_id}")["responses"]["200"]["content"]
+
+        assert content["text/csv"]["example"] == "title,job_id,is_new,tags,authors\r\n…"
+        assert '"authors": [{"name": "…"}]' in content["application/x-ndjson"]["example"]
