@@ -1,13 +1,14 @@
 """FastAPI application: validates requests and enqueues jobs. `uvicorn api.app:app`."""
 
 import asyncio
-import resource
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi_offline import FastAPIOffline
 from starlette.responses import RedirectResponse
 
@@ -27,6 +28,13 @@ from jobs.store.job_index import JobIndex
 from jobs.store.job_store import JobStore
 from scraper.recipes.loader import load_recipes
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
 
 class LifespanState(TypedDict):
     """What each request has in `request.state`; read by `api.dependencies`."""
@@ -44,49 +52,74 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         RecipeError: A recipe is invalid.
     """
     settings = settings or ApiSettings()
+    app = FastAPIOffline(
+        title="Garimpo",
+        version=version("garimpo"),
+        description="Long scrapes, short requests: start a job, ask for its result.",
+        lifespan=partial(_lifespan, settings),
+        exception_handlers=EXCEPTION_HANDLERS,
+    )
+    for router in (health.router, metrics.router, jobs.router, stats.router):
+        app.include_router(router)
+    app.add_api_route("/", redirect_to_docs, include_in_schema=False)
+    for recipe in load_recipes(settings.recipes_dir).values():
+        for name in recipe.jobs:
+            app.include_router(job_router(recipe, name))
+    generate = app.openapi
+    # FastAPI's documented way to extend the document.
+    app.openapi = lambda: add_examples(generate())  # type: ignore[method-assign]
+    return app
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
-        _allow_many_clients()
-        redis = connect(settings.redis_url)
+
+async def redirect_to_docs() -> Response:
+    """Redirect people who open the API's root in a browser."""
+    return RedirectResponse("/docs")
+
+
+@asynccontextmanager
+async def _lifespan(settings: ApiSettings, _app: FastAPI) -> AsyncIterator[LifespanState]:
+    """Open the services before the first request; close them after the last one."""
+    _raise_open_file_limit()
+    async with aclosing(connect(settings.redis_url)) as redis:
+        events = JobEventBus(redis)
         services = Services(
             settings=settings,
             url_policy=settings.webhook_url_policy,
             job_store=JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl),
             job_index=JobIndex(redis),
-            events=JobEventBus(redis),
+            events=events,
             deliveries=DeliveryStore(redis),
             result_parsing=asyncio.Semaphore(1),
         )
-        listener = asyncio.create_task(services.events.run())
-        with on_shutdown_signal(services.events.close):
-            yield {"services": services}
-        listener.cancel()
-        await redis.aclose()
-
-    app = FastAPIOffline(
-        title="Garimpo",
-        version=version("garimpo"),
-        description="Long scrapes, short requests: start a job, ask for its result.",
-        lifespan=lifespan,
-        exception_handlers=EXCEPTION_HANDLERS,
-    )
-    for router in (health.router, metrics.router, jobs.router, stats.router):
-        app.include_router(router)
-    # For people who open the address in a browser.
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
-    for recipe in load_recipes(settings.recipes_dir).values():
-        for name in recipe.jobs:
-            app.include_router(job_router(recipe, name))
-    describe = app.openapi
-    app.openapi = lambda: add_examples(describe())  # type: ignore[method-assign] # FastAPI's own way
-    return app
+        async with _run_in_background(events.run()):
+            with on_shutdown_signal(events.close):
+                yield {"services": services}
 
 
-def _allow_many_clients() -> None:
-    """Take as many open connections as the system lets us: by default Linux stops at 1024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+@asynccontextmanager
+async def _run_in_background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine as a task until the block ends; then cancel it and wait for its end."""
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _raise_open_file_limit() -> None:
+    """Raise the limit of open files, and so of connections, as far as allowed.
+
+    Linux's default is 1024. Where the system refuses, such as macOS with an infinite hard limit,
+    the limit stays as it is.
+    """
+    if resource is None:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ValueError, OSError) as error:
+        logger.info("the limit of open files stays as it is: %s", error)
 
 
 _settings = ApiSettings()
