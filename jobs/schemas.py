@@ -77,6 +77,11 @@ class JobStatus(BaseModel):
         "null without an estimate: no worker is alive, or no job has completed yet.",
         examples=[None],
     )
+    workers_alive: int | None = Field(
+        description="Number of live workers while the job is pending: with 0, it waits until one "
+        "is started. Null once a worker has claimed the job, and where the number is unknown.",
+        examples=[None],
+    )
     retry_after_seconds: RetryAfter
 
 
@@ -156,6 +161,7 @@ def build_status(seen: JobSnapshot, language: Language) -> JobStatus:
         message=render_message(record, language),
         queue_position=turn.position if turn else None,
         estimated_wait_seconds=estimate_wait_s(turn),
+        workers_alive=turn.workers_alive if turn else None,
         attempt=record.attempt,
         created_at=format_timestamp(record.created_at),
         started_at=format_timestamp(record.started_at) if record.started_at else None,

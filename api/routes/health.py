@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from api.dependencies import ERRORS, JobIndexDep
 from api.language import RequestLanguage
 from api.routes.stats import QueueStats
-from jobs.model.i18n import render
+from jobs.model.i18n import Language, render
 from jobs.redis.async_client import RedisUnavailableError
 from jobs.schemas import format_timestamp
+from jobs.store.job_index import QueueHealth
 
 router = APIRouter(tags=["health"])
 
@@ -66,28 +67,39 @@ async def get_health(
 ) -> Health:
     """Return 503 if jobs cannot be accepted, with the same body."""
     try:
-        stats = await job_index.get_stats()
-        alive = len(stats.workers)
-        busy = sum(bool(worker.jobs) for worker in stats.workers.values())
-        queue = QueueStats(
-            waiting=stats.waiting,
-            running=stats.running,
-            oldest_waiting_seconds=stats.oldest_waiting_s,
-        )
-        redis: Literal["ok", "unavailable"] = "ok"
-        workers: Literal["ok", "none", "unknown"] = "ok" if alive else "none"
-        status: Literal["ok", "degraded", "error"] = "ok" if alive else "degraded"
+        health = await job_index.get_health()
     except RedisUnavailableError:
-        alive, busy, queue = 0, 0, None
-        redis, workers, status = "unavailable", "unknown", "error"
         response.status_code = 503
+        return _build_health(None, language)
+    return _build_health(health, language)
+
+
+def _build_health(health: QueueHealth | None, language: Language) -> Health:
+    """Build the body; without `health`, Redis is unavailable."""
+    redis: Literal["ok", "unavailable"] = "ok" if health else "unavailable"
+    workers: Literal["ok", "none", "unknown"]
+    status: Literal["ok", "degraded", "error"]
+    if health is None:
+        workers = "unknown"
+        status = "error"
+    elif health.workers_alive:
+        workers = "ok"
+        status = "ok"
+    else:
+        workers = "none"
+        status = "degraded"
+    queue = health and QueueStats(
+        waiting=health.waiting,
+        running=health.running,
+        oldest_waiting_seconds=health.oldest_waiting_s,
+    )
     return Health(
         status=status,
         timestamp=format_timestamp(datetime.now(UTC)),
         version=_VERSION,
         services=ServiceStates(redis=redis, workers=workers),
-        workers_alive=alive,
-        workers_busy=busy,
+        workers_alive=health.workers_alive if health else 0,
+        workers_busy=health.workers_busy if health else 0,
         queue=queue,
         uptime_seconds=round(time.monotonic() - _STARTED, 3),
         message=render(language, f"health.{status}", {}),

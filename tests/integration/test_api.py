@@ -217,6 +217,16 @@ class TestHealth:
         assert body["services"] == {"api": "ok", "redis": "ok", "workers": "none"}
         assert body.keys() >= {"timestamp", "version", "uptime_seconds", "message"}
 
+    def test_reads_no_statistics(self, api: httpx.Client, services: Services) -> None:
+        with services.connect() as redis:
+            redis.config_resetstat()
+            assert api.get("/api/health").status_code == 200
+            commands = redis.info("commandstats")
+
+            # All counters of all jobs are in one hash, and workers' states in another.
+            assert commands["cmdstat_hgetall"]["calls"] == 1
+            assert "cmdstat_zcount" not in commands
+
 
 class TestOpenApi:
     def test_shows_each_field_of_a_channel_with_an_example(self, api: httpx.Client) -> None:

@@ -170,6 +170,7 @@ class TestTurn:
 
         assert bodies[1]["queue_position"] == bodies[0]["queue_position"] + 1
         assert [body["estimated_wait_seconds"] for body in bodies] == [None, None], "no worker"
+        assert [body["workers_alive"] for body in bodies] == [0, 0]
 
     def test_is_estimated_from_what_jobs_take(self, services: Services, api: httpx.Client) -> None:
         for job in read(api, status="pending", limit=200)["jobs"]:
@@ -187,6 +188,7 @@ class TestTurn:
             worker.signal(18)
 
         assert [body["queue_position"] for body in bodies] == [1, 2, 3]
+        assert [body["workers_alive"] for body in bodies] == [1, 1, 1]
         estimates = [body["estimated_wait_seconds"] for body in bodies]
         assert estimates == [round(pace_s * in_front) for in_front in (0, 1, 2)]
         asked = {"queue_position", "estimated_wait_seconds"}
@@ -208,6 +210,7 @@ class TestFigures:
             running, waiting = start(api), start(api)
             workers = wait_until(lambda: self.workers_with(api, running))
             queue = api.get("/api/v1/figures").json()["queue"]
+            assert api.get(f"{PATH}/result/{running}").json()["workers_alive"] is None
         finally:
             services.demo.have()
             services.demo.give_up()
