@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class LifespanState(TypedDict):
-    """What each request has in `request.state`; read by `api.dependencies`."""
+    """Contents of `request.state`, which `api.dependencies` reads."""
 
     services: Services
 

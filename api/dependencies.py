@@ -1,4 +1,4 @@
-"""Dependencies that endpoints share: stores, job look-up, response helpers."""
+"""Dependencies that endpoints share: stores, job lookup, response helpers."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from jobs.url_policy import WebhookUrlPolicy
 
 @dataclass(frozen=True)
 class Services:
-    """What the endpoints work with, opened once per process in the lifespan of the application."""
+    """Stores and settings of the API, opened once per process when it starts."""
 
     settings: ApiSettings
     url_policy: WebhookUrlPolicy
@@ -36,7 +36,7 @@ class Services:
     result_parsing: asyncio.Semaphore
 
 
-# The functions below are asynchronous because FastAPI runs all others in a thread.
+# The functions below are asynchronous because FastAPI runs other dependencies in a thread.
 
 
 async def _get_services(request: Request) -> Services:

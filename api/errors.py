@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from api.language import language_of
+from api.language import request_language
 from jobs.model.i18n import Language, catalogue, render
 from jobs.redis.async_client import RedisUnavailableError
 from jobs.store.job_store import IdempotencyConflictError
@@ -47,7 +47,7 @@ class FieldError:
 
 
 def describe_validation_error(error: Mapping[str, Any], *, skip: int = 0) -> FieldError:
-    """Return one of pydantic's validation errors as ours.
+    """Return one of pydantic's validation errors as a FieldError.
 
     Args:
         error: An element of `ValidationError.errors()`.
@@ -146,17 +146,17 @@ def _error_response(
         request: The request that failed.
         status: The HTTP status.
         code: The error code.
-        message: What to respond; by default, the message of the code in the caller's language.
+        message: The error message; by default, the message of the code in the caller's language.
         headers: Further headers.
     """
-    detail = message or render(language_of(request), f"error.{code}", {})
+    detail = message or render(request_language(request), f"error.{code}", {})
     body = ErrorBody(detail=detail, error_code=code)
     return JSONResponse(body.model_dump(), status_code=status, headers=headers)
 
 
 async def handle_api_error(request: Request, error: ApiError) -> Response:
-    """Respond with the error's own status, code and message."""
-    message = error.render(language_of(request))
+    """Respond with the status, code and message of the error."""
+    message = error.render(request_language(request))
     return _error_response(request, error.status, error.code, message=message)
 
 
@@ -185,7 +185,7 @@ _HTTP_ERRORS = {
     400: ("bad_request", "bad_request"),
     404: ("not_found", "not_found"),
     405: ("method_not_allowed", "method_not_allowed"),
-    # The message of too_large names our own limit.
+    # The message of too_large names BODY_LIMIT_BYTES.
     413: ("too_large", "content_too_large"),
     415: ("unsupported_media_type", "unsupported_media_type"),
 }
@@ -195,7 +195,7 @@ async def handle_http_error(request: Request, error: HTTPException) -> Response:
     """Respond to errors of Starlette and FastAPI, such as an unknown path, with their status."""
     status = error.status_code
     code, key = _HTTP_ERRORS.get(status, ("http_error", "http_error"))
-    message = render(language_of(request), f"error.{key}", {"status": status})
+    message = render(request_language(request), f"error.{key}", {"status": status})
     return _error_response(request, status, code, message=message, headers=error.headers)
 
 
@@ -209,7 +209,7 @@ async def handle_unexpected_error(request: Request, _error: Exception) -> Respon
     return _error_response(request, 500, "internal_error")
 
 
-#: The handlers of the application, in FastAPI's own type for them.
+#: The exception handlers of the application, in the type that FastAPI declares.
 EXCEPTION_HANDLERS: Mapping[
     int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]
 ] = {

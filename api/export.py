@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from api.errors import FieldError, InvalidParametersError, JobExpiredError
 from api.formats.csv_format import Csv
 from api.formats.format import Format
-from api.formats.ndjson import Ndjson, lines
+from api.formats.ndjson import Ndjson, encode_lines
 from api.formats.negotiation import negotiate_format
 from api.formats.table import Table, UnknownValueError
 from api.formats.xlsx import Xlsx
@@ -93,7 +93,7 @@ class Exporter:
         Args:
             item: An example.
         """
-        columns = Table.of(self._recipe.base_url, self._recipe.jobs[self._name]).columns
+        columns = Table.build(self._recipe.base_url, self._recipe.jobs[self._name]).columns
         text = {"type": "string"}
         return {
             "description": "JSON, or a file in the format of `format` or `Accept`.",
@@ -102,7 +102,7 @@ class Exporter:
                     "schema": text,
                     "example": ",".join(column.name for column in columns) + "\r\n…",
                 },
-                Ndjson.media_type: {"schema": text, "example": lines([item]).decode()},
+                Ndjson.media_type: {"schema": text, "example": encode_lines([item]).decode()},
                 Xlsx.media_type: {"schema": {**text, "format": "binary"}},
             },
         }
@@ -159,7 +159,7 @@ class Exporter:
         assert options.format is not None  # noqa: S101 - else the response is JSON
         try:
             definition = self._recipe.jobs[self._name]
-            table = Table.of(self._recipe.base_url, definition, options.separator)
+            table = Table.build(self._recipe.base_url, definition, options.separator)
         except UnknownValueError as error:
             raise _invalid_option(error) from error
         first_count = _CHUNK if count is None else min(count, _CHUNK)

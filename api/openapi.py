@@ -83,12 +83,12 @@ def make_result_model(
     return create_model(f"{name}JobResult", __base__=JobResult, result=(result, ...))
 
 
-#: Examples of types whose schemas have no other value.
+#: Example values by type, for schemas without one.
 _PLACEHOLDERS: Mapping[str, Any] = {"string": "…", "boolean": True, "null": None}
 
 
 def add_examples(openapi: dict[str, Any]) -> dict[str, Any]:
-    """Give each schema of an OpenAPI document an example, unless it has one.
+    """Add an example to each schema of an OpenAPI document that lacks one.
 
     Args:
         openapi: The document; it is changed.

@@ -14,7 +14,7 @@ from api.errors import (
     TooLargeError,
     describe_validation_error,
 )
-from api.language import language_of
+from api.language import request_language
 from jobs.model.webhook import WebhookEvent, WebhookPayload, WebhookSubscription
 from jobs.url_policy import MAX_URL_LENGTH, UrlNotAllowedError, WebhookUrlPolicy
 from scraper.recipes.param import Value
@@ -103,7 +103,7 @@ async def read_start_body(
         url=url,
         payload=payload,
         events=events,
-        language=language_of(request),
+        language=request_language(request),
         api_url=str(request.base_url),
     )
     return StartBody(fields, webhook)

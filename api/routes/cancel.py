@@ -11,7 +11,7 @@ from api.dependencies import (
     json_response,
 )
 from api.errors import ErrorBody, JobFinalError
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from jobs import schemas
 from jobs.model.job import JobState
 
@@ -22,7 +22,7 @@ RESPONSES: Responses = {
 
 
 async def cancel_job(
-    job_id: str, recipe_job: RecipeJobDep, job_store: JobStoreDep, language: RequestLanguage
+    job_id: str, recipe_job: RecipeJobDep, job_store: JobStoreDep, language: LanguageDep
 ) -> Response:
     """Cancel a pending job at once and a running one within seconds; it ends as `failed`."""
     snapshot = await get_job(job_store, job_id, recipe_job.task_name)

@@ -20,7 +20,7 @@ from api.dependencies import (
     get_job,
 )
 from api.errors import ApiError
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from api.long_polling import REDIS_RETRY_S
 from jobs import schemas
 from jobs.model.i18n import Language
@@ -58,7 +58,7 @@ async def stream_events(
     recipe_job: RecipeJobDep,
     job_store: JobStoreDep,
     events: JobEventsDep,
-    language: RequestLanguage,
+    language: LanguageDep,
     last_event_id: Annotated[
         str, Header(description="The `id` of the last event that the client received.")
     ] = "",

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from api.dependencies import ERRORS, JobIndexDep
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from api.routes.stats import QueueStats
 from jobs.model.i18n import Language, render
 from jobs.redis.async_client import RedisUnavailableError
@@ -62,9 +62,7 @@ class Live(BaseModel):
     responses={503: {"model": Health}, "default": ERRORS["default"]},
     summary="Check readiness",
 )
-async def get_health(
-    job_index: JobIndexDep, language: RequestLanguage, response: Response
-) -> Health:
+async def get_health(job_index: JobIndexDep, language: LanguageDep, response: Response) -> Health:
     """Return 503 if jobs cannot be accepted, with the same body."""
     try:
         health = await job_index.get_health()

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.dependencies import EMPTY_AS_NONE, JobStoreDep, RecipeJobDep, get_job
 from api.export import ExportOptionsDep
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from jobs import schemas
 
 _DEFAULT_LIMIT = 100
@@ -21,7 +21,7 @@ async def get_items(
     job_id: str,
     recipe_job: RecipeJobDep,
     job_store: JobStoreDep,
-    language: RequestLanguage,
+    language: LanguageDep,
     options: ExportOptionsDep,
     cursor: Annotated[
         Annotated[int, Field(ge=0, le=_MAX_CURSOR)] | None,

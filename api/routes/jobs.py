@@ -15,7 +15,7 @@ from api.dependencies import (
     get_job,
 )
 from api.errors import FieldError, InvalidParametersError
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from jobs import schemas
 from jobs.model.i18n import Language
 from jobs.model.job import JobState, task_name
@@ -114,7 +114,7 @@ def build_listed_job(
 async def list_jobs(
     *,
     job_index: JobIndexDep,
-    language: RequestLanguage,
+    language: LanguageDep,
     site: Annotated[str, Query(description="Only jobs of this site.")] = "",
     job: Annotated[str, Query(description="Only jobs with this name; requires `site`.")] = "",
     status: Annotated[
@@ -140,9 +140,7 @@ async def list_jobs(
 
 
 @router.get("/jobs/{job_id}", name="one", responses=JOB_ERRORS, summary="Get a job by its id")
-async def get_job_by_id(
-    job_id: str, job_store: JobStoreDep, language: RequestLanguage
-) -> ListedJob:
+async def get_job_by_id(job_id: str, job_store: JobStoreDep, language: LanguageDep) -> ListedJob:
     """Return the job's site, state and result URL; only its id is needed."""
     snapshot = await get_job(job_store, job_id)
     return build_listed_job(snapshot.record, language, snapshot.queue_position)

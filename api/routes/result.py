@@ -16,7 +16,7 @@ from api.dependencies import (
     json_response,
 )
 from api.export import ROWS, ExportOptionsDep
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from api.long_polling import WaitDep, wait_for_end
 from jobs import schemas
 from jobs.model.i18n import Language
@@ -32,7 +32,7 @@ async def get_result(
     services: ServicesDep,
     job_store: JobStoreDep,
     events: JobEventsDep,
-    language: RequestLanguage,
+    language: LanguageDep,
     wait_s: WaitDep,
     options: ExportOptionsDep,
 ) -> Response:

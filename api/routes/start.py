@@ -13,7 +13,7 @@ from api.dependencies import (
     json_response,
 )
 from api.errors import ErrorBody
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from api.openapi import make_example
 from api.recipe_job import RecipeJob
 from api.request_body import read_start_body
@@ -67,7 +67,7 @@ async def start_job(
     recipe_job: RecipeJobDep,
     services: ServicesDep,
     job_store: JobStoreDep,
-    language: RequestLanguage,
+    language: LanguageDep,
     idempotency_key: Annotated[
         str | None,
         Header(

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.dependencies import ERRORS, JobIndexDep
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from api.routes.jobs import ListedJob, build_listed_job
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -49,7 +49,7 @@ class StatsBody(BaseModel):
 
 # The name is part of the operation id in OpenAPI, which generated clients use.
 @router.get("/figures", name="figures", responses=ERRORS, summary="Get statistics")
-async def get_stats(job_index: JobIndexDep, language: RequestLanguage) -> StatsBody:
+async def get_stats(job_index: JobIndexDep, language: LanguageDep) -> StatsBody:
     """Return the live workers with their jobs, the queue's length and the outcomes of a day."""
     stats = await job_index.get_stats()
     running_ids = [job_id for status in stats.workers.values() for job_id in status.jobs]

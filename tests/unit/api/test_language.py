@@ -1,6 +1,6 @@
 import pytest
 
-from api.language import choose_language
+from api.language import negotiate_language
 
 
 class TestChoose:
@@ -24,4 +24,4 @@ class TestChoose:
     def test_takes_the_first_choice_that_is_spoken_else_portuguese(
         self, header: str, language: str
     ) -> None:
-        assert choose_language(header) == language
+        assert negotiate_language(header) == language

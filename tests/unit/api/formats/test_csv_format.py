@@ -19,7 +19,7 @@ NUMBER = re.compile(r"-(\d+([.,]\d+)*%?)?")
 
 
 def table(separator: str = "comma") -> Table:
-    return Table.of(PAGE, TWO, separator)
+    return Table.build(PAGE, TWO, separator)
 
 
 def rows_of(content: bytes, delimiter: str = ",") -> list[list[str]]:
@@ -141,7 +141,7 @@ class TestFormula:
         videos = job(videos={"css": ".v", "fields": {"title": ".t"}})
         items = [{"videos": [{"title": "=1"}, {"title": "-2,-3"}, {"title": None}]}]
 
-        content = written(Csv(), Table.of(PAGE, videos, "semicolon"), items)
+        content = written(Csv(), Table.build(PAGE, videos, "semicolon"), items)
 
         (cell,) = rows_of(content, ";")[1]
         assert json.loads(cell) == [{"title": "'=1"}, {"title": "'-2,'-3"}, {"title": None}]

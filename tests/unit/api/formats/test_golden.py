@@ -22,7 +22,7 @@ COLUMNS = 14 + 6 * 7
 @pytest.fixture
 def table() -> Table:
     recipe = load_recipes()["tubehunt"]
-    return Table.of(recipe.base_url, recipe.jobs["scrape-channels"], "semicolon")
+    return Table.build(recipe.base_url, recipe.jobs["scrape-channels"], "semicolon")
 
 
 def in_pages(name: str, table: Table) -> bytes:

@@ -4,7 +4,7 @@ from api.formats.ndjson import Ndjson
 from api.formats.table import Table
 from tests.support.format_writing import PAGE, Item, job, written
 
-TABLE = Table.of(PAGE, job(name=".n"))
+TABLE = Table.build(PAGE, job(name=".n"))
 
 
 class TestNdjson:

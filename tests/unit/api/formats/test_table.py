@@ -14,14 +14,14 @@ def names(table: Table) -> list[str]:
 
 class TestColumns:
     def test_are_the_fields_in_the_recipes_order(self) -> None:
-        table = Table.of(PAGE, job(zebra=".z", is_new={"exists": ".n"}, ant=".a"))
+        table = Table.build(PAGE, job(zebra=".z", is_new={"exists": ".n"}, ant=".a"))
 
         assert names(table) == ["zebra", "is_new", "ant"]
 
     def test_are_numbered_for_a_list_with_a_limit(self) -> None:
         videos = {"css": ".v", "limit": 2, "fields": VIDEO}
 
-        assert names(Table.of(PAGE, job(videos=videos, last=".l"))) == [
+        assert names(Table.build(PAGE, job(videos=videos, last=".l"))) == [
             "videos_1_title",
             "videos_1_tags",
             "videos_2_title",
@@ -33,7 +33,7 @@ class TestColumns:
         inner = {"css": ".c", "limit": 2, "fields": {"who": ".w"}}
         outer = {"css": ".v", "limit": 2, "fields": {"said": inner}}
 
-        assert names(Table.of(PAGE, job(videos=outer))) == [
+        assert names(Table.build(PAGE, job(videos=outer))) == [
             "videos_1_said_1_who",
             "videos_1_said_2_who",
             "videos_2_said_1_who",
@@ -46,13 +46,13 @@ class TestColumns:
     ) -> None:
         videos = {"css": ".v", "fields": VIDEO, **limit}
 
-        assert names(Table.of(PAGE, job(videos=videos))) == ["videos"]
+        assert names(Table.build(PAGE, job(videos=videos))) == ["videos"]
 
 
 class TestCell:
     def cells(self, item: Item, **fields: Any) -> list[str]:
-        columns = Table.of(PAGE, job(**fields)).columns
-        return [column.text(column.read(item)) for column in columns]
+        columns = Table.build(PAGE, job(**fields)).columns
+        return [column.format_cell(column.read(item)) for column in columns]
 
     def test_holds_a_text_as_it_is(self) -> None:
         assert self.cells({"name": " a\n=b "}, name=".n") == [" a\n=b "]
@@ -107,11 +107,11 @@ class TestSeparator:
         ("name", "separator"), [(None, ","), ("comma", ","), ("semicolon", ";"), ("tab", "\t")]
     )
     def test_goes_by_its_name(self, name: str | None, separator: str) -> None:
-        assert Table.of(PAGE, job(a=".a"), name).separator == separator
+        assert Table.build(PAGE, job(a=".a"), name).separator == separator
 
     def test_with_another_name_is_the_callers_error(self) -> None:
         with pytest.raises(UnknownValueError) as caught:
-            Table.of(PAGE, job(a=".a"), ";")
+            Table.build(PAGE, job(a=".a"), ";")
 
         assert caught.value.parameter == "separator"
         assert caught.value.expected == ("comma", "semicolon", "tab")

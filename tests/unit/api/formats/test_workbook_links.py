@@ -19,7 +19,7 @@ class TestLinkOf:
         ],
     )
     def test_resolves_an_address_as_the_page_would(self, value: str, link: str) -> None:
-        assert make_hyperlink(value, PAGE, is_address=True) == link
+        assert make_hyperlink(value, PAGE, is_url=True) == link
 
     @pytest.mark.parametrize(
         "value",
@@ -35,12 +35,12 @@ class TestLinkOf:
         ],
     )
     def test_is_none_for_what_no_browser_should_follow(self, value: str) -> None:
-        assert make_hyperlink(value, PAGE, is_address=True) is None
+        assert make_hyperlink(value, PAGE, is_url=True) is None
 
     @pytest.mark.parametrize("value", ["https://a.example/x?y=1", "http://a.example"])
     def test_sees_an_absolute_address_in_a_text(self, value: str) -> None:
-        assert make_hyperlink(value, PAGE, is_address=False) == value
+        assert make_hyperlink(value, PAGE, is_url=False) == value
 
     @pytest.mark.parametrize("value", ["/a", "a.example", "see https://a.example", "https://a b"])
     def test_does_not_guess(self, value: str) -> None:
-        assert make_hyperlink(value, PAGE, is_address=False) is None
+        assert make_hyperlink(value, PAGE, is_url=False) is None

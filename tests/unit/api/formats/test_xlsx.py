@@ -16,7 +16,7 @@ from api.formats.workbook import build_workbook
 from api.formats.xlsx import Xlsx
 from tests.support.format_writing import PAGE, Item, in_chunks, job, written
 
-NAMES = Table.of(PAGE, job(name=".n"))
+NAMES = Table.build(PAGE, job(name=".n"))
 
 
 def sheet_of(content: bytes) -> Worksheet:
@@ -42,7 +42,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 class TestSheet:
     def test_has_a_header_that_is_bold_and_frozen_with_filters(self) -> None:
-        table = Table.of(PAGE, job(collection="channels", a=".a", b={"exists": ".b"}))
+        table = Table.build(PAGE, job(collection="channels", a=".a", b={"exists": ".b"}))
 
         sheet = sheet_of(written(Xlsx(), table, [{"a": "x", "b": True}], [{"a": "y", "b": False}]))
 
@@ -59,7 +59,7 @@ class TestSheet:
         ("collection", "title"), [("history", "history 1"), ("c" * 40, "c" * 31)]
     )
     def test_has_a_name_that_excel_takes(self, collection: str, title: str) -> None:
-        table = Table.of(PAGE, job(collection=collection, a=".a"))
+        table = Table.build(PAGE, job(collection=collection, a=".a"))
 
         assert sheet_of(written(Xlsx(), table)).title == title
 
@@ -81,7 +81,7 @@ class TestSheet:
 
 class TestCell:
     def test_holds_real_booleans(self) -> None:
-        cells = column(Table.of(PAGE, job(flag={"exists": ".f"})), *[True, False])
+        cells = column(Table.build(PAGE, job(flag={"exists": ".f"})), *[True, False])
 
         assert [(cell.value, cell.data_type) for cell in cells] == [(True, "b"), (False, "b")]
 
@@ -124,7 +124,7 @@ class TestCell:
         assert unescape(cell.value) == "a\x01b\ufffdc\ufffe"
 
     def test_is_empty_for_null_and_for_empty_texts_and_lists(self) -> None:
-        tags = Table.of(PAGE, job(tags={"css": ".t", "split": ","}))
+        tags = Table.build(PAGE, job(tags={"css": ".t", "split": ","}))
 
         assert [cell.value for cell in column(NAMES, None, "")] == [None, None]
         assert [cell.value for cell in column(tags, [], ["a", "b"])] == [None, "a, b"]
@@ -143,7 +143,7 @@ class TestCell:
 
 
 class TestLink:
-    ADDRESSES = Table.of(PAGE, job(link={"css": "a", "attr": "href"}))
+    ADDRESSES = Table.build(PAGE, job(link={"css": "a", "attr": "href"}))
 
     def test_leads_where_it_does_on_the_page_and_reads_as_in_json(self) -> None:
         (cell,) = column(self.ADDRESSES, "/channel/1")
@@ -159,7 +159,7 @@ class TestLink:
     def test_is_not_made_of_a_part_of_an_address(self) -> None:
         part = job(link={"css": "a", "attr": "href", "match": "/channel/(.*)"})
 
-        (cell,) = column(Table.of(PAGE, part), "UC1")
+        (cell,) = column(Table.build(PAGE, part), "UC1")
 
         assert (cell.value, cell.hyperlink) == ("UC1", None)
 
