@@ -8,7 +8,7 @@ TABLE = Table.build(PAGE, job(name=".n"))
 
 
 class TestNdjson:
-    def test_has_one_item_a_line_exactly_as_it_is(self) -> None:
+    def test_has_one_unchanged_item_per_line(self) -> None:
         items: list[Item] = [
             {"name": "=1\nЖиви 😀", "more": [{"title": None}], "flag": True},
             {"name": None, "more": []},
