@@ -6,7 +6,7 @@ alone: n8n takes it for a failure of the request whatever its value.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -22,70 +22,100 @@ def format_timestamp(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")
 
 
-_RETRY_AFTER = Field(description="When to ask again, in seconds from now.")
+JobId = Annotated[str, Field(examples=["550e8400-e29b-41d4-a716-446655440000"])]
+CreatedAt = Annotated[str, Field(examples=["2026-01-01T22:00:00.000000+00:00"])]
+StartedAt = Annotated[str, Field(examples=["2026-01-01T22:00:05.000000+00:00"])]
+EndedAt = Annotated[str, Field(examples=["2026-01-01T22:00:40.200000+00:00"])]
+Attempt = Annotated[int, Field(description="Number of times a worker has claimed the job.")]
+ExecutionTime = Annotated[
+    float, Field(description="Time from its start to its end; 0 if it never ran.", examples=[35.2])
+]
+RetryAfter = Annotated[int, Field(description="When to ask again, in seconds from now.")]
 
 
 class JobStart(BaseModel):
     """The job is accepted."""
 
-    job_id: str
+    job_id: JobId
     status: Literal[JobState.PENDING] = JobState.PENDING
-    message: str
-    created_at: str
-    result_url: str = Field(description="Where to ask for the result.")
-    joined: bool = Field(description="Whether it is the job of an earlier, identical start.")
+    message: str = Field(examples=["Job enfileirado com sucesso"])
+    created_at: CreatedAt
+    result_url: str = Field(
+        description="URL of the result.",
+        examples=["/api/v1/shop/list-products/result/550e8400-e29b-41d4-a716-446655440000"],
+    )
+    joined: bool = Field(
+        description="Whether it is the job of an earlier, identical request.", examples=[False]
+    )
     is_final: Literal[False] = False
-    retry_after_seconds: int = _RETRY_AFTER
+    retry_after_seconds: RetryAfter
 
 
 class JobStatus(BaseModel):
-    """The job waits or runs."""
+    """The job is pending or running."""
 
-    job_id: str
-    status: Literal[JobState.PENDING, JobState.PROCESSING]
-    progress: int = Field(ge=0, le=100, description="Percent; it never falls.")
-    message: str = Field(description="What goes on, in the caller's language.")
-    created_at: str
-    started_at: str | None
-    attempt: int = Field(description="How often a worker has taken the job.")
-    is_final: Literal[False] = False
-    elapsed_seconds: float = Field(description="Since the job was accepted; changes at each poll.")
-    queue_position: int | None = Field(description="1 is the next; null once a worker has it.")
-    estimated_wait_seconds: int | None = Field(
-        description="Until a worker takes it, from what jobs have taken lately; null if nobody "
-        "can tell: without workers, before the first completed job."
+    job_id: JobId
+    status: Literal[JobState.PENDING, JobState.PROCESSING] = Field(examples=[JobState.PROCESSING])
+    progress: int = Field(ge=0, le=100, description="Percent; it never falls.", examples=[10])
+    message: str = Field(
+        description="What the job is doing, in the caller's language.",
+        examples=["Abrindo a página 1 de 2..."],
     )
-    retry_after_seconds: int = _RETRY_AFTER
+    created_at: CreatedAt
+    started_at: StartedAt | None
+    attempt: Attempt
+    is_final: Literal[False] = False
+    elapsed_seconds: float = Field(
+        description="Time since the job was accepted; changes with every response.", examples=[7.2]
+    )
+    queue_position: int | None = Field(
+        description="1 is next; null once a worker has claimed the job.", examples=[None]
+    )
+    estimated_wait_seconds: int | None = Field(
+        description="Until a worker claims the job, estimated from the durations of recent jobs; "
+        "null without an estimate: no worker is alive, or no job has completed yet.",
+        examples=[None],
+    )
+    workers_alive: int | None = Field(
+        description="Number of live workers while the job is pending: with 0, it waits until one "
+        "is started. Null once a worker has claimed the job, and where the number is unknown.",
+        examples=[None],
+    )
+    retry_after_seconds: RetryAfter
 
 
 class JobResult(BaseModel):
     """The job is completed."""
 
-    job_id: str
+    job_id: JobId
     status: Literal[JobState.COMPLETED] = JobState.COMPLETED
     progress: Literal[100] = 100
     result: Mapping[str, Any]
-    execution_time_seconds: float = Field(description="From its start to its end.")
-    created_at: str
-    started_at: str | None
-    completed_at: str
-    attempt: int
+    execution_time_seconds: ExecutionTime
+    created_at: CreatedAt
+    started_at: StartedAt | None
+    completed_at: EndedAt
+    attempt: Attempt
     is_final: Literal[True] = True
 
 
 class JobError(BaseModel):
     """The job has failed."""
 
-    job_id: str
+    job_id: JobId
     status: Literal[JobState.FAILED] = JobState.FAILED
-    progress: int = Field(ge=0, le=100, description="How far it had come.")
-    error: str = Field(description="Why, in the caller's language.")
-    error_code: str = Field(description="The same, for programs; never renamed.")
-    execution_time_seconds: float = Field(description="From its start to its end; 0 without one.")
-    created_at: str
-    started_at: str | None
-    failed_at: str
-    attempt: int
+    progress: int = Field(ge=0, le=100, description="Percent reached.", examples=[40])
+    error: str = Field(
+        description="Why the job failed, in the caller's language.", examples=["Job cancelado"]
+    )
+    error_code: str = Field(
+        description="The same for programs; codes are never renamed.", examples=["cancelled"]
+    )
+    execution_time_seconds: ExecutionTime
+    created_at: CreatedAt
+    started_at: StartedAt | None
+    failed_at: EndedAt
+    attempt: Attempt
     is_final: Literal[True] = True
 
 
@@ -130,6 +160,7 @@ def build_status(seen: JobSnapshot, language: Language) -> JobStatus:
         message=render_message(record, language),
         queue_position=turn.position if turn else None,
         estimated_wait_seconds=estimate_wait_s(turn),
+        workers_alive=turn.workers_alive if turn else None,
         attempt=record.attempt,
         created_at=format_timestamp(record.created_at),
         started_at=format_timestamp(record.started_at) if record.started_at else None,

@@ -41,6 +41,21 @@ class OutcomeCount:
     count: int
 
 
+@dataclass(frozen=True)
+class QueueHealth:
+    """What the health endpoint reports of the queue and its workers."""
+
+    workers_alive: int
+    #: Workers with a job.
+    workers_busy: int
+    #: Jobs in the queue.
+    waiting: int
+    #: Jobs of live workers.
+    running: int
+    #: Time since the next job in the queue was accepted, in seconds.
+    oldest_waiting_s: float
+
+
 class JobIndex:
     """Each call raises `JobsUnavailableError` without Redis."""
 
@@ -136,6 +151,36 @@ class JobIndex:
         now = QueueLoad.parse_replies(seconds * 1000 + micros // 1000, queue)
         turns = {job_id: now.locate(place) for job_id, place in zip(waiting, places, strict=True)}
         return {job_id: turn for job_id, turn in turns.items() if turn}
+
+    async def get_health(self) -> QueueHealth:
+        """Read the state of the queue and its workers; unlike `get_stats`, without the counters.
+
+        Raises:
+            RedisUnavailableError: Redis is unavailable, or accepts no writes.
+        """
+        async with redis_deadline():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.time()
+            pipeline.set(keys.WRITE_PROBE, 1, px=1000)
+            pipeline.zrange(keys.WORKERS, 0, -1, withscores=True)
+            pipeline.hgetall(keys.WORKER_STATUS)
+            pipeline.llen(keys.JOB_QUEUE)
+            pipeline.lindex(keys.JOB_QUEUE, -1)
+            (seconds, micros), _, workers, statuses, waiting, oldest = await pipeline.execute()
+            accepted_ms = await self._get_accepted_ms(oldest) if oldest else None
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        job_counts = [
+            len(WorkerStatus.decode(statuses.get(name, "{}")).jobs)
+            for name, until_ms in workers
+            if until_ms >= now_ms
+        ]
+        return QueueHealth(
+            workers_alive=len(job_counts),
+            workers_busy=sum(count > 0 for count in job_counts),
+            waiting=waiting,
+            running=sum(job_counts),
+            oldest_waiting_s=max(0, now_ms - accepted_ms) / 1000 if accepted_ms else 0.0,
+        )
 
     async def get_stats(self) -> Stats:
         """Tell what has happened and what goes on.

@@ -18,6 +18,7 @@ class QueuePosition:
     position: int
     #: An estimate from what jobs have taken lately; None without any, and without workers.
     wait_s: float | None
+    workers_alive: int
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class QueueLoad:
         if before is None:
             return None
         if not self.workers or not self.typical_duration_ms:
-            return QueuePosition(before + 1, None)
+            return QueuePosition(before + 1, None, self.workers)
         in_front = max(0, before + 1 - max(0, self.workers - self.running))
-        return QueuePosition(before + 1, in_front * self.typical_duration_ms / 1000 / self.workers)
+        wait_s = in_front * self.typical_duration_ms / 1000 / self.workers
+        return QueuePosition(before + 1, wait_s, self.workers)
