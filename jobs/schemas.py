@@ -1,7 +1,8 @@
 """The response bodies that describe a job, and functions that build them.
 
-Fields may be added, none taken away or renamed. A top-level `error` is there for failed jobs
-alone: n8n takes it for a failure of the request whatever its value.
+They are a contract with existing workflows: fields may be added, but none removed or renamed. Only
+failed jobs have a top-level `error`: n8n treats a body with this key as a failed request, whatever
+its value.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from jobs.store.queue_position import QueuePosition
 
 
 def format_timestamp(at: datetime) -> str:
-    """Write a time in UTC so that it says so (ISO 8601, `+00:00`)."""
+    """Return a UTC time in ISO 8601, with `+00:00`."""
     return at.isoformat(timespec="microseconds")
 
 
@@ -119,13 +120,13 @@ class JobError(BaseModel):
     is_final: Literal[True] = True
 
 
-def build_start(accepted: SubmitResult, result_url: str, language: Language) -> JobStart:
-    """Answer a start."""
-    joined = accepted.how in {"joined", "rejoined"}
+def build_start(submitted: SubmitResult, result_url: str, language: Language) -> JobStart:
+    """Build the body of an accepted start."""
+    joined = submitted.how in {"joined", "rejoined"}
     return JobStart(
-        job_id=accepted.id,
+        job_id=submitted.id,
         message=render(language, "joined" if joined else "accepted", {}),
-        created_at=format_timestamp(accepted.created_at),
+        created_at=format_timestamp(submitted.created_at),
         result_url=result_url,
         joined=joined,
         retry_after_seconds=1,
@@ -133,7 +134,7 @@ def build_start(accepted: SubmitResult, result_url: str, language: Language) -> 
 
 
 def render_message(record: JobRecord, language: Language) -> str:
-    """Say what goes on with a job, or how it has ended."""
+    """Return the message of a job: what it does, or how it ended."""
     if record.failure:
         return render(language, f"failure.{record.failure.code}", record.failure.details)
     if record.state is JobState.COMPLETED:
@@ -143,29 +144,30 @@ def render_message(record: JobRecord, language: Language) -> str:
     return render(language, record.message.key, record.message.args)
 
 
-def estimate_wait_s(turn: QueuePosition | None) -> int | None:
-    """Say in how many seconds a turn comes; None if nobody can tell."""
-    return None if turn is None or turn.wait_s is None else round(turn.wait_s)
+def estimate_wait_s(position: QueuePosition | None) -> int | None:
+    """Return the estimated waiting time in whole seconds; None without an estimate."""
+    return None if position is None or position.wait_s is None else round(position.wait_s)
 
 
-def build_status(seen: JobSnapshot, language: Language) -> JobStatus:
-    """Answer for a job that waits or runs."""
-    record = seen.record
-    elapsed_s = max(0.0, (seen.now - record.created_at).total_seconds())
-    waits, turn = record.state is JobState.PENDING, seen.queue_position
+def build_status(snapshot: JobSnapshot, language: Language) -> JobStatus:
+    """Build the body of a job that waits or runs."""
+    record = snapshot.record
+    position = snapshot.queue_position
+    elapsed_s = max(0.0, (snapshot.now - record.created_at).total_seconds())
+    is_pending = record.state is JobState.PENDING
     return JobStatus(
         job_id=record.id,
-        status=JobState.PENDING if waits else JobState.PROCESSING,
+        status=JobState.PENDING if is_pending else JobState.PROCESSING,
         progress=record.progress,
         message=render_message(record, language),
-        queue_position=turn.position if turn else None,
-        estimated_wait_seconds=estimate_wait_s(turn),
-        workers_alive=turn.workers_alive if turn else None,
+        queue_position=position.position if position else None,
+        estimated_wait_seconds=estimate_wait_s(position),
+        workers_alive=position.workers_alive if position else None,
         attempt=record.attempt,
         created_at=format_timestamp(record.created_at),
         started_at=format_timestamp(record.started_at) if record.started_at else None,
         elapsed_seconds=round(elapsed_s, 3),
-        # A tenth of what has passed: short jobs are seen at once, long ones cost few requests.
+        # A tenth of the elapsed time: little delay for short jobs, few requests for long ones.
         retry_after_seconds=min(10, max(1, round(elapsed_s / 10))),
     )
 
@@ -200,7 +202,7 @@ def build_result(record: JobRecord, result: Mapping[str, Any], language: Languag
 
 
 def build_error(record: JobRecord, language: Language) -> JobError:
-    """Answer for a job that has failed.
+    """Build the body of a failed job.
 
     Raises:
         ValueError: The record has no failure.

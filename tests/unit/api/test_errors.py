@@ -35,8 +35,8 @@ class TestHttpError:
         ("status", "code", "detail"),
         [
             (400, "bad_request", "The request is malformed"),
-            (404, "not_found", "No such address"),
-            (405, "method_not_allowed", "This address does not take that method"),
+            (404, "not_found", "URL not found"),
+            (405, "method_not_allowed", "Method not allowed for this URL"),
             (413, "too_large", "The request body is too large"),
             (415, "unsupported_media_type", "The content type of the request is not supported"),
             (406, "http_error", "The request failed with HTTP status 406"),
