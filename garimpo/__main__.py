@@ -15,6 +15,7 @@ from garimpo.commands.dev import Ports, run_dev
 from garimpo.commands.jobs import jobs
 from garimpo.commands.result import result
 from garimpo.commands.run import run
+from garimpo.commands.scrape import scrape
 from garimpo.commands.watch import watch
 from garimpo.local_stack.errors import StackError
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (run, watch, result, jobs, cancel, check):
+for command in (run, watch, result, jobs, cancel, check, scrape):
     app.command(epilog=EXIT_CODES)(command)
 
 

@@ -1,23 +1,23 @@
-"""Why a scrape failed: one class for each code, which owns its sentence."""
+"""Failures of a scrape: one class for each stable code.
 
+The sentences for people are in the message catalogue of the `jobs` package, by code and reason.
+"""
+
+from enum import StrEnum
 from typing import ClassVar
 
 Detail = str | int | float | list[str]
 
 
 class ScrapeError(Exception):
-    """A failure with a stable code.
+    """A failure with a stable code; `str()` is one line for logs.
 
-    `str()` is one English sentence. `details` are the values in it, for other languages and for
-    machines; they hold no password.
+    Attributes:
+        details: The values in the failure's sentence: plain JSON, without secrets.
     """
 
     #: The stable name of this failure for clients; never renamed.
     code: ClassVar[str]
-    #: The sentence, with the names of the details in braces.
-    sentence: ClassVar[str]
-    #: What a `reason` that is a code says in the sentence; any other reason speaks for itself.
-    sights: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *args: Detail, **details: Detail) -> None:
         # Exception's own args rebuild the error when it crosses a process border.
@@ -25,178 +25,198 @@ class ScrapeError(Exception):
         self.details = details
 
     def __str__(self) -> str:
-        """Fill the class's sentence with the details."""
-        texts = {
-            name: ", ".join(value) if isinstance(value, list) else value
-            for name, value in self.details.items()
-        }
-        if (reason := texts.get("reason")) in self.sights:
-            texts["reason"] = self.sights[str(reason)].format(**texts)
-        return self.sentence.format(**texts)
+        """Return the code and the details: `page_timeout: page=https://…, seconds=180.0`."""
+        details = ", ".join(f"{name}={_format(value)}" for name, value in self.details.items())
+        return f"{self.code}: {details}"
+
+
+def _format(detail: Detail) -> str:
+    return " ".join(detail) if isinstance(detail, list) else str(detail)
 
 
 class LoginFailed(ScrapeError):
-    """The site refused the login.
-
-    Args:
-        reason: the site's own words, `HTTP 403`, or `without_a_word`, `not_sent`, `not_typeable`,
-            `session_lost`.
-    """
+    """The site rejected the login."""
 
     code = "login_failed"
-    sentence = "The site refused the login: {reason}"
-    sights: ClassVar[dict[str, str]] = {
-        "without_a_word": "it showed the form or an error again, without a word",
-        "not_sent": "the form was filled and clicked, and nothing happened",
-        "not_typeable": "user name or password hold a character that cannot be typed",
-        "session_lost": "the session does not hold",
-    }
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, reason=reason)
+    class Reason(StrEnum):
+        """A reason that the site has not put into words."""
+
+        #: The form or an error page came back without a message.
+        WITHOUT_A_WORD = "without_a_word"
+        #: The form was filled and clicked, and nothing happened.
+        NOT_SENT = "not_sent"
+        #: The user name or the password contains a character that cannot be typed.
+        NOT_TYPEABLE = "not_typeable"
+        #: The site asks for a login again right after one.
+        SESSION_LOST = "session_lost"
+
+    def __init__(self, reason: Reason | str) -> None:
+        """Describe the failure.
+
+        Args:
+            reason: A known reason, the site's own message, or a status such as `HTTP 403`.
+        """
+        super().__init__(reason, reason=str(reason))
 
 
 class CredentialsMissing(ScrapeError):
-    """The recipe logs in and has nothing to log in with.
-
-    Args:
-        variables: the environment variables that are not set.
-    """
+    """The recipe has a login, and the credentials are not set."""
 
     code = "credentials_missing"
-    sentence = "The site needs a login. Set these environment variables: {variables}"
 
     def __init__(self, variables: list[str]) -> None:
+        """Describe the failure.
+
+        Args:
+            variables: The environment variables that are not set.
+        """
         super().__init__(variables, variables=variables)
 
 
 class SiteUnavailable(ScrapeError):
-    """The site did not give the page, after all tries that were due.
-
-    Args:
-        page: the page's address.
-        reason: what the last try met, such as `HTTP 503` or `ERR_CONNECTION_RESET`.
-        tries: how many tries were made.
-    """
+    """The site did not serve a page in any of the attempts."""
 
     code = "site_unavailable"
-    sentence = "The site did not give {page}: {reason} (tries: {tries})"
 
     def __init__(self, page: str, reason: str, tries: int) -> None:
+        """Describe the failure.
+
+        Args:
+            page: The page's URL.
+            reason: The result of the last attempt, such as `HTTP 503` or `ERR_CONNECTION_RESET`.
+            tries: The number of attempts.
+        """
         super().__init__(page, reason, tries, page=page, reason=reason, tries=tries)
 
 
 class PageTimeout(ScrapeError):
-    """A page did not become readable in time.
-
-    Args:
-        page: the page's address.
-        seconds: how long was waited.
-    """
+    """A page did not become readable in time."""
 
     code = "page_timeout"
-    sentence = "{page} was not there after {seconds:g} s"
 
     def __init__(self, page: str, seconds: float) -> None:
+        """Describe the failure.
+
+        Args:
+            page: The page's URL.
+            seconds: The time limit.
+        """
         super().__init__(page, seconds, page=page, seconds=seconds)
 
 
 class PageChanged(ScrapeError):
-    """A page no longer fits its recipe.
-
-    Args:
-        page: the page's address.
-        selector: the selector that does not fit.
-        reason: `no_item`, `field_empty`, `not_the_list` or `login_form`.
-    """
+    """A page no longer matches its recipe."""
 
     code = "page_changed"
-    sentence = "{page} no longer fits its recipe: {reason}"
-    sights: ClassVar[dict[str, str]] = {
-        "no_item": "nothing on it matches {selector}",
-        "field_empty": "{selector} gives nothing in any of its items",
-        "not_the_list": "it is not the list page, {selector} does not fit it",
-        "login_form": "{selector} is missing from the login form",
-    }
 
-    def __init__(self, page: str, selector: str, reason: str) -> None:
-        super().__init__(page, selector, reason, page=page, selector=selector, reason=reason)
+    class Reason(StrEnum):
+        """What does not match."""
+
+        #: The page has no item.
+        NO_ITEM = "no_item"
+        #: A required field is empty in every item.
+        FIELD_EMPTY = "field_empty"
+        #: It is not a page of the list.
+        NOT_THE_LIST = "not_the_list"
+        #: A part of the login form is missing.
+        LOGIN_FORM = "login_form"
+
+    def __init__(self, page: str, selector: str, reason: Reason) -> None:
+        """Describe the failure.
+
+        Args:
+            page: The page's URL.
+            selector: The selector that does not match.
+            reason: What does not match.
+        """
+        super().__init__(page, selector, reason, page=page, selector=selector, reason=str(reason))
 
 
 class BrowserUnavailable(ScrapeError):
-    """There is no browser to scrape with.
-
-    Args:
-        reason: `no_chrome`, `no_chromedriver`, `no_start`, `no_remote_address`, the variable with
-            a path where there is none, or the browser's own first words.
-    """
+    """There is no browser to scrape with."""
 
     code = "browser_unavailable"
-    sentence = (
-        "No browser: {reason}. Install one (Debian: apt-get install chromium chromium-driver), "
-        "or set CHROME_BINARY and CHROMEDRIVER, or SELENIUM_REMOTE_URL"
-    )
-    sights: ClassVar[dict[str, str]] = {
-        "no_chrome": "there is no Chrome or Chromium on PATH",
-        "no_chromedriver": "there is no chromedriver on PATH",
-        "no_start": "it does not start",
-        "no_remote_address": "SELENIUM_REMOTE_URL is no address such as http://grid:4444",
-    }
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, reason=reason)
+    class Reason(StrEnum):
+        """A known reason."""
+
+        #: Neither Chrome nor Chromium is on PATH.
+        NO_CHROME = "no_chrome"
+        #: chromedriver is not on PATH.
+        NO_CHROMEDRIVER = "no_chromedriver"
+        #: It does not start, and does not say why.
+        NO_START = "no_start"
+        #: SELENIUM_REMOTE_URL is not a URL.
+        NO_REMOTE_ADDRESS = "no_remote_address"
+
+    def __init__(self, reason: Reason | str) -> None:
+        """Describe the failure.
+
+        Args:
+            reason: A known reason, the variable that holds a wrong path (`CHROMEDRIVER=/x`), or
+                the first line of the browser's own message.
+        """
+        super().__init__(reason, reason=str(reason))
 
 
 class BrowserNotStarted(BrowserUnavailable):
-    """A browser is there, and it has not come up: the next one may."""
+    """A browser is installed and did not start; another attempt may succeed."""
 
 
 class BrowserCrashed(ScrapeError):
-    """The browser died or stopped answering in the middle of the work.
-
-    Args:
-        page: the page it was at, or an empty text before the first one.
-    """
+    """The browser ended or stopped answering while it was used."""
 
     code = "browser_crashed"
-    sentence = "The browser died or stopped answering at {page}"
 
     def __init__(self, page: str) -> None:
+        """Describe the failure.
+
+        Args:
+            page: The URL that was opened last; empty before the first one.
+        """
         super().__init__(page, page=page)
 
 
 class Stopped(Exception):
-    """The caller set the stop event. No failure of the scrape, so it stands outside its tree."""
+    """The caller set the stop event; not a failure of the scrape."""
 
 
 class SettingMalformed(ValueError):
-    """An environment variable holds what it cannot hold.
-
-    Args:
-        variable: its name. What it holds is not told, it may be a secret.
-        reason: what it must hold, such as `must be an address`.
-    """
+    """An environment variable has an invalid value."""
 
     def __init__(self, variable: str, reason: str) -> None:
+        """Describe the fault.
+
+        Args:
+            variable: The variable's name. Its value is left out: it may be a secret.
+            reason: What the value must be, such as `must be a URL such as https://example.com`.
+        """
         super().__init__(variable, reason)
 
     def __str__(self) -> str:
-        """Name the variable and say what is wrong."""
+        """Return the variable and the reason."""
         return f"{self.args[0]} {self.args[1]}"
 
 
 class RecipeMalformed(ValueError):
-    """The browser does not take a selector or a regex of the recipe.
+    """The browser rejects a selector or a regular expression of the recipe.
 
-    No failure of a scrape either: the recipe's author has to know, and no client can do anything.
-
-    Args:
-        reason: the browser's own words.
+    Not a ScrapeError: only the recipe's author can mend it.
     """
 
+    #: The name of this fault on a command line.
+    code: ClassVar[str] = "recipe_malformed"
+
     def __init__(self, reason: str) -> None:
+        """Describe the fault.
+
+        Args:
+            reason: The browser's own message.
+        """
         super().__init__(reason)
 
     def __str__(self) -> str:
-        """Say so, with the browser's words."""
-        return f"The recipe has a selector or a regex that the browser refuses: {self.args[0]}"
+        """Return a sentence with the browser's message."""
+        message = "the browser rejects a selector or a regular expression of the recipe"
+        return f"{message}: {self.args[0]}"

@@ -1,4 +1,4 @@
-"""Log in to a site, as its recipe says."""
+"""Login flow: fill the form, wait for the site's response, retry what may pass."""
 
 from scraper.browser.page_snapshot import PageSnapshot
 from scraper.credentials import Credentials
@@ -8,90 +8,105 @@ from scraper.retry import OnRetry, PageRetry, is_gone
 from scraper.stability import StabilityTimer
 
 
-def log_in(form: LoginPage, credentials: Credentials, on_retry: OnRetry) -> None:
+def log_in(login_page: LoginPage, credentials: Credentials, on_retry: OnRetry) -> None:
     """Log in; return as soon as the browser has left the login page.
 
-    What may pass (5xx, 429, a reset connection) is tried again, a refusal never: it may lock the
-    account.
+    A failure that may pass (5xx, 429, a reset connection) is retried. A rejection never is: more
+    attempts may lock the account.
+
+    Args:
+        login_page: The site's login form.
+        credentials: The account.
+        on_retry: Called before the pause of each retry.
 
     Raises:
-        LoginFailed: the site refused.
-        SiteUnavailable, PageTimeout: the site did not answer.
-        PageChanged: the form is not what the recipe says.
-        BrowserCrashed, Stopped: as the tab's methods.
+        LoginFailed: The site rejected the login.
+        SiteUnavailable: The login page failed in every attempt.
+        PageTimeout: The site did not answer in time.
+        PageChanged: The form does not match the recipe.
+        BrowserCrashed: The browser is lost.
+        Stopped: The stop event was set.
     """
-    tries = PageRetry(form.tab, form.site.login_url, form.limits, form.deadline)
+    retry = PageRetry(
+        login_page.tab, login_page.site.login_url, login_page.limits, login_page.deadline
+    )
     while True:
-        seen = form.open()
-        if is_gone(seen):
-            raise form.missing_part_error(USERNAME)
-        if not seen.failure:
-            if form.find_missing_parts(seen):
-                return  # the site still knows us and led us on
-            form.submit(seen, credentials)
-            seen = _LoginResponse(form, seen, credentials).wait()
-            if not seen.failure:
+        snapshot = login_page.open()
+        if is_gone(snapshot):
+            raise login_page.missing_part_error(USERNAME)
+        if not snapshot.failure:
+            if login_page.find_missing_parts(snapshot):
+                return  # the session is still valid, and the site has redirected
+            login_page.submit(snapshot, credentials)
+            snapshot = _LoginResponse(login_page, snapshot, credentials).wait()
+            if not snapshot.failure:
                 return
-        tries.record_failure(seen, on_retry)
+        retry.record_failure(snapshot, on_retry)
 
 
 class _LoginResponse:
-    """What the site makes of a form that was sent."""
+    """The site's response to a submitted form."""
 
-    def __init__(self, form: LoginPage, sent: PageSnapshot, credentials: Credentials) -> None:
-        self._form = form
-        self._submitted = sent
+    def __init__(
+        self, login_page: LoginPage, submitted: PageSnapshot, credentials: Credentials
+    ) -> None:
+        self._login_page = login_page
+        self._submitted = submitted
         self._credentials = credentials
-        self._still = StabilityTimer()
+        self._stability = StabilityTimer()
 
     def wait(self) -> PageSnapshot:
-        """Return the page behind the login, or a failure that may pass.
+        """Return a snapshot of the page behind the login, or of a failure that may pass.
 
         Raises:
-            LoginFailed: the site refused.
-            PageTimeout: it did not answer in time.
+            LoginFailed: The site rejected the login.
+            PageTimeout: It did not answer in time.
         """
-        look = self._form.wait(self._evaluate)
-        if look.is_retryable or not self._is_refused(look):
-            return look
-        raise LoginFailed(self._reason(look))
+        snapshot = self._login_page.wait(self._evaluate)
+        if snapshot.is_retryable or not self._is_rejected(snapshot):
+            return snapshot
+        raise LoginFailed(self._find_reason(snapshot))
 
-    def _reason(self, look: PageSnapshot) -> str:
-        """Return why the site refused: its own words, less what it was sent, or a code."""
-        words, code = _error_text(look), "without_a_word"
-        if look.time_origin == self._submitted.time_origin:
-            code = "not_sent"
-            if words == _error_text(self._submitted):
-                words = self._form.validation_message(look)
-        return self._credentials.hide(words) or look.failure or code
+    def _find_reason(self, snapshot: PageSnapshot) -> LoginFailed.Reason | str:
+        """Return the site's own message without the credentials, or a status, or a reason."""
+        message = _error_text(snapshot)
+        reason = LoginFailed.Reason.WITHOUT_A_WORD
+        if snapshot.time_origin == self._submitted.time_origin:
+            reason = LoginFailed.Reason.NOT_SENT
+            if message == _error_text(self._submitted):
+                message = self._login_page.validation_message(snapshot)
+        return self._credentials.redact(message) or snapshot.failure or reason
 
-    def _evaluate(self, look: PageSnapshot) -> PageSnapshot | None:
-        """Return the first look that tells how it has ended."""
-        waited = self._still.measure((look.time_origin, look.ready_state, look.url))
-        if look.failure or self._has_error_url(look):
-            return look if look.is_parsed else None
-        if not self._form.site.is_login_page(look.url):
-            return look
-        if look.time_origin == self._submitted.time_origin:
-            # What stood there before it was sent is no answer. While the browser waits for one it
-            # gives no look: it is sending nothing.
-            told = _error_text(look) not in {"", _error_text(self._submitted)}
-            return look if told or self._form.has_settled(waited) else None
-        told = bool(_error_text(look)) or self._form.has_settled(waited)
-        return look if look.is_parsed and told else None
+    def _evaluate(self, snapshot: PageSnapshot) -> PageSnapshot | None:
+        """Return the snapshot if it shows the outcome; None while it is still open."""
+        stable_s = self._stability.measure(
+            (snapshot.time_origin, snapshot.ready_state, snapshot.url)
+        )
+        if snapshot.failure or self._has_error_url(snapshot):
+            return snapshot if snapshot.is_parsed else None
+        if not self._login_page.site.is_login_page(snapshot.url):
+            return snapshot
+        has_settled = self._login_page.has_settled(stable_s)
+        if snapshot.time_origin == self._submitted.time_origin:
+            # A message from before the submit is not the response. While the browser waits for
+            # one it returns no snapshots, so a stable form has not been sent.
+            has_error = _error_text(snapshot) not in {"", _error_text(self._submitted)}
+            return snapshot if has_error or has_settled else None
+        is_complete = snapshot.is_parsed and bool(_error_text(snapshot) or has_settled)
+        return snapshot if is_complete else None
 
-    def _is_refused(self, look: PageSnapshot) -> bool:
-        stays = self._form.site.is_login_page(look.url)
-        return stays or bool(look.failure) or self._has_error_url(look)
+    def _is_rejected(self, snapshot: PageSnapshot) -> bool:
+        is_login_page = self._login_page.site.is_login_page(snapshot.url)
+        return is_login_page or bool(snapshot.failure) or self._has_error_url(snapshot)
 
-    def _has_error_url(self, look: PageSnapshot) -> bool:
-        failed = self._form.login.failed_when
-        if failed is None or look.url == self._submitted.url:
+    def _has_error_url(self, snapshot: PageSnapshot) -> bool:
+        failed_when = self._login_page.login.failed_when
+        if failed_when is None or snapshot.url == self._submitted.url:
             return False
-        return failed.url_has in self._form.site.relative_path(look.url)
+        return failed_when.url_has in self._login_page.site.relative_path(snapshot.url)
 
 
-def _error_text(look: PageSnapshot) -> str:
-    """Return the site's own words about an error, if it shows any."""
-    shown = look.elements.get(ERROR)
-    return shown.text if shown else ""
+def _error_text(snapshot: PageSnapshot) -> str:
+    """Return the site's error message; empty if it shows none."""
+    element = snapshot.elements.get(ERROR)
+    return element.text if element else ""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from scraper.browser.page_snapshot import PageSnapshot, SnapshotQuery
+from scraper.browser.page_snapshot import ElementState, PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.credentials import Credentials
 from scraper.errors import PageChanged, PageTimeout
@@ -13,17 +13,17 @@ from scraper.recipes.models import Limits, Login
 from scraper.site_urls import SiteUrls
 from scraper.stability import StabilityTimer
 
-#: What a look at the form names its parts, and the place where the site's words about it stand.
+#: Names of the form's parts, and of its error message, in a snapshot.
 USERNAME, PASSWORD, SUBMIT, ERROR = "username", "password", "submit", "error"
 
-# Before a button is looked at again that something covered.
+# The pause before another attempt to click on a button that something covers.
 _CLICK_RETRY_S = 0.05
-# A field that shows another text after so many typings: its page writes it in its own way.
+# A field that shows another text after three attempts belongs to a page that formats its values.
 _MAX_TYPING_ATTEMPTS = 3
 
 
 class LoginPage:
-    """The form; all that is done with it has one deadline."""
+    """A login form; everything that is done with it shares one deadline."""
 
     def __init__(self, tab: Tab, site: SiteUrls, login: Login, limits: Limits) -> None:
         self.tab = tab
@@ -41,116 +41,144 @@ class LoginPage:
         self._lines_before: list[str] = []
 
     def open(self) -> PageSnapshot:
-        """Open the form's page; return the look that tells what it is.
+        """Open the form's page.
 
         Returns:
-            The form; or a failure; or a page that is no login page, if the site still knows us.
+            A snapshot of the form; or of a failure; or of another page, to which the site has
+            redirected because the session is still valid.
 
         Raises:
-            PageTimeout: the site did not answer in time.
-            PageChanged: the page lacks one of the form's parts.
+            PageTimeout: The site did not answer in time.
+            PageChanged: A part of the form is missing.
+            BrowserCrashed: The browser is lost.
+            Stopped: The stop event was set.
         """
-        left = self.tab.open(self.site.login_url)
-        still = StabilityTimer()
+        previous_origin = self.tab.open(self.site.login_url)
+        stability = StabilityTimer()
 
-        def verdict(look: PageSnapshot) -> PageSnapshot | None:
-            if look.time_origin == left or not look.is_parsed:
+        def evaluate(snapshot: PageSnapshot) -> PageSnapshot | None:
+            if snapshot.time_origin == previous_origin or not snapshot.is_parsed:
                 return None
-            missing = self.find_missing_parts(look)
-            waited = still.measure((look.time_origin, look.ready_state, tuple(missing)))
-            if look.failure or not missing:
-                return look
-            may_go = not self.site.is_login_page(look.url) or self.has_settled(waited)
-            return look if look.is_loaded and may_go else None
+            missing = self.find_missing_parts(snapshot)
+            stable_s = stability.measure(
+                (snapshot.time_origin, snapshot.ready_state, tuple(missing))
+            )
+            if snapshot.failure or not missing:
+                return snapshot
+            is_final = not self.site.is_login_page(snapshot.url) or self.has_settled(stable_s)
+            return snapshot if snapshot.is_loaded and is_final else None
 
-        look = self.wait(verdict)
-        if not look.failure and self.site.is_login_page(look.url) and self.find_missing_parts(look):
-            raise self.missing_part_error(self.find_missing_parts(look)[0])
-        return look
+        snapshot = self.wait(evaluate)
+        missing = self.find_missing_parts(snapshot)
+        if missing and not snapshot.failure and self.site.is_login_page(snapshot.url):
+            raise self.missing_part_error(missing[0])
+        return snapshot
 
-    def submit(self, snapshot: PageSnapshot, credentials: Credentials) -> None:
-        """Fill the form, and click once the button can be clicked.
+    def submit(self, form: PageSnapshot, credentials: Credentials) -> None:
+        """Fill the form, and click on its button as soon as that is possible.
 
-        It is sent at most once: another document than the form's is the answer to it, whatever
-        has sent it.
+        The form is sent at most once: a new document is taken as the response, whatever has
+        caused it.
+
+        Args:
+            form: A snapshot of the form.
+            credentials: The account.
 
         Raises:
-            PageChanged: a field does not keep what is typed, or the button is never clickable.
+            PageChanged: A field does not keep the text, or the button cannot be clicked in time.
+            BrowserCrashed: The browser is lost.
+            Stopped: The stop event was set.
         """
         texts = {USERNAME: credentials.username, PASSWORD: credentials.password}
-        watch = replace(self._query, expected_values=texts)
+        query = replace(self._query, expected_values=texts)
         self._lines_before = self.tab.visible_lines()
-        self._type(snapshot, texts)
+        self._type(form, texts)
         deadline = min(self.deadline, time.monotonic() + self.limits.empty_after_s)
-        typings = 1
-        lost: list[str] = []
+        attempts = 1
+        lost_fields: list[str] = []
         while True:
-            ready = self.tab.wait(watch, deadline, partial(self._ready, snapshot.time_origin))
+            ready = self.tab.wait(query, deadline, partial(self._ready, form.time_origin))
             if ready is None:
-                raise self.missing_part_error(lost[0] if lost else SUBMIT)
-            if ready.time_origin != snapshot.time_origin:
+                raise self.missing_part_error(lost_fields[0] if lost_fields else SUBMIT)
+            if ready.time_origin != form.time_origin:
                 return
-            # A page that is still being set up may have changed its fields again.
-            lost = [name for name in texts if not self._keeps_value(ready, name, typings)]
-            if lost:
-                self._type(ready, {name: texts[name] for name in lost})
-                typings += 1
+            # A page that is still initializing may have changed its fields again.
+            lost_fields = [name for name in texts if not _keeps_value(ready, name, attempts)]
+            if lost_fields:
+                self._type(ready, {name: texts[name] for name in lost_fields})
+                attempts += 1
             elif (button := ready.elements[SUBMIT]) and self.tab.click(button):
                 return
             self.tab.pause(_CLICK_RETRY_S)
 
-    def validation_message(self, look: PageSnapshot) -> str:
-        """Return why a form that was sent is still there: in the browser's words or the page's.
+    def validation_message(self, snapshot: PageSnapshot) -> str:
+        """Return why a form that was submitted is still there.
+
+        Args:
+            snapshot: The form after the submit.
 
         Returns:
-            What the browser objects to in a field, else the text that has appeared since; empty
-            if there is neither.
+            The browser's validation message of a field, else the first text that has appeared
+            since the submit, else an empty text.
         """
-        fields = (look.elements[USERNAME], look.elements[PASSWORD])
-        objections = [
-            shown.validation_message for shown in fields if shown and shown.validation_message
-        ]
-        return next(
-            iter(objections + [w for w in self.tab.visible_lines() if w not in self._lines_before]),
-            "",
-        )
+        fields = (snapshot.elements[USERNAME], snapshot.elements[PASSWORD])
+        for field in fields:
+            if field and field.validation_message:
+                return field.validation_message
+        new_lines = (line for line in self.tab.visible_lines() if line not in self._lines_before)
+        return next(new_lines, "")
 
-    def find_missing_parts(self, look: PageSnapshot) -> list[str]:
-        """Return which parts of the form cannot be seen."""
-        return [name for name in self._selectors if look.elements[name] is None]
+    def find_missing_parts(self, snapshot: PageSnapshot) -> list[str]:
+        """Return the names of the form's parts that are not visible."""
+        return [name for name in self._selectors if snapshot.elements[name] is None]
 
     def missing_part_error(self, part: str) -> PageChanged:
-        """Return the failure that names a part of the form."""
-        return PageChanged(self.site.login_url, self._selectors[part], "login_form")
+        """Return the failure for a missing part of the form."""
+        return PageChanged(
+            self.site.login_url, self._selectors[part], PageChanged.Reason.LOGIN_FORM
+        )
 
     def has_settled(self, stable_s: float) -> bool:
-        """Whether a page that has not changed for so many seconds will not change any more."""
+        """Return whether a page will not change any more.
+
+        Args:
+            stable_s: How long it has not changed, in seconds.
+        """
         return stable_s >= self.limits.empty_after_s
 
     def wait(self, evaluate: Callable[[PageSnapshot], PageSnapshot | None]) -> PageSnapshot:
-        """Look at the form until `verdict` gives something.
+        """Poll the form until `evaluate` returns a snapshot.
+
+        Args:
+            evaluate: Receives each snapshot; returns None to continue.
 
         Raises:
-            PageTimeout: it gives nothing before the deadline.
+            PageTimeout: The deadline has passed.
+            BrowserCrashed: The browser is lost.
+            Stopped: The stop event was set.
         """
-        look = self.tab.wait(self._query, self.deadline, evaluate)
-        if look is None:
+        snapshot = self.tab.wait(self._query, self.deadline, evaluate)
+        if snapshot is None:
             raise PageTimeout(self.site.login_url, self.limits.login_timeout_s)
-        return look
+        return snapshot
 
-    def _type(self, look: PageSnapshot, texts: dict[str, str]) -> None:
+    def _type(self, snapshot: PageSnapshot, texts: dict[str, str]) -> None:
         for name, text in texts.items():
-            if shown := look.elements[name]:
-                self.tab.type_into(shown, text)
+            if field := snapshot.elements[name]:
+                self.tab.type_into(field, text)
 
-    def _ready(self, origin: float, look: PageSnapshot) -> PageSnapshot | None:
-        if look.time_origin != origin:
-            return look
-        button = look.elements[SUBMIT]
-        return look if button and button.enabled and not self.find_missing_parts(look) else None
+    def _ready(self, form_origin: float, snapshot: PageSnapshot) -> PageSnapshot | None:
+        """Return the snapshot if the form can be submitted, or has been replaced."""
+        if snapshot.time_origin != form_origin:
+            return snapshot
+        button = snapshot.elements[SUBMIT]
+        is_enabled = button is not None and button.enabled
+        return snapshot if is_enabled and not self.find_missing_parts(snapshot) else None
 
-    def _keeps_value(self, look: PageSnapshot, name: str, typings: int) -> bool:
-        shown = look.elements[name]
-        if shown is None:
-            return False
-        return shown.has_expected_value or (shown.has_value and typings >= _MAX_TYPING_ATTEMPTS)
+
+def _keeps_value(snapshot: PageSnapshot, name: str, attempts: int) -> bool:
+    """Return whether a field shows the typed text, or the page's own form of it."""
+    field: ElementState | None = snapshot.elements[name]
+    if field is None:
+        return False
+    return field.has_expected_value or (field.has_value and attempts >= _MAX_TYPING_ATTEMPTS)

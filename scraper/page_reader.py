@@ -1,35 +1,32 @@
-"""Read one page of a list, with retries."""
+"""Reader of list pages: opens a page, waits for it, extracts its items, retries."""
 
 import json
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
 
 from scraper.browser.page_snapshot import PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.errors import PageChanged
 from scraper.page_readiness import ITEMS, PageReadiness, PageState
-from scraper.recipes.models import JobDefinition, Limits
+from scraper.recipes.models import Item, JobDefinition, Limits
 from scraper.retry import OnRetry, PageRetry, is_gone
 from scraper.site_urls import SiteUrls
-
-Item = dict[str, Any]
 
 _MARKER = "marker"
 _UNAUTHORIZED = 401
 
 
 class NoItems(Enum):
-    """Why a page has no items and yet is all right."""
+    """Outcome of a page without items that is not a failure."""
 
     #: The list has ended before this page.
     END = auto()
-    #: The site wants a login first.
+    #: The site asks for a login.
     LOGGED_OUT = auto()
 
 
-#: What a page gives; a look at one that failed.
+#: The outcome of one attempt; a snapshot is that of a failure.
 ReadOutcome = list[Item] | NoItems | PageSnapshot
 
 
@@ -37,13 +34,13 @@ ReadOutcome = list[Item] | NoItems | PageSnapshot
 class ListPage:
     """A page to read."""
 
-    #: As it stands in the page's address.
+    #: The page's number in its URL.
     number: int
-    #: Its place among the pages asked for, from 1. An empty first one means that something is
-    #: wrong, an empty later one that the list ends.
+    #: Its position among the pages requested, from 1. A first page without items has changed; a
+    #: later one is the end of the list.
     ordinal: int
     url: str
-    #: How many items a full page has, if that is known.
+    #: The number of items of a full page, if known.
     size: int | None
 
 
@@ -61,102 +58,113 @@ class PageReader:
         }
 
     def read(self, page: ListPage, on_retry: OnRetry) -> list[Item] | NoItems:
-        """Open a page and read its items, within the recipe's time for a page.
+        """Open a page and read its items, within the recipe's time limit for a page.
+
+        Args:
+            page: The page to read.
+            on_retry: Called before the pause of each retry.
 
         Raises:
-            SiteUnavailable: it failed, as often as it was tried.
-            PageTimeout: it was not there in time.
-            PageChanged: there is no item where there must be one.
-            BrowserCrashed, Stopped: as the tab's methods.
+            SiteUnavailable: The page failed in every attempt.
+            PageTimeout: It was not readable in time.
+            PageChanged: It has no item although there must be one.
+            BrowserCrashed: The browser is lost.
+            Stopped: The stop event was set.
+            RecipeMalformed: The browser rejects a selector or a regular expression.
         """
         deadline = time.monotonic() + self._limits.page_timeout_s
-        tries = PageRetry(self._tab, page.url, self._limits, deadline)
+        retry = PageRetry(self._tab, page.url, self._limits, deadline)
         while True:
-            seen = self._load(page, deadline)
-            if seen is None:
-                raise tries.timeout_error(self._limits.page_timeout_s)
-            if not isinstance(seen, PageSnapshot):
-                return seen
-            if is_gone(seen):
-                raise self._page_changed(page, self._job.marker or self._job.items, "not_the_list")
-            tries.record_failure(seen, on_retry)
+            outcome = self._load(page, deadline)
+            if outcome is None:
+                raise retry.timeout_error(self._limits.page_timeout_s)
+            if not isinstance(outcome, PageSnapshot):
+                return outcome
+            if is_gone(outcome):
+                raise PageChanged(
+                    page.url,
+                    self._job.marker or self._job.items,
+                    PageChanged.Reason.NOT_THE_LIST,
+                )
+            retry.record_failure(outcome, on_retry)
 
     def _load(self, page: ListPage, deadline: float) -> ReadOutcome | None:
-        """Try once; a failure is returned as it was seen, and None at the deadline."""
-        left = self._tab.open(page.url)
-        arrival = PageReadiness(self._limits, page.size)
+        """Make one attempt; return None at the deadline."""
+        previous_origin = self._tab.open(page.url)
+        readiness = PageReadiness(self._limits, page.size)
 
-        def verdict(look: PageSnapshot) -> ReadOutcome | None:
-            return None if look.time_origin == left else self._evaluate(look, page, arrival)
+        def evaluate(snapshot: PageSnapshot) -> ReadOutcome | None:
+            if snapshot.time_origin == previous_origin:
+                return None
+            return self._evaluate(snapshot, page, readiness)
 
-        watch = SnapshotQuery(counts={ITEMS: self._job.items})
-        return self._tab.wait(watch, deadline, verdict)
+        query = SnapshotQuery(counts={ITEMS: self._job.items})
+        return self._tab.wait(query, deadline, evaluate)
 
     def _evaluate(
-        self, look: PageSnapshot, page: ListPage, arrival: PageReadiness
+        self, snapshot: PageSnapshot, page: ListPage, readiness: PageReadiness
     ) -> ReadOutcome | None:
-        """Return what the page has to give; None while it is still coming."""
-        if self._is_logged_out(look):
+        """Return the outcome of an attempt; None while the page is still loading."""
+        if self._is_logged_out(snapshot):
             return NoItems.LOGGED_OUT
-        match arrival.check(look):
+        match readiness.check(snapshot):
             case PageState.READY:
-                return self._extract(look, arrival)
+                return self._extract(snapshot, readiness)
             case PageState.EMPTY:
                 return self._check_end_of_list(page)
             case PageState.FAILED:
-                return look
+                return snapshot
             case None:
                 return None
 
-    def _is_logged_out(self, look: PageSnapshot) -> bool:
-        if look.status == _UNAUTHORIZED and self._site.login_url:
+    def _is_logged_out(self, snapshot: PageSnapshot) -> bool:
+        if snapshot.status == _UNAUTHORIZED and self._site.login_url:
             return True
-        return not look.failure and self._site.is_login_page(look.url)
+        return not snapshot.failure and self._site.is_login_page(snapshot.url)
 
-    def _extract(self, look: PageSnapshot, arrival: PageReadiness) -> list[Item] | None:
-        """Return the items of the page that was looked at; None if they are not, or no more, there.
+    def _extract(self, snapshot: PageSnapshot, readiness: PageReadiness) -> list[Item] | None:
+        """Return the items of the page in the snapshot; None if it has changed since.
 
-        An item may come before what is in it: as long as one lacks a required field there is some
-        more time for it.
+        A page may insert an item before the item's content: while one lacks a required field, the
+        page has some more time.
         """
         text = self._tab.extract(self._job.items, self._fields)
         if text is None:
             return None
-        read = json.loads(text)
-        items: list[Item] = read["items"]
-        if read["origin"] != look.time_origin or len(items) < look.counts[ITEMS]:
+        extracted = json.loads(text)
+        items: list[Item] = extracted["items"]
+        if extracted["origin"] != snapshot.time_origin or len(items) < snapshot.counts[ITEMS]:
             return None
-        lacks = any(item[name] in (None, []) for item in items for name in self._job.require)
-        return None if lacks and arrival.may_still_fill(look) else items
+        is_incomplete = any(
+            item[name] in (None, []) for item in items for name in self._job.require
+        )
+        return None if is_incomplete and readiness.may_still_fill(snapshot) else items
 
     def _check_end_of_list(self, page: ListPage) -> NoItems | None:
-        """Say that the list ends here, if this is a page of it.
+        """Return END if the page belongs to the list; None if it could not be checked just now.
 
         Raises:
-            PageChanged: there must be an item, or this is not the list's page.
+            PageChanged: There must be an item, or the page does not belong to the list.
         """
         marker = self._job.marker
         if page.ordinal == 1 or marker is None:
-            raise self._page_changed(page, self._job.items, "no_item")
+            raise PageChanged(page.url, self._job.items, PageChanged.Reason.NO_ITEM)
         fields = {f"field {name}": css for name, css in self._identifying_fields().items()}
-        look = self._tab.snapshot(SnapshotQuery(counts={_MARKER: marker, **fields}))
-        if look is None:
+        snapshot = self._tab.snapshot(SnapshotQuery(counts={_MARKER: marker, **fields}))
+        if snapshot is None:
             return None
-        if look.counts[_MARKER] == 0:
-            raise self._page_changed(page, marker, "not_the_list")
-        if any(look.counts[name] for name in fields):
-            raise self._page_changed(page, self._job.items, "no_item")
+        if snapshot.counts[_MARKER] == 0:
+            raise PageChanged(page.url, marker, PageChanged.Reason.NOT_THE_LIST)
+        if any(snapshot.counts[name] for name in fields):
+            raise PageChanged(page.url, self._job.items, PageChanged.Reason.NO_ITEM)
         return NoItems.END
 
     def _identifying_fields(self) -> dict[str, str]:
-        """Return the selectors that tell of items although none was found.
+        """Return selectors whose matches prove that the page has items.
 
-        No item is without its required fields, and other fields' selectors may well match
-        something beside the items.
+        Every item has its required fields; selectors of other fields may match elements outside
+        the items.
         """
         names = {*self._job.require, *filter(None, [self._job.unique_by])} or self._job.fields
         fields = {name: self._job.fields[name].css for name in names}
         return {name: css for name, css in fields.items() if css is not None}
-
-    def _page_changed(self, page: ListPage, selector: str, reason: str) -> PageChanged:
-        return PageChanged(page.url, selector, reason)

@@ -1,103 +1,175 @@
-"""How far a run is, told to whoever watches it."""
+"""Progress of a run: its steps, and the observer that receives them."""
 
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Protocol, Self, TypedDict
 
-from scraper.recipes.models import Label
+from scraper.recipes.models import Item, Label
+from scraper.scrape_warnings import ScrapeWarning
 
-# Where the pages begin: the browser and the login come first. 100 is the end's, not ours.
+# The browser and the login come before the pages. The caller reports 100 % once the job has ended.
 _PAGES_FROM = 10
 _PAGES_TO = 99
 
 
-class ScrapeObserver(Protocol):
-    """Whoever watches a run."""
+class Activity(StrEnum):
+    """Something that a step begins, worth counting; the value is the name of its counter."""
 
-    def progress(self, percent: int, key: str, **args: object) -> None:
-        """Hear how far the run is.
+    BROWSER_START = "browsers"
+    LOGIN = "logins"
+    RETRY = "retries"
+
+
+class ProgressStep(StrEnum):
+    """A step of a run; the value is the key of its sentence in the message catalogue."""
+
+    #: What the step begins, if it is something to count.
+    activity: Activity | None
+
+    def __new__(cls, key: str, activity: Activity | None = None) -> Self:
+        """Create a member with its attributes."""
+        step = str.__new__(cls, key)
+        step._value_ = key
+        step.activity = activity
+        return step
+
+    STARTING_BROWSER = "starting_browser", Activity.BROWSER_START
+    LOGGING_IN = "logging_in", Activity.LOGIN
+    #: The session has ended at a page. Arguments: page.
+    LOGGING_IN_AGAIN = "logging_in_again", Activity.LOGIN
+    #: Arguments: page, pages.
+    OPENING_PAGE = "opening_page"
+    #: A page has been read. Arguments: label, done, total.
+    EXTRACTING = "extracting"
+    #: A page is tried again after a pause. Arguments: page, attempt, tries, seconds.
+    RETRYING = "retrying", Activity.RETRY
+    #: The login is tried again after a pause. Arguments: attempt, tries, seconds.
+    RETRYING_LOGIN = "retrying_login", Activity.RETRY
+
+    @property
+    def counter(self) -> str | None:
+        """The name of the counter that the step adds one to, if there is one."""
+        return self.activity.value if self.activity else None
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether the step tries something again."""
+        return self.activity is Activity.RETRY
+
+
+class ProgressArgs(TypedDict, total=False):
+    """The values in a step's sentence; `ProgressStep` documents which step has which."""
+
+    #: The page's ordinal among the pages requested, from 1.
+    page: int
+    #: How many pages were requested.
+    pages: int
+    #: The items' noun by language, `pt` and `en`.
+    label: dict[str, str]
+    #: How many items have been read so far.
+    done: int
+    #: How many items there may be in the end.
+    total: int
+    #: The number of the attempt that follows, from 2.
+    attempt: int
+    #: How many attempts there are at most.
+    tries: int
+    #: The pause before the attempt.
+    seconds: float
+
+
+class ScrapeObserver(Protocol):
+    """Receiver of a run's progress and items."""
+
+    def progress(self, percent: int, step: ProgressStep, args: ProgressArgs) -> None:
+        """Receive a step of the run.
 
         Args:
             percent: 0 to 99; never less than before.
-            key: `starting_browser` {}, `logging_in` {}, `opening_page` {page, pages},
-                `extracting` {label: {pt, en}, done, total} (items), `retrying` {page, attempt,
-                tries, seconds}, `retrying_login` {attempt, tries, seconds}, `logging_in_again`
-                {page}.
-            args: the key's values. A page is the ordinal among the pages asked for, from 1.
+            step: The step that begins, or has just ended (`EXTRACTING`).
+            args: The values in the step's sentence.
         """
 
     def browser_opened(self, session: str) -> None:
-        """Hear of the run's browser at a remote end; not called for a local one.
+        """Receive the id of the run's browser session at a remote end; never of a local browser."""
+
+    def page_read(self, number: int, items: list[Item], warnings: list[ScrapeWarning]) -> None:
+        """Receive the new items of a page, once for each page that was read.
 
         Args:
-            session: its id there; empty once it has ended.
-        """
-
-    def page_read(
-        self, number: int, items: list[dict[str, Any]], warnings: list[dict[str, Any]]
-    ) -> None:
-        """Take the new items of a page, once for each page that was read.
-
-        Args:
-            number: the page's own number, as it stands in its address.
-            items: in page order; empty if all were seen before.
-            warnings: what was odd about the page, as in `Summary.warnings`.
+            number: The page's number in its URL.
+            items: At least one, in page order.
+            warnings: The page's warnings.
         """
 
 
 class ProgressReporter:
-    """Turns the steps of a run into percent."""
+    """Reports the steps of a run to its observer, with a percentage."""
 
-    def __init__(self, watcher: ScrapeObserver, label: Label, *, pages: int, items: int) -> None:
-        """Start with the pages asked for, and the items that are there already."""
-        self._watcher = watcher
+    def __init__(self, observer: ScrapeObserver, label: Label, *, pages: int, items: int) -> None:
+        """Start with what earlier attempts have read.
+
+        Args:
+            observer: Receives the steps.
+            label: The items' noun.
+            pages: How many pages were requested.
+            items: How many items earlier attempts have read.
+        """
+        self._observer = observer
         self._label = {"pt": label.pt, "en": label.en}
         self._pages = pages
         self._items = items
         self._percent = 0
 
     def starting_browser(self) -> None:
-        """Say that Chrome is being started."""
-        self._report(1, "starting_browser")
+        """Report that a browser is being started."""
+        self._report(1, ProgressStep.STARTING_BROWSER, {})
 
     def logging_in(self) -> None:
-        """Say that the login begins."""
-        self._report(5, "logging_in")
+        """Report that the login begins."""
+        self._report(5, ProgressStep.LOGGING_IN, {})
 
     def logging_in_again(self, page: int) -> None:
-        """Say that the session has ended at a page."""
-        self._report(0, "logging_in_again", page=page)
+        """Report that the session has ended at a page, and the login begins again."""
+        self._report(0, ProgressStep.LOGGING_IN_AGAIN, {"page": page})
 
     def opening_page(self, page: int) -> None:
-        """Say that a page is being opened; once there are items, their number says more."""
+        """Report that a page is being opened, unless there are items: their number says more."""
         if self._items:
             return
-        self._report(self._percent_after(page - 1), "opening_page", page=page, pages=self._pages)
+        args: ProgressArgs = {"page": page, "pages": self._pages}
+        self._report(self._percent_after(page - 1), ProgressStep.OPENING_PAGE, args)
 
-    def extracting(self, page: int, new: int, size: int | None) -> None:
-        """Say how many items there are after a page, and how many there may be in the end.
+    def extracting(self, page: int, new_items: int, page_size: int | None) -> None:
+        """Report how many items have been read, and how many there may be in the end.
 
         Args:
-            page: its ordinal.
-            new: how many items it has added.
-            size: how many items a full page has, if that is known.
+            page: The ordinal of the page that was read.
+            new_items: How many items it has added.
+            page_size: How many items a full page has, if known.
         """
-        self._items += new
-        total = self._items + (size or 0) * (self._pages - page)
-        counts = {"done": self._items, "total": total}
-        self._report(self._percent_after(page), "extracting", label=self._label, **counts)
+        self._items += new_items
+        total = self._items + (page_size or 0) * (self._pages - page)
+        args: ProgressArgs = {"label": self._label, "done": self._items, "total": total}
+        self._report(self._percent_after(page), ProgressStep.EXTRACTING, args)
 
     def retrying(self, page: int, attempt: int, tries: int, seconds: float) -> None:
-        """Say that a page is tried again, after a pause."""
-        told = {"page": page, "attempt": attempt, "tries": tries, "seconds": round(seconds, 1)}
-        self._report(0, "retrying", **told)
+        """Report that a page is tried again after a pause."""
+        args: ProgressArgs = {
+            "page": page,
+            "attempt": attempt,
+            "tries": tries,
+            "seconds": round(seconds, 1),
+        }
+        self._report(0, ProgressStep.RETRYING, args)
 
     def retrying_login(self, attempt: int, tries: int, seconds: float) -> None:
-        """Say that the login is tried again, after a pause."""
-        told = {"attempt": attempt, "tries": tries, "seconds": round(seconds, 1)}
-        self._report(0, "retrying_login", **told)
+        """Report that the login is tried again after a pause."""
+        args: ProgressArgs = {"attempt": attempt, "tries": tries, "seconds": round(seconds, 1)}
+        self._report(0, ProgressStep.RETRYING_LOGIN, args)
 
     def _percent_after(self, page: int) -> int:
         return _PAGES_FROM + (_PAGES_TO - _PAGES_FROM) * page // self._pages
 
-    def _report(self, percent: int, key: str, **args: object) -> None:
+    def _report(self, percent: int, step: ProgressStep, args: ProgressArgs) -> None:
         self._percent = max(self._percent, percent)
-        self._watcher.progress(self._percent, key, **args)
+        self._observer.progress(self._percent, step, args)

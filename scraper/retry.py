@@ -1,4 +1,4 @@
-"""Retries of a page, with backoff and Retry-After."""
+"""Retries of a page, with exponential backoff and Retry-After."""
 
 import random
 import time
@@ -9,19 +9,28 @@ from scraper.browser.tab import Tab
 from scraper.errors import PageTimeout, ScrapeError, SiteUnavailable
 from scraper.recipes.models import Limits
 
-#: Hears of another try: which it is, how many there may be, and the pause before it in seconds.
+#: Called before a retry with its attempt's number (from 2), the maximum number of attempts, and the
+#: pause before it in seconds.
 OnRetry = Callable[[int, int, float], None]
 
-# Answers that say: there is no such page.
+# Statuses of a page that does not exist.
 _GONE = frozenset({404, 410})
-# Workers that were turned away together come back one by one.
+# Spreads workers that failed at the same moment.
 _JITTER = 0.1
 
 
 class PageRetry:
-    """Counts the tries of one page; all of them must fit before its deadline."""
+    """Counts the attempts at one page, which share one deadline."""
 
     def __init__(self, tab: Tab, url: str, limits: Limits, deadline: float) -> None:
+        """Start before the first attempt.
+
+        Args:
+            tab: The tab that opens the page.
+            url: The page's URL.
+            limits: The recipe's limits.
+            deadline: The end of the last attempt, on the monotonic clock.
+        """
         self._tab = tab
         self._url = url
         self._limits = limits
@@ -29,44 +38,53 @@ class PageRetry:
         self._attempts = 0
         self._failure: PageSnapshot | None = None
 
-    def record_failure(self, look: PageSnapshot, on_retry: OnRetry) -> None:
-        """Pause before the next try of a page that has failed.
+    def record_failure(self, snapshot: PageSnapshot, on_retry: OnRetry) -> None:
+        """Pause before the next attempt at a page that has failed.
 
-        The pause doubles from try to try; it is no shorter than the site's Retry-After.
-
-        Raises:
-            SiteUnavailable: the failure will not pass, or no try is left, or no time for it.
-            Stopped: the caller set the stop event during the pause.
-        """
-        self._attempts += 1
-        self._failure = look
-        if not look.is_retryable or self._attempts >= self._limits.tries:
-            raise self._unavailable(look)
-        pause = self._compute_delay(look)
-        if time.monotonic() + pause >= self._deadline:
-            raise self._unavailable(look)
-        on_retry(self._attempts + 1, self._limits.tries, pause)
-        self._tab.pause(pause)
-
-    def _compute_delay(self, look: PageSnapshot) -> float:
-        asked = self._tab.retry_after(look) if look.status else None
-        jitter = 1 + random.uniform(0, _JITTER)  # noqa: S311 - no secret
-        return max(asked or 0.0, self._limits.first_pause_s * 2.0 ** (self._attempts - 1) * jitter)
-
-    def timeout_error(self, seconds: float) -> ScrapeError:
-        """Return the failure of a page that was not there in time, this one try or all of them.
+        The pause doubles with each attempt; it is never shorter than the site's Retry-After.
 
         Args:
-            seconds: what the page had in all.
+            snapshot: The failure.
+            on_retry: Called before the pause.
+
+        Raises:
+            SiteUnavailable: The failure is permanent, or there is no attempt or no time left.
+            BrowserCrashed: The browser is lost.
+            Stopped: The stop event was set during the pause.
+        """
+        self._attempts += 1
+        self._failure = snapshot
+        if not snapshot.is_retryable or self._attempts >= self._limits.tries:
+            raise self._unavailable(snapshot)
+        pause_s = self._compute_delay(snapshot)
+        if time.monotonic() + pause_s >= self._deadline:
+            raise self._unavailable(snapshot)
+        on_retry(self._attempts + 1, self._limits.tries, pause_s)
+        self._tab.pause(pause_s)
+
+    def _compute_delay(self, snapshot: PageSnapshot) -> float:
+        retry_after_s = self._tab.retry_after(snapshot) if snapshot.status else None
+        jitter = 1 + random.uniform(0, _JITTER)  # noqa: S311 - not used for security
+        backoff_s = self._limits.first_pause_s * 2.0 ** (self._attempts - 1) * jitter
+        return max(retry_after_s or 0.0, backoff_s)
+
+    def timeout_error(self, seconds: float) -> ScrapeError:
+        """Return the failure of a page that was not readable at the deadline.
+
+        Args:
+            seconds: The time limit of all attempts.
+
+        Returns:
+            SiteUnavailable if an earlier attempt has failed, else PageTimeout.
         """
         if self._failure is not None:
             return self._unavailable(self._failure)
         return PageTimeout(self._url, seconds)
 
-    def _unavailable(self, look: PageSnapshot) -> SiteUnavailable:
-        return SiteUnavailable(self._url, look.failure, self._attempts)
+    def _unavailable(self, snapshot: PageSnapshot) -> SiteUnavailable:
+        return SiteUnavailable(self._url, snapshot.failure, self._attempts)
 
 
-def is_gone(look: PageSnapshot) -> bool:
-    """Whether the site says that it has no such page, so that the recipe's address is wrong."""
-    return look.status in _GONE
+def is_gone(snapshot: PageSnapshot) -> bool:
+    """Return whether the page does not exist, so that the recipe's URL is wrong."""
+    return snapshot.status in _GONE

@@ -1,10 +1,9 @@
-"""Run one job, from the start of Chrome to the last page."""
+"""Run of one job, from the start of the browser to the last page."""
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from scraper.browser.chrome import BrowserSettings, open_tab
@@ -21,20 +20,21 @@ from scraper.item_filter import ItemFilter
 from scraper.page_reader import ListPage, PageReader
 from scraper.progress import ProgressReporter, ScrapeObserver
 from scraper.recipes.models import JobDefinition, Recipe
+from scraper.scrape_warnings import ScrapeWarning
 from scraper.session import SiteSession
 from scraper.site_urls import SiteUrls
 
-# Whoever runs jobs finds here all that it takes.
+# The package's interface: what a caller of `scrape` needs.
 __all__ = ["BrowserSettings", "Credentials", "ScrapeObserver", "ScrapeSummary", "Target", "scrape"]
 
-
-# So many browsers may break under one attempt: a page that breaks each of them is to blame.
-_MAX_CRASHES = 3
+# How many failures of a kind in a row end a run. A page that crashes three browsers is the cause
+# itself; a browser that does not start takes half a minute to report it.
+_MAX_BROWSER_FAILURES = {BrowserCrashed: 3, BrowserNotStarted: 2}
 
 
 @dataclass(frozen=True)
 class Target:
-    """What to scrape, and as whom."""
+    """A job definition with the site's URL and the account to use."""
 
     recipe: Recipe
     job: JobDefinition
@@ -48,19 +48,15 @@ class Target:
 
 @dataclass(frozen=True)
 class ScrapeSummary:
-    """What a run says about itself; the items went to its watcher."""
+    """Summary of a run; the observer has received the items."""
 
     pages_requested: int
-    #: Pages that held new items, those of `done_pages` included.
+    #: The number of pages with new items, including those of `done_pages`.
     pages_read: int
-    #: What was odd and yet no failure, `{"code": …, "page": …, …}`: `required_field_empty` {field,
-    #: count}, `field_empty_everywhere` {field, selector}, `page_short` {count, expected} (a page
-    #: before the last), `page_repeats` {} (nothing new on it, so the run ended there), `list_ended`
-    #: {requested} (no such page, although the one before was full). The page is its own number.
-    warnings: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[ScrapeWarning] = field(default_factory=list)
 
 
-def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier attempt has got
+def scrape(  # noqa: PLR0913 - the job, its browser, and the progress of earlier attempts
     target: Target,
     params: Mapping[str, Any],
     browser: BrowserSettings,
@@ -68,93 +64,115 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and how far an earlier atte
     *,
     stop: threading.Event,
     done_pages: frozenset[int] = frozenset(),
-    seen: frozenset[str] = frozenset(),
+    seen_keys: frozenset[str] = frozenset(),
 ) -> ScrapeSummary:
-    """Run a job; its items go to the watcher page by page.
+    """Run a job; the observer receives its items page by page.
 
     Args:
-        target: what to scrape.
-        params: all of the job's parameters, with the defaults filled in.
-        browser: which Chrome.
-        observer: takes progress and items.
-        stop: once it is set, the run ends with Stopped.
-        done_pages: numbers of pages that are not read again.
-        seen: the `unique_by` values of items that are not taken again.
+        target: The job definition, the site's URL and the account.
+        params: All parameters of the job, with the defaults filled in.
+        browser: The browser to start.
+        observer: Receives progress and items.
+        stop: Ends the run with Stopped once it is set.
+        done_pages: The numbers of pages that earlier attempts have read.
+        seen_keys: The `unique_by` values of items that earlier attempts have read.
 
     Raises:
-        ScrapeError: the job has failed; the class says how.
+        CredentialsMissing: The site needs a login, and the credentials are not set.
+        LoginFailed: The site rejected the login.
+        SiteUnavailable: A page failed in every attempt.
+        PageTimeout: A page was not readable in time.
+        PageChanged: A page does not match the recipe.
+        BrowserUnavailable: There is no browser, or it did not start twice in a row.
+        BrowserCrashed: Three browsers in a row crashed at the same page.
         Stopped: `stop` was set.
-        RecipeMalformed: the browser refuses a selector or a regex of the recipe.
+        RecipeMalformed: The browser rejects a selector or a regular expression of the recipe.
     """
     credentials = _check_credentials(target)
     if stop.is_set():
         raise Stopped
     site = SiteUrls(target.recipe, target.base_url)
     pages = _list_pages(site, target.job, params)
-    sieve = ItemFilter(target.job, seen, pages)
-    left = deque(page for page in pages if page.number not in done_pages)
-    crashes = 0
-    progress = ProgressReporter(observer, target.job.label, pages=len(pages), items=len(seen))
+    item_filter = ItemFilter(target.job, seen_keys, pages)
+    remaining = deque(page for page in pages if page.number not in done_pages)
+    failures = _BrowserFailures()
+    progress = ProgressReporter(observer, target.job.label, pages=len(pages), items=len(seen_keys))
     has_ended = False
-    while left and not has_ended:
+    while remaining and not has_ended:
         progress.starting_browser()
         try:
             with open_tab(browser, stop) as tab:
                 if tab.session:
                     observer.browser_opened(tab.session)
-                visit = SiteSession(tab, site, target.recipe, credentials, progress)
+                session = SiteSession(tab, site, target.recipe, credentials, progress)
                 if target.recipe.login:
                     progress.logging_in()
-                    visit.log_in()
-                has_ended = _read_pages(visit, target.job, left, sieve, observer)
+                    session.log_in()
+                has_ended = _read_pages(session, target.job, remaining, item_filter, observer)
         except ScrapeError as error:
-            crashes += 1
-            _handle_crash(error, crashes, stop)
-    return ScrapeSummary(len(pages), len(pages) - len(left), sieve.warnings)
+            if stop.is_set():
+                raise Stopped from error  # a stop may end the browser during a command
+            failures.record(error, len(remaining))
+    return ScrapeSummary(len(pages), len(pages) - len(remaining), item_filter.warnings)
 
 
-def _handle_crash(error: ScrapeError, crashes: int, stop: threading.Event) -> None:
-    """Let a crash cost a browser, and not what was read with it; raise what is more than that."""
-    if stop.is_set():
-        raise Stopped from error  # its browser was taken away
-    # One that does not come up takes half a minute to say so: it is tried twice.
-    most = 2 if isinstance(error, BrowserNotStarted) else _MAX_CRASHES
-    if not isinstance(error, BrowserCrashed | BrowserNotStarted) or crashes >= most:
-        raise error
+class _BrowserFailures:
+    """Failures of browsers since the last page that was read."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[type[ScrapeError]]()
+        self._remaining_pages = 0
+
+    def record(self, error: ScrapeError, remaining_pages: int) -> None:
+        """Count a failure; return if another browser should be tried.
+
+        Args:
+            error: What has ended the use of a browser.
+            remaining_pages: How many pages were not read yet.
+
+        Raises:
+            ScrapeError: `error` itself: not a browser's failure, or one too many in a row.
+        """
+        if remaining_pages != self._remaining_pages:
+            self._remaining_pages = remaining_pages
+            self._counts.clear()
+        self._counts[type(error)] += 1
+        if self._counts[type(error)] >= _MAX_BROWSER_FAILURES.get(type(error), 1):
+            raise error
 
 
 def _read_pages(
-    visit: SiteSession,
+    session: SiteSession,
     job: JobDefinition,
-    left: deque[ListPage],
-    sieve: ItemFilter,
-    watcher: ScrapeObserver,
+    remaining: deque[ListPage],
+    item_filter: ItemFilter,
+    observer: ScrapeObserver,
 ) -> bool:
-    """Read pages, at least one, for as long as the browser may be used.
+    """Read pages, at least one, until the browser has to be replaced.
 
     Returns:
         Whether the list has ended.
     """
-    reader = PageReader(visit.tab, visit.site, job, visit.recipe.limits)
+    reader = PageReader(session.tab, session.site, job, session.recipe.limits)
     while True:
-        page = left[0]
-        items = visit.read(reader, page)
+        page = remaining[0]
+        items = session.read(reader, page)
         if items is None:
-            sieve.end_list(page)
+            item_filter.end_list(page)
             return True
-        told = len(sieve.warnings)
-        new = sieve.filter_page(page, items)
-        if not new:
-            return True  # a list that goes on showing its last page would do so for ever
-        watcher.page_read(page.number, new, sieve.warnings[told:])
-        left.popleft()
-        visit.progress.extracting(page.ordinal, len(new), page.size)
-        if not left or visit.tab.exceeds_memory_limit():
+        earlier_warnings = len(item_filter.warnings)
+        new_items = item_filter.filter_page(page, items)
+        if not new_items:
+            return True  # a site may serve its last page for every later number
+        observer.page_read(page.number, new_items, item_filter.warnings[earlier_warnings:])
+        remaining.popleft()
+        session.progress.extracting(page.ordinal, len(new_items), page.size)
+        if not remaining or session.tab.exceeds_memory_limit():
             return False
 
 
 def _list_pages(site: SiteUrls, job: JobDefinition, params: Mapping[str, Any]) -> list[ListPage]:
-    """Return the pages that the parameters ask for."""
+    """Return the pages that the parameters request."""
     first = params[job.next.first] if job.next else 1
     count = job.count_pages(params)
     size = params[job.page_size] if job.page_size else None
@@ -165,7 +183,12 @@ def _list_pages(site: SiteUrls, job: JobDefinition, params: Mapping[str, Any]) -
 
 
 def _check_credentials(target: Target) -> Credentials | None:
-    """Return with what to log in; None if the site needs no login."""
+    """Return the credentials for the login; None if the site needs no login.
+
+    Raises:
+        CredentialsMissing: The user name or the password is not set.
+        LoginFailed: One of them cannot be typed.
+    """
     if target.recipe.login is None:
         return None
     credentials = target.credentials or Credentials("", "")
@@ -173,29 +196,5 @@ def _check_credentials(target: Target) -> Credentials | None:
     if missing:
         raise CredentialsMissing(missing)
     if not credentials.can_be_typed:
-        reason = "not_typeable"
-        raise LoginFailed(reason)
+        raise LoginFailed(LoginFailed.Reason.NOT_TYPEABLE)
     return credentials
-
-
-def make_result(
-    job: JobDefinition, items: list[dict[str, Any]], summary: ScrapeSummary, now: datetime
-) -> dict[str, Any]:
-    """Return the result of a job that has succeeded.
-
-    Args:
-        job: names the collection.
-        items: all items of all pages, in page order.
-        summary: what the run says about itself.
-        now: the end of the run, with its time zone.
-    """
-    return {
-        "success": True,
-        job.collection: items,
-        f"total_{job.collection}": len(items),
-        "timestamp": now.astimezone(UTC).isoformat(timespec="microseconds"),
-        "error": None,
-        "pages_requested": summary.pages_requested,
-        "pages_read": summary.pages_read,
-        "warnings": summary.warnings,
-    }

@@ -1,4 +1,4 @@
-"""An authenticated session at a site; logs in again once if it expires."""
+"""Session at a site, with a new login when the site asks for one."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,52 +8,64 @@ from scraper.credentials import Credentials
 from scraper.errors import LoginFailed
 from scraper.login import log_in
 from scraper.login_page import LoginPage
-from scraper.page_reader import Item, ListPage, NoItems, PageReader
+from scraper.page_reader import ListPage, NoItems, PageReader
 from scraper.progress import ProgressReporter
-from scraper.recipes.models import Recipe
+from scraper.recipes.models import Item, Recipe
 from scraper.retry import OnRetry
 from scraper.site_urls import SiteUrls
 
 
 @dataclass(frozen=True)
 class SiteSession:
-    """Who is at which site, in which tab."""
+    """A tab at a site, with the account to log in."""
 
     tab: Tab
     site: SiteUrls
     recipe: Recipe
-    #: Needed if the recipe has a login.
+    #: Required if the recipe has a login.
     credentials: Credentials | None
     progress: ProgressReporter
 
     def log_in(self) -> None:
-        """Log in, if the site needs it.
+        """Log in, if the recipe has a login.
 
         Raises:
-            ScrapeError, Stopped: as the login does.
+            LoginFailed: The site rejected the login.
+            SiteUnavailable: The login page failed in every attempt.
+            PageTimeout: The site did not answer in time.
+            PageChanged: The login form does not match the recipe.
+            BrowserCrashed: The browser is lost.
+            Stopped: The stop event was set.
         """
         if self.recipe.login is None or self.credentials is None:
             return
-        form = LoginPage(self.tab, self.site, self.recipe.login, self.recipe.limits)
-        log_in(form, self.credentials, self.progress.retrying_login)
+        login_page = LoginPage(self.tab, self.site, self.recipe.login, self.recipe.limits)
+        log_in(login_page, self.credentials, self.progress.retrying_login)
 
     def read(self, reader: PageReader, page: ListPage) -> list[Item] | None:
-        """Read a page, after a new login if the site wants one; None if the list has ended.
+        """Read a page, after a new login if the site asks for one.
+
+        Returns:
+            The page's items; None if the list has ended before this page.
 
         Raises:
-            LoginFailed: the site wants a login again right after one.
-            ScrapeError, Stopped: as reader and login do.
+            LoginFailed: The site rejected the login, or asks for another one right after it.
+            SiteUnavailable: The page, or the login page, failed in every attempt.
+            PageTimeout: One of them was not readable in time.
+            PageChanged: One of them does not match the recipe.
+            BrowserCrashed: The browser is lost.
+            Stopped: The stop event was set.
+            RecipeMalformed: The browser rejects a selector or a regular expression.
         """
         self.progress.opening_page(page.ordinal)
-        found = reader.read(page, self._on_retry(page))
-        if found is NoItems.LOGGED_OUT:
+        outcome = reader.read(page, self._on_retry(page))
+        if outcome is NoItems.LOGGED_OUT:
             self.progress.logging_in_again(page.ordinal)
             self.log_in()
-            found = reader.read(page, self._on_retry(page))
-        if found is NoItems.LOGGED_OUT:
-            reason = "session_lost"
-            raise LoginFailed(reason)
-        return None if found is NoItems.END else found
+            outcome = reader.read(page, self._on_retry(page))
+        if outcome is NoItems.LOGGED_OUT:
+            raise LoginFailed(LoginFailed.Reason.SESSION_LOST)
+        return None if outcome is NoItems.END else outcome
 
     def _on_retry(self, page: ListPage) -> OnRetry:
         return partial(self.progress.retrying, page.ordinal)

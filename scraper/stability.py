@@ -1,18 +1,19 @@
-"""Measure how long a value has not changed."""
+"""Timer for how long a value has not changed."""
 
 import time
 
 
 class StabilityTimer:
-    """A watch that starts anew whenever it is shown something else."""
+    """Measures how long the same value has been passed to it; restarts at each change."""
 
     def __init__(self) -> None:
         self._value: object = None
         self._since = time.monotonic()
 
     def measure(self, value: object) -> float:
-        """Return for how long it has been shown this and nothing else."""
+        """Return for how many seconds every call has had this value."""
         now = time.monotonic()
         if value != self._value:
-            self._value, self._since = value, now
+            self._value = value
+            self._since = now
         return now - self._since

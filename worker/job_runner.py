@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,10 @@ from jobs.model.result import ResultHead
 from jobs.store.leased_jobs import FinishedPage, JobCounter, Lease, LeasedJobStore, LeaseLostError
 from scraper.browser.chrome import end_session
 from scraper.errors import ScrapeError, Stopped
+from scraper.progress import ProgressArgs, ProgressStep
+from scraper.recipes.models import Item
 from scraper.scrape import Target, scrape
+from scraper.scrape_warnings import ScrapeWarning
 from worker.lease_heartbeat import LeaseHeartbeat
 from worker.scrape_config import ScrapeConfig
 
@@ -23,14 +25,6 @@ logger = logging.getLogger(__name__)
 ReportProgress = Callable[[int, ProgressMessage, JobCounter | None], None]
 #: Makes the heart of a job with this time limit, in seconds.
 MakeHeartbeat = Callable[[float], LeaseHeartbeat]
-
-_COUNTER_BY_STEP = {
-    "starting_browser": JobCounter.BROWSER_STARTS,
-    "logging_in": JobCounter.LOGINS,
-    "logging_in_again": JobCounter.LOGINS,
-    "retrying": JobCounter.RETRIES,
-    "retrying_login": JobCounter.RETRIES,
-}
 
 
 class JobObserver:
@@ -43,23 +37,21 @@ class JobObserver:
         self._max_percent = lease.record.progress
         self._report = tell
 
-    def progress(self, percent: int, key: str, **args: object) -> None:
-        """Tell how far the job is."""
+    def progress(self, percent: int, step: ProgressStep, args: ProgressArgs) -> None:
+        """Store the progress; log a retry."""
         self._max_percent = max(self._max_percent, percent)
-        counter = _COUNTER_BY_STEP.get(key)
-        self._report(self._max_percent, ProgressMessage(key, args), counter)
-        if key.startswith("retrying"):
-            logger.info(render(Language.EN, key, args))
+        counter = JobCounter(step.counter) if step.counter else None
+        self._report(self._max_percent, ProgressMessage(step.value, args), counter)
+        if step.is_retry:
+            logger.info(render(Language.EN, step.value, args))
 
     def browser_opened(self, session: str) -> None:
         """Note the browser, for whoever has to end it if this worker cannot."""
         self._leases.set_browser_session(self._lease.record.id, self._lease.token, session)
 
-    def page_read(
-        self, number: int, items: list[dict[str, Any]], warnings: list[dict[str, Any]]
-    ) -> None:
-        """Keep a finished page."""
-        page = FinishedPage(number, items, warnings)
+    def page_read(self, number: int, items: list[Item], warnings: list[ScrapeWarning]) -> None:
+        """Store a finished page."""
+        page = FinishedPage(number, items, [warning.as_dict() for warning in warnings])
         self._leases.append_page(self._lease.record.id, self._lease.token, page)
         logger.info("page read", extra={"page": number, "items": len(items)})
 
@@ -90,7 +82,7 @@ def run_job(
     record = lease.record
     target = _find_target(lease, config)
     watcher = JobObserver(store, lease, report)
-    seen = _find_seen_keys(target, store.get_items(record.id) if lease.done_pages else [])
+    seen_keys = _find_seen_keys(target, store.get_items(record.id) if lease.done_pages else [])
     with make_heartbeat(target.limit_s(record.params)) as heart:
         try:
             if record.browser_session:
@@ -102,22 +94,22 @@ def run_job(
                 watcher,
                 stop=heart.stop,
                 done_pages=lease.done_pages,
-                seen=seen,
+                seen_keys=seen_keys,
             )
         except Stopped as stopped:
             raise _make_stop_error(heart, store, record.id) from stopped
         except ScrapeError as error:
             raise JobFailedError(error.code, error.details) from error
-    # Those of all attempts' pages, and what this one has to say of the list as a whole.
-    kept = store.get_warnings(record.id)
-    whole = replace(summary, warnings=kept + [one for one in summary.warnings if one not in kept])
+    stored = store.get_warnings(record.id)
+    latest = [warning.as_dict() for warning in summary.warnings]
     return ResultHead(
         collection=target.job.collection,
         total=store.count_items(record.id),
         timestamp=datetime.now(UTC),
-        pages_requested=whole.pages_requested,
-        pages_read=whole.pages_read,
-        warnings=whole.warnings,
+        pages_requested=summary.pages_requested,
+        pages_read=summary.pages_read,
+        # Warnings about a page are stored with it; those about the whole list are not.
+        warnings=stored + [warning for warning in latest if warning not in stored],
     )
 
 

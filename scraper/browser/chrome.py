@@ -1,4 +1,4 @@
-"""Chrome: a local one that always goes away again, or one behind a remote end."""
+"""Chrome sessions: a local browser that never outlives its owner, or one at a remote end."""
 
 import contextlib
 import logging
@@ -27,19 +27,20 @@ from scraper.browser.webdriver_errors import first_line
 from scraper.errors import BrowserNotStarted
 
 _START_TIMEOUT_S: Final = 30
-#: How often a stop is looked for while a browser is open, and how long it may take.
+# How often the stop event is checked while a browser is open, and how long a command may go on
+# once it is set.
 _STOP_POLL_S: Final = 0.5
 _STOP_GRACE_S: Final = 3.0
 
 _ARGUMENTS: Final = (
     "--headless=new",
     "--remote-debugging-pipe",  # Chrome ends when chromedriver does
-    "--blink-settings=imagesEnabled=false",  # addresses of images are read, images are not
+    "--blink-settings=imagesEnabled=false",  # only the URLs of images are read
     "--window-size=1440,900",
     "--disable-gpu",
     "--disable-quic",
     "--disable-dev-shm-usage",  # Docker gives it 64 MiB only
-    # Nothing but the site is asked for anything.
+    # No requests to any host but the site's.
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -49,70 +50,81 @@ _ARGUMENTS: Final = (
 
 @dataclass(frozen=True)
 class BrowserSettings:
-    """Which Chrome, as plain values; all None is the installed one."""
+    """Options of a browser, as plain values; the defaults are the installed Chrome."""
 
     chrome_binary: str | None = None
     chromedriver: str | None = None
-    #: Address of a remote end (a Selenium Grid), perhaps with an account; then no local Chrome is
-    #: used.
+    #: URL of a remote end (a Selenium Grid), possibly with an account; replaces the local Chrome.
     remote_url: str | None = field(default=None, repr=False)
     extra_arguments: tuple[str, ...] = ()
-    #: A browser that has not answered a command for so long, in seconds, hangs. Selenium's own
-    #: default is 120.
+    #: How long, in seconds, a command may take before the browser counts as hanging. Selenium's
+    #: own default is 120.
     command_timeout_s: int = 60
-    #: A local browser that takes more than so many MiB is replaced before the next page; 0 is none.
+    #: A local browser with more memory, in MiB, is replaced before the next page; 0: no limit.
     memory_limit_mb: int = 0
 
 
 @contextlib.contextmanager
 def open_tab(settings: BrowserSettings, stop: threading.Event | None = None) -> Iterator[Tab]:
-    """Start a browser with nothing in it; give its tab; end the browser.
+    """Start a browser with an empty profile, yield its tab, and end the browser.
 
     Args:
-        settings: which browser.
-        stop: once it is set, the tab's waits end with Stopped.
+        settings: The browser's options.
+        stop: Ends the tab's waits with Stopped once it is set.
+
+    Yields:
+        The browser's only tab.
 
     Raises:
-        BrowserUnavailable: there is none, or it does not start.
+        BrowserUnavailable: There is no browser.
+        BrowserNotStarted: It does not start.
     """
     stop = stop or threading.Event()
     if settings.remote_url is not None:
         with _open_remote(settings, settings.remote_url) as driver:
             session = str(driver.session_id)
-            with _end_if_hung(stop, partial(end_session, settings, session)):
+            with _end_if_hanging(stop, partial(end_session, settings, session)):
                 yield Tab(driver, stop, session=session)
         return
-    with _open_local(settings, stop) as (driver, guard):
+    with _open_local(settings, stop) as (driver, guard_pid):
 
-        def is_outgrown() -> bool:
+        def exceeds_memory_limit() -> bool:
             limit = settings.memory_limit_mb
-            return bool(limit) and memory_mb(browsers_below(guard)) > limit
+            return bool(limit) and memory_mb(browsers_below(guard_pid)) > limit
 
-        yield Tab(driver, stop, exceeds_memory_limit=is_outgrown)
+        yield Tab(driver, stop, exceeds_memory_limit=exceeds_memory_limit)
 
 
-def end_session(settings: BrowserSettings, session: str) -> None:
-    """End a session that somebody has left at the remote end, if it is still there.
+def end_session(settings: BrowserSettings, session: str) -> bool:
+    """End a session that another process has left at the remote end.
 
     Args:
-        settings: where the remote end is.
-        session: its id there.
+        settings: The options with the remote end's URL.
+        session: The session's id.
+
+    Returns:
+        Whether the session is gone; False if the remote end did not answer. True without a remote
+        end.
+
+    Raises:
+        BrowserUnavailable: The remote end's URL is invalid.
     """
-    if settings.remote_url is not None:
-        parse_remote_end(settings.remote_url).end_session(session)
+    if settings.remote_url is None:
+        return True
+    return parse_remote_end(settings.remote_url).end_session(session)
 
 
 @contextlib.contextmanager
 def _open_local(
     settings: BrowserSettings, stop: threading.Event
 ) -> Iterator[tuple[WebDriver, int]]:
-    """Give a driver, and the process below which its browser is."""
+    """Yield a driver, and the id of the process whose descendants are its browser."""
     options = make_options(settings, find_chrome(settings.chrome_binary))
     with open_chromedriver(find_chromedriver(settings.chromedriver)) as chromedriver:
-        # Its end kills the browser: quicker than a farewell, and a hung one goes as well.
+        # Ending it kills the browser, which is faster than a quit command and ends a hanging one.
         direct = Proxy({"proxyType": ProxyType.DIRECT})
-        config = ClientConfig(chromedriver.address, proxy=direct)
-        with _end_if_hung(stop, partial(os.kill, chromedriver.guard_pid, signal.SIGTERM)):
+        config = ClientConfig(chromedriver.url, proxy=direct)
+        with _end_if_hanging(stop, partial(os.kill, chromedriver.guard_pid, signal.SIGTERM)):
             yield (
                 _start_session(config, options, settings.command_timeout_s),
                 chromedriver.guard_pid,
@@ -120,13 +132,13 @@ def _open_local(
 
 
 @contextlib.contextmanager
-def _end_if_hung(stop: threading.Event, end: Callable[[], None]) -> Iterator[None]:
-    """End a browser that is still at a command a while after the stop: it may be for long."""
-    over = threading.Event()
+def _end_if_hanging(stop: threading.Event, end: Callable[[], object]) -> Iterator[None]:
+    """End the browser if the block has not ended 3 s after the stop: a command may be hanging."""
+    block_ended = threading.Event()
 
     def watch() -> None:
-        while not over.wait(_STOP_POLL_S):
-            if stop.is_set() and not over.wait(_STOP_GRACE_S):
+        while not block_ended.wait(_STOP_POLL_S):
+            if stop.is_set() and not block_ended.wait(_STOP_GRACE_S):
                 with contextlib.suppress(ProcessLookupError):  # it has just ended
                     end()
                 return
@@ -135,29 +147,31 @@ def _end_if_hung(stop: threading.Event, end: Callable[[], None]) -> Iterator[Non
     try:
         yield
     finally:
-        over.set()
+        block_ended.set()
 
 
 @contextlib.contextmanager
 def _open_remote(settings: BrowserSettings, url: str) -> Iterator[WebDriver]:
-    remote = parse_remote_end(url)
-    config = ClientConfig(remote.address, username=remote.username, password=remote.password)
+    remote_end = parse_remote_end(url)
+    config = ClientConfig(
+        remote_end.url, username=remote_end.username, password=remote_end.password
+    )
     options = make_options(settings, binary=None)
     driver = _start_session(config, options, settings.command_timeout_s)
     session = driver.session_id
     try:
         yield driver
     finally:
-        # Not by the driver's own quit: it would ask a remote end that hangs four times.
-        remote.end_session(str(session))
+        # The driver's own quit would send four requests to a remote end that hangs.
+        remote_end.end_session(str(session))
 
 
 def make_options(settings: BrowserSettings, binary: str | None) -> Options:
-    """Return the flags and capabilities that every browser of ours is started with.
+    """Return the flags and capabilities of a new browser.
 
     Args:
-        settings: which browser.
-        binary: the local Chrome; None for a remote end, which knows its own.
+        settings: The browser's options.
+        binary: The path of the local Chrome; None for a remote end, which has its own.
     """
     options = Options()
     for argument in (*_ARGUMENTS, *settings.extra_arguments):
@@ -165,11 +179,11 @@ def make_options(settings: BrowserSettings, binary: str | None) -> Options:
     if binary is not None:
         options.binary_location = binary
         if os.geteuid() == 0:
-            options.add_argument("--no-sandbox")  # root cannot have one
-    options.page_load_strategy = "none"  # the tab waits by itself, on what it needs
+            options.add_argument("--no-sandbox")  # the sandbox does not work as root
+    options.page_load_strategy = "none"  # the tab has its own waits
     options.unhandled_prompt_behavior = "accept"
     options.timeouts = {"script": int(SCRIPT_TIMEOUT_S * 1000)}
-    # By default chromedriver gives a Chrome that has ended at once a minute to come up.
+    # By default chromedriver waits a minute for a Chrome that has ended at once.
     options.add_experimental_option("browserStartupTimeout", _START_TIMEOUT_S * 1000)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     options.add_experimental_option(
@@ -179,21 +193,21 @@ def make_options(settings: BrowserSettings, binary: str | None) -> Options:
 
 
 def _start_session(config: ClientConfig, options: Options, timeout_s: int) -> WebDriver:
-    # Selenium logs each command with its arguments at this level, typed passwords too.
+    # At DEBUG Selenium logs each command with its arguments, including typed passwords.
     logging.getLogger("selenium.webdriver.remote.remote_connection").setLevel(logging.INFO)
     config.timeout = timeout_s
     try:
         return WebDriver(
             config.remote_server_addr,
             options=options,
-            # The default one uploads the file if a typed text happens to be a file's path.
+            # The default one uploads a file whose path equals a typed text.
             file_detector=UselessFileDetector(),
             client_config=config,
         )
     except WebDriverException as error:
-        words = first_line(error).partition("; For documentation")[0]
-        reason = words.removeprefix("session not created: ").rstrip(". ")
-        raise BrowserNotStarted(reason or "no_start") from error
+        message = first_line(error).partition("; For documentation")[0]
+        reason = message.removeprefix("session not created: ").rstrip(". ")
+        raise BrowserNotStarted(reason or BrowserNotStarted.Reason.NO_START) from error
     except HTTPError as error:
         reason = f"{urlsplit(config.remote_server_addr).netloc}: {type(error).__name__}"
         raise BrowserNotStarted(reason) from error

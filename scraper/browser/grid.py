@@ -1,7 +1,7 @@
-"""A remote WebDriver end, such as a Selenium Grid."""
+"""Remote WebDriver end, such as a Selenium Grid."""
 
-import contextlib
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -15,38 +15,47 @@ _END_TIMEOUT_S: Final = 10
 
 @dataclass(frozen=True)
 class RemoteEnd:
-    """A Selenium Grid, or a chromedriver that somebody else runs."""
+    """A Selenium Grid, or a chromedriver that another program runs."""
 
-    #: Without the account.
-    address: str
-    #: Host and port, to be shown.
-    host: str
+    #: The URL without the account.
+    url: str
     username: str | None = field(repr=False)
     password: str | None = field(repr=False)
 
-    def end_session(self, session: str) -> None:
-        """End a session, if it is still there; once, and not for long."""
-        url = f"{self.address}/session/{session}"
+    def end_session(self, session: str) -> bool:
+        """End a session, with a single request of at most 10 s.
+
+        Args:
+            session: The session's id.
+
+        Returns:
+            Whether the session is gone: it was ended, or did not exist.
+        """
         account = f"{self.username}:{self.password}" if self.username else None
-        headers = urllib3.make_headers(basic_auth=account)
-        with contextlib.suppress(HTTPError):
-            urllib3.request("DELETE", url, headers=headers, timeout=_END_TIMEOUT_S, retries=False)
+        try:
+            response = urllib3.request(
+                "DELETE",
+                f"{self.url}/session/{session}",
+                headers=urllib3.make_headers(basic_auth=account),
+                timeout=_END_TIMEOUT_S,
+                retries=False,
+            )
+        except HTTPError:
+            return False
+        return response.status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
 
 
 def parse_remote_end(url: str) -> RemoteEnd:
-    """Take the account out of an address such as `http://user:password@grid:4444`.
+    """Split a URL such as `http://user:password@grid:4444` into the URL proper and the account.
 
     Raises:
-        BrowserUnavailable: it is no such address.
+        BrowserUnavailable: It is not an HTTP URL.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        reason = "no_remote_address"
-        raise BrowserUnavailable(reason)
-    host = parts.netloc.rpartition("@")[2]
+        raise BrowserUnavailable(BrowserUnavailable.Reason.NO_REMOTE_ADDRESS)
     return RemoteEnd(
-        address=parts._replace(netloc=host).geturl().rstrip("/"),
-        host=host,
+        url=parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/"),
         username=None if parts.username is None else unquote(parts.username),
         password=None if parts.username is None else unquote(parts.password or ""),
     )

@@ -1,18 +1,18 @@
-"""The state of a page at one moment, as plain values."""
+"""Snapshot of a page at one moment, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-# Answers that another try may better: too early, too many, and the server's own failures.
+# Too early, too many requests, and request timeout; every 5xx may pass too.
 _RETRYABLE_STATUS = frozenset({408, 425, 429})
-_FIRST_FAILURE = 400
-_FIRST_SERVER_FAILURE = 500
+_FIRST_ERROR = 400
+_FIRST_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
 class SnapshotQuery:
-    """What a snapshot covers: selectors by name."""
+    """Selectors, by name, that a snapshot covers."""
 
     #: Selectors whose matches are counted.
     counts: dict[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class SnapshotQuery:
 
 @dataclass(frozen=True)
 class ElementState:
-    """The first visible element of a selector."""
+    """State of the first visible element that matches a selector."""
 
     #: The WebElement, for the tab's methods.
     element: Any
@@ -49,7 +49,7 @@ class ElementState:
 
     @classmethod
     def decode(cls, data: Mapping[str, Any]) -> "ElementState":
-        """Read one element of the result of `js/snapshot.js`."""
+        """Decode one element of the result of `js/snapshot.js`."""
         return cls(
             element=data["element"],
             enabled=data["enabled"],
@@ -74,7 +74,7 @@ class PageSnapshot:
 
     @classmethod
     def decode(cls, data: Mapping[str, Any]) -> "PageSnapshot":
-        """Read the result of `js/snapshot.js`."""
+        """Decode the result of `js/snapshot.js`."""
         return cls(
             time_origin=data["timeOrigin"],
             ready_state=data["readyState"],
@@ -83,8 +83,8 @@ class PageSnapshot:
             error=data["error"],
             counts=data["counts"],
             elements={
-                name: ElementState.decode(found) if found else None
-                for name, found in data["elements"].items()
+                name: ElementState.decode(element) if element else None
+                for name, element in data["elements"].items()
             },
         )
 
@@ -94,24 +94,24 @@ class PageSnapshot:
 
     @property
     def is_parsed(self) -> bool:
-        """Whether the whole document has come; what it refers to may still be on its way."""
+        """Whether the whole document has arrived; its subresources may still be loading."""
         return self.ready_state != "loading"
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the document has come with all that it refers to."""
+        """Whether the document has arrived with all its subresources."""
         return self.ready_state == "complete"
 
     @property
     def failure(self) -> str:
-        """Why this is no page: `HTTP 503`, `ERR_CONNECTION_RESET`; empty if it is one."""
-        if self.status >= _FIRST_FAILURE:
+        """The error of an error page, such as `HTTP 503` or `ERR_CONNECTION_RESET`; else empty."""
+        if self.status >= _FIRST_ERROR:
             return f"HTTP {self.status}"
         return self.error
 
     @property
     def is_retryable(self) -> bool:
-        """Whether another try may end better than this failure."""
-        if self.status >= _FIRST_FAILURE:
-            return self.status in _RETRYABLE_STATUS or self.status >= _FIRST_SERVER_FAILURE
+        """Whether another attempt may succeed after this failure."""
+        if self.status >= _FIRST_ERROR:
+            return self.status in _RETRYABLE_STATUS or self.status >= _FIRST_SERVER_ERROR
         return bool(self.error)

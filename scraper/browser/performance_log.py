@@ -1,4 +1,4 @@
-"""Read Chrome's performance log: Retry-After headers and load errors."""
+"""Retry-After headers and load errors in Chrome's performance log."""
 
 import json
 from collections.abc import Iterable
@@ -11,18 +11,18 @@ from urllib.parse import urldefrag
 def retry_after(
     entries: Iterable[dict[str, Any]], url: str, status: int, now: datetime
 ) -> float | None:
-    """Return what the last document with this address and status asks for, in seconds from `now`.
+    """Return the Retry-After of the last document with this URL and status.
 
     Args:
-        entries: of WebDriver's log `performance`, oldest first.
-        url: the document's address: frames in it have others.
-        status: the document's HTTP status.
-        now: the present, with its time zone.
+        entries: Entries of WebDriver's log `performance`, oldest first.
+        url: The document's URL: frames in it have others.
+        status: The document's HTTP status.
+        now: The current time, with its time zone.
 
     Returns:
-        None if there is no such document, or it asks for nothing that can be read.
+        Seconds from `now`; None if there is no such document, or no valid header.
     """
-    asked = None
+    value = None
     url = urldefrag(url).url
     for entry in entries:
         event = json.loads(entry["message"])["message"]
@@ -32,42 +32,50 @@ def retry_after(
         is_document = event["params"]["type"] == "Document"
         if is_document and (response["url"], response["status"]) == (url, status):
             headers = {name.lower(): value for name, value in response["headers"].items()}
-            asked = headers.get("retry-after")
-    return None if asked is None else parse_retry_after(asked, now)
+            value = headers.get("retry-after")
+    return None if value is None else parse_retry_after(value, now)
 
 
 def load_error(entries: Iterable[dict[str, Any]], url: str) -> str:
-    """Return Chrome's name for why a document's body broke off; empty if it did not.
+    """Return Chrome's name for why a document's body was cut off; empty if it was not.
 
-    Chrome shows what has come of it and leaves it "loading" for ever.
+    Chrome shows the part that has arrived and never leaves the state "loading".
 
     Args:
-        entries: of WebDriver's log `performance`, oldest first.
-        url: the document's address: frames in it have others.
+        entries: Entries of WebDriver's log `performance`, oldest first.
+        url: The document's URL: frames in it have others.
     """
     requests: set[str] = set()
     error = ""
     url = urldefrag(url).url
     for entry in entries:
         event = json.loads(entry["message"])["message"]
-        told = event["params"]
-        if event["method"] == "Network.responseReceived" and told["type"] == "Document":
-            if told["response"]["url"] == url:
-                requests.add(told["requestId"])
-        elif event["method"] == "Network.loadingFailed" and told["requestId"] in requests:
-            error = "" if told.get("canceled") else told["errorText"].removeprefix("net::")
+        params = event["params"]
+        if event["method"] == "Network.responseReceived" and params["type"] == "Document":
+            if params["response"]["url"] == url:
+                requests.add(params["requestId"])
+        elif event["method"] == "Network.loadingFailed" and params["requestId"] in requests:
+            error = "" if params.get("canceled") else params["errorText"].removeprefix("net::")
     return error
 
 
 def parse_retry_after(value: str, now: datetime) -> float | None:
-    """Read a Retry-After: whole seconds or an HTTP date (RFC 9110, 10.2.3)."""
+    """Parse a Retry-After: whole seconds or an HTTP date (RFC 9110, 10.2.3).
+
+    Args:
+        value: The header's value.
+        now: The current time, with its time zone.
+
+    Returns:
+        Seconds from `now`, at least 0; None if the value is invalid.
+    """
     value = value.strip()
     if value.isascii() and value.isdigit():
         return float(value)
     try:
-        then = parsedate_to_datetime(value)
-        if then.tzinfo is None:
-            then = then.replace(tzinfo=UTC)
-        return max(0.0, (then - now).total_seconds())
-    except (ValueError, OverflowError):  # no date, or none that a datetime can hold
+        date = parsedate_to_datetime(value)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=UTC)
+        return max(0.0, (date - now).total_seconds())
+    except (ValueError, OverflowError):  # not a date, or one outside the range of datetime
         return None

@@ -1,17 +1,20 @@
-"""A program that runs chromedriver and leaves no process and no file of it behind.
+"""Supervisor program for chromedriver that leaves no process and no file behind.
 
     python -I -S -E process_guard.py SCRATCH CHROMEDRIVER [ARGUMENT]...
 
-It ends when its standard input ends (its owner has gone, however it went), at SIGTERM, or when
-chromedriver ends. Then it kills every process below it, also those that have cut themselves
-loose, and removes the folder SCRATCH, which chromedriver and Chrome get as TMPDIR for their
-profiles. Whoever starts it gives it a session of its own, so that a terminal's Ctrl-C ends the
-owner and not the browser under it.
+It ends when its standard input ends (its owner has ended, for whatever reason), at SIGTERM, or
+when chromedriver ends. Then it kills all its descendants and removes the folder SCRATCH, which
+chromedriver and Chrome get as TMPDIR for their profiles. Its owner has to start it in a session of
+its own, so that Ctrl-C in a terminal reaches the owner and not the browser.
 
-Its standard output says nothing: it ends when all is gone. What chromedriver writes, to standard
-output too, goes to this program's standard error.
+Its standard output stays empty and ends once everything is gone. chromedriver's output goes to
+this program's standard error.
 
-Standard library only and few modules of it: its start is part of every cold job.
+Linux adds two guarantees, by prctl(2): processes that have detached from their parents are killed
+too, and chromedriver ends even if this program is killed. Without prctl, as on macOS, neither
+holds.
+
+It imports few modules, of the standard library only: its start is part of every cold job.
 """
 
 import contextlib
@@ -26,19 +29,24 @@ import time
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
-# Whoever is not gone after this has been started meanwhile, or takes its time.
+# Time for killed processes to end; those that remain were started since, and are killed too.
 _KILL_AGAIN_S = 0.05
-# What is left after this cannot be killed by anyone.
+# A process that remains after this cannot be killed.
 _KILL_S = 10.0
 
 
 def main(scratch: str, command: list[str]) -> None:
-    """Run `command` until it, the owner or a signal ends it; leave nothing behind."""
+    """Run a command until it, the owner or a signal ends it; leave nothing behind.
+
+    Args:
+        scratch: The folder for the command's temporary files, which is removed at the end.
+        command: The program's path and its arguments.
+    """
     owner = os.getppid()
     wake = _wake_on(signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    # SIGHUP says that the thread which started this program has ended. Whether its process has
-    # too, the owner's id tells: a thread may start a browser for another one.
+    # SIGHUP is sent when the thread that started this program ends. That thread may have started
+    # the browser for another one, so the loop below checks whether the whole process has ended.
     _prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
     child = _start(command, scratch)
     try:
@@ -55,7 +63,7 @@ def main(scratch: str, command: list[str]) -> None:
 
 
 def _wake_on(*signals: signal.Signals) -> int:
-    """Return a descriptor that gives a byte for each of these signals that comes."""
+    """Return a file descriptor that receives a byte for each of these signals."""
     read, write = os.pipe()
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write)
@@ -65,19 +73,19 @@ def _wake_on(*signals: signal.Signals) -> int:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Set an attribute of this process; where there is no prctl (macOS), do without."""
+    """Set an attribute of this process; do nothing where there is no prctl (macOS)."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _start(command: list[str], scratch: str) -> int:
-    """Start `command` so that it dies with this program, even if that one is killed."""
+    """Start a command that ends with this program, on Linux even if that is killed."""
     child = os.fork()
     if child:
         return child
     try:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.environ["TMPDIR"] = scratch  # noqa: TID251 - handed on to the child, no setting
+        os.environ["TMPDIR"] = scratch  # noqa: TID251 - passed on to the child, not a setting
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
         os.execv(command[0], command)  # noqa: S606 - no shell on purpose
@@ -88,7 +96,7 @@ def _start(command: list[str], scratch: str) -> int:
 
 
 def _reap() -> set[int]:
-    """Take leave of the children that have ended; return their ids."""
+    """Reap the children that have ended; return their ids."""
     ended = set()
     with contextlib.suppress(ChildProcessError):
         while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
@@ -97,15 +105,15 @@ def _reap() -> set[int]:
 
 
 def _kill_tree(wake: int) -> None:
-    """Kill all that lives below this process, until nothing does.
+    """Kill all descendants of this process, for at most 10 s.
 
-    Where this process is a subreaper, whoever loses its parent becomes its child: to have no
-    child is to have nothing below.
+    This process is a subreaper (on Linux): a descendant whose parent has ended becomes its child,
+    so without children it has no descendants.
     """
     deadline = time.monotonic() + _KILL_S
     while time.monotonic() < deadline:
         for pid in _descendants():
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError):  # it has ended since
                 os.kill(pid, signal.SIGKILL)
         while _has_children():
             ready, _, _ = select.select([wake], [], [], _KILL_AGAIN_S)
@@ -117,7 +125,7 @@ def _kill_tree(wake: int) -> None:
 
 
 def _has_children() -> bool:
-    """Take leave of the children that have ended; say whether there are others."""
+    """Reap the children that have ended; return whether there are others."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0] != 0:
             pass
@@ -127,32 +135,32 @@ def _has_children() -> bool:
 
 
 def _descendants() -> list[int]:
-    """Return the ids of all processes below this one."""
+    """Return the ids of all descendants of this process."""
     children: dict[int, list[int]] = {}
     for pid, parent in _processes():
         children.setdefault(parent, []).append(pid)
-    found = list(children.get(os.getpid(), []))
-    for pid in found:
-        found += children.get(pid, [])
-    return found
+    descendants = list(children.get(os.getpid(), []))
+    for pid in descendants:
+        descendants += children.get(pid, [])
+    return descendants
 
 
 def _processes() -> list[tuple[int, int]]:
     """Return the ids of all processes, each with its parent's."""
     if not os.path.exists("/proc/self/stat"):  # noqa: PTH110 - pathlib costs 10 ms at the start
-        with os.popen("ps -A -o pid=,ppid=") as lines:  # noqa: S605, S607 - a fixed text
+        with os.popen("ps -A -o pid=,ppid=") as lines:  # noqa: S605, S607 - a constant command
             return [(int(pid), int(parent)) for pid, parent in map(str.split, lines)]
-    found = []
+    processes = []
     for name in os.listdir("/proc"):  # noqa: PTH208 - as above
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123 - as above
-                # The name before the last bracket may hold anything, brackets too.
-                found.append((int(name), int(stat.read().rpartition(b")")[2].split()[1])))
-    return found
+                # The name before the last bracket may contain any characters, also brackets.
+                processes.append((int(name), int(stat.read().rpartition(b")")[2].split()[1])))
+    return processes
 
 
 def _remove(folder: str) -> None:
-    """Remove a folder and all in it, as far as it can be removed."""
+    """Remove a folder with its contents, as far as possible."""
     for path, folders, files in os.walk(folder, topdown=False):
         for name in files:
             with contextlib.suppress(OSError):
@@ -165,7 +173,7 @@ def _remove(folder: str) -> None:
 
 
 def _remove_entry(path: str) -> None:
-    """Remove an emptied folder, or a link to one."""
+    """Remove an empty folder, or a link to one."""
     if os.path.islink(path):  # noqa: PTH114 - as above
         os.unlink(path)  # noqa: PTH108 - as above
     else:
@@ -174,4 +182,4 @@ def _remove_entry(path: str) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2:])
-    os._exit(0)  # nothing is left to tidy up; the owner waits for this
+    os._exit(0)  # skips the interpreter's cleanup: the owner is waiting

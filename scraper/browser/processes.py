@@ -1,4 +1,4 @@
-"""The processes of local browsers: how much memory they take, and which nobody looks after."""
+"""Processes of local browsers: their memory, and orphans."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,49 +9,50 @@ import psutil
 from scraper.browser.chromedriver import PROCESS_GUARD, scratch_prefix
 
 _MB: Final = 1024 * 1024
-#: How the path of a guard ends, wherever it is installed; `guard.py` is that of version 0.1, whose
-#: workers may still run during an upgrade.
+# The end of a guard's path, wherever it is installed; `guard.py` is that of version 0.1, whose
+# workers may still run during an upgrade.
 _GUARDS: Final = ("/".join(PROCESS_GUARD.parts[-3:]), "scraper/browser/guard.py")
-#: What Debian, Google and Apple call it begins with one of these, chromedriver too.
+# How the names begin that Debian, Google and Apple use, and chromedriver's.
 _NAMES: Final = ("chrom", "google chrom")
 
 
 def browsers_below(pid: int) -> list[psutil.Process]:
-    """Return the processes of all browsers that a process has started, and their chromedrivers."""
+    """Return the browser and chromedriver processes among the descendants of a process."""
     try:
-        below = psutil.Process(pid).children(recursive=True)
+        descendants = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-    return [process for process in below if _is_browser(process)]
+    return [process for process in descendants if _is_browser(process)]
 
 
 def memory_mb(processes: Iterable[psutil.Process]) -> int:
-    """Return what they take for themselves, in MiB: what they share is not counted over and over.
+    """Return the private memory of processes, in MiB; shared memory would be counted repeatedly.
 
-    On Linux by /proc/PID/statm, which a sandboxed Chrome does not hide as it does the exact figures
-    (https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html).
+    On Linux from /proc/PID/statm, which is readable for a sandboxed Chrome too, unlike the exact
+    figures (https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html). On macOS there is no
+    figure for shared memory: the result is an upper bound.
     """
     total = 0
     for process in processes:
-        with suppress(psutil.Error):  # it has ended meanwhile
+        with suppress(psutil.Error):  # it has ended since
             memory = process.memory_info()
             total += memory.rss - getattr(memory, "shared", 0)
     return total // _MB
 
 
 def find_orphans() -> list[psutil.Process]:
-    """Return the browsers with files in this process' temporary folder whose guard is gone.
+    """Return browsers with files in this process' temporary folder whose guard is gone.
 
-    The guard ends all that is below it, and the kernel ends chromedriver with its guard. What is
-    left to be found is a Chrome that hung while somebody killed the guard.
+    The guard ends all its descendants, and on Linux the kernel ends chromedriver with its guard.
+    What remains is a Chrome that was hanging when its guard was killed.
     """
-    ours = f"--user-data-dir={scratch_prefix()}"
+    argument_prefix = f"--user-data-dir={scratch_prefix()}"
     orphans = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if (
                 _is_browser(process)
-                and any(argument.startswith(ours) for argument in process.cmdline())
+                and any(argument.startswith(argument_prefix) for argument in process.cmdline())
                 and not any(_is_guard(parent) for parent in process.parents())
             ):
                 orphans.append(process)
@@ -59,7 +60,7 @@ def find_orphans() -> list[psutil.Process]:
 
 
 def _is_guard(process: psutil.Process) -> bool:
-    """Whether it is a guard, also that of another worker: in a container, of another version."""
+    """Return whether it is a guard of any worker; in a container that may be another version's."""
     return any(argument.endswith(_GUARDS) for argument in process.cmdline())
 
 

@@ -1,4 +1,4 @@
-"""Classify WebDriver errors: transient, browser lost, recipe malformed."""
+"""Classification of WebDriver errors: transient, browser lost, recipe malformed."""
 
 from selenium.common.exceptions import (
     InvalidSessionIdException,
@@ -9,7 +9,7 @@ from selenium.common.exceptions import (
     WebDriverException,
 )
 
-# What chromedriver says when the browser or its page process is gone.
+# chromedriver's messages when the browser or its renderer process is gone.
 _LOST = (
     "tab crashed",
     "disconnected",
@@ -20,7 +20,7 @@ _LOST = (
     "web view not found",
     "target window already closed",
 )
-# What it says when the document changed under a command.
+# Its messages when the document changed during a command.
 _IN_FLIGHT = (
     "aborted by navigation",
     "execution context",
@@ -31,33 +31,38 @@ _IN_FLIGHT = (
     "no node with given id",
     "timed out receiving message from renderer",
 )
-# What the browser says about a selector or a regex that it does not take.
+# The browser's messages about an invalid selector or regular expression.
 _MALFORMED = ("is not a valid selector", "invalid regular expression")
 
 
 def is_lost(error: WebDriverException) -> bool:
-    """Whether there is no browser any more that could answer."""
+    """Return whether the browser is gone."""
     if isinstance(error, InvalidSessionIdException | NoSuchWindowException):
         return True
-    return _says(error, _LOST)
+    return _contains_any(error, _LOST)
 
 
 def is_malformed(error: WebDriverException) -> bool:
-    """Whether the browser does not take a selector or a regex."""
-    return _says(error, _MALFORMED)
+    """Return whether the browser rejects a selector or a regular expression."""
+    return _contains_any(error, _MALFORMED)
 
 
 def is_transient(error: WebDriverException) -> bool:
-    """Whether the command only met a bad moment: a page that changes, or that is busy."""
+    """Return whether the command may succeed later: the page was changing, or busy."""
     kinds = JavascriptException | StaleElementReferenceException | TimeoutException
-    return isinstance(error, kinds) or _says(error, _IN_FLIGHT)
+    return isinstance(error, kinds) or _contains_any(error, _IN_FLIGHT)
+
+
+def is_script_timeout(error: BaseException | None) -> bool:
+    """Return whether a script did not end within the session's script timeout."""
+    return isinstance(error, TimeoutException)
 
 
 def first_line(error: WebDriverException) -> str:
-    """Return what the driver says, less its stack."""
+    """Return the driver's message without its stack."""
     return (error.msg or "").strip().partition("\n")[0]
 
 
-def _says(error: WebDriverException, phrases: tuple[str, ...]) -> bool:
-    words = (error.msg or "").lower()
-    return any(phrase in words for phrase in phrases)
+def _contains_any(error: WebDriverException, phrases: tuple[str, ...]) -> bool:
+    message = (error.msg or "").lower()
+    return any(phrase in message for phrase in phrases)

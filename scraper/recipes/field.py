@@ -10,6 +10,8 @@ from pydantic_core import CoreSchema
 from scraper.recipes.strict_types import Css, Name, Regex, StrictModel, Text
 
 Kind = Literal["text", "flag", "texts", "objects"]
+#: An item as it was read: the values of the recipe's fields by name.
+Item = dict[str, Any]
 
 # Which other keys may stand beside these; the rest go with one another.
 _COMPANY: Final[dict[str, set[str]]] = {"exists": set(), "fields": {"css", "limit"}}

@@ -1,4 +1,4 @@
-"""The JSON Schema of a recipe file, for editors: `python -m scraper.recipes.json_schema` prints it."""
+"""JSON Schema of a recipe file, for editors; `python -m scraper.recipes.json_schema` prints it."""
 
 import json
 import sys

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field as Key
 from pydantic import field_validator
 
-from scraper.recipes.field import Field
+from scraper.recipes.field import Field, Item
 from scraper.recipes.job import JobDefinition, Label, Next
 from scraper.recipes.param import Param
 from scraper.recipes.strict_types import BaseUrl, Css, Path, Slug, StrictModel, Text
@@ -116,6 +116,7 @@ __all__ = [
     "FailedWhen",
     "Field",
     "Fill",
+    "Item",
     "JobDefinition",
     "Label",
     "Limits",

@@ -1,14 +1,12 @@
 """Pydantic models of a job's parameters and items."""
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic import Field as Key
 
 from scraper.recipes.dynamic_models import build_item_model, make_model
 from scraper.recipes.job import JobDefinition
-from scraper.recipes.param import Param, check_value
 
 
 def make_item_model(job: JobDefinition, name: str) -> type[BaseModel]:
@@ -18,9 +16,6 @@ def make_item_model(job: JobDefinition, name: str) -> type[BaseModel]:
     objects, whose models are called after `name` and the field.
     """
     return build_item_model(job.fields, name, example=job.example)
-
-
-_BOOLEANS: Final = {"true": True, "false": False}
 
 
 def make_params_model(job: JobDefinition, name: str) -> type[BaseModel]:
@@ -34,26 +29,3 @@ def make_params_model(job: JobDefinition, name: str) -> type[BaseModel]:
         default = ... if param.default is None else param.default
         attributes[key] = (param.value_type, Key(default, description=param.help))
     return make_model(name, attributes, extra="forbid")
-
-
-def parse_value(param: Param, text: str) -> int | float | str | bool:
-    """Read a parameter's value from the text of a command line.
-
-    Raises:
-        ValueError: the text is no such value, or one out of bounds; its text is a sentence
-            without a subject, such as "must be at most 100".
-    """
-    value = _typed(param, text)
-    check_value(param.value_type, value)
-    return value
-
-
-def _typed(param: Param, text: str) -> int | float | str | bool:
-    if param.type == "integer" and re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-        return int(text)
-    if param.type == "number" and re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text):
-        return float(text)
-    if param.type == "boolean" and text in _BOOLEANS:
-        return _BOOLEANS[text]
-    # What is left of the other types is refused with their own words.
-    return text

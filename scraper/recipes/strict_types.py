@@ -97,21 +97,21 @@ def _check_template(text: str) -> str:
 
 
 def check_base_url(text: str) -> str:
-    """Return a base address without the slash at its end.
+    """Return a base URL without a trailing slash.
 
     Raises:
-        ValueError: it is no http address, or holds an account, a query or a fragment.
+        ValueError: It is not an HTTP URL, or contains an account, a query or a fragment.
     """
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # such as a port that is no number
-        usable = False
-    if not usable or re.search(r"\s", text):
-        message = "must be an address such as https://example.com"
+        is_http = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # for example an invalid port
+        is_http = False
+    if not is_http or re.search(r"\s", text):
+        message = "must be a URL such as https://example.com"
         raise ValueError(message)
     if re.search(r"[@?#]", text):
-        message = "must hold no account, no ? and no #"
+        message = "must not contain an account, a query or a fragment"
         raise ValueError(message)
     return text.rstrip("/")
 

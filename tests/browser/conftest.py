@@ -1,8 +1,10 @@
-"""The stand-in site, small sites of a test's own, and a browser that tests share."""
+"""Fixtures: the demo site, small sites that a test defines, a shared browser, temporary folders."""
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -15,14 +17,14 @@ Page = str | tuple[int, dict[str, str], str]
 
 @pytest.fixture(scope="session")
 def demo_process() -> Iterator[DemoSite]:
-    """Run the stand-in site."""
+    """Run the demo site."""
     with run_demo_site() as site:
         yield site
 
 
 @pytest.fixture
 def demo(demo_process: DemoSite) -> DemoSite:
-    """Give the stand-in site a good day."""
+    """Return the demo site without faults and with an empty request log."""
     demo_process.have()
     demo_process.forget_requests()
     return demo_process
@@ -30,19 +32,31 @@ def demo(demo_process: DemoSite) -> DemoSite:
 
 @pytest.fixture(scope="session")
 def tab() -> Iterator[Tab]:
-    """Open one browser for all tests that leave it usable."""
+    """Open one browser for all tests that do not break it."""
     with open_tab(BrowserSettings()) as tab:
         yield tab
 
 
+@pytest.fixture
+def scratch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Let this process and its children put temporary files, and so browsers, into a new folder."""
+    tmp_path_factory.getbasetemp()  # created now, so that it is not created in this folder
+    with tempfile.TemporaryDirectory(prefix="g-") as folder:  # tmp_path's name is too long
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
 class QuietServer(ThreadingHTTPServer):
-    """A server whose clients may go before they have their answer."""
+    """A server that does not report clients that disconnect early."""
 
     def handle_error(self, *_args: object) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
-def answer(
+def respond(
     page: Page | Callable[[BaseHTTPRequestHandler], Page], request: BaseHTTPRequestHandler
 ) -> tuple[int, dict[str, str], str]:
     """Return status, headers and HTML."""
@@ -53,9 +67,9 @@ def answer(
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
-    """Serve pages by path; give the address.
+    """Return a function that serves pages by path and returns the site's URL.
 
-    A page is an HTML text, or (status, headers, HTML), or a function that is given the request and
+    A page is an HTML text, or (status, headers, HTML), or a function that receives the request and
     returns one of these.
     """
     servers: list[QuietServer] = []
@@ -66,7 +80,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
             def do_GET(self) -> None:
                 page = pages.get(self.path.partition("?")[0].strip("/") or "index", (404, {}, ""))
-                status, headers, html = answer(page, self)
+                status, headers, html = respond(page, self)
                 body = html.encode()
                 self.send_response(status)
                 for name, value in headers.items():
@@ -84,7 +98,7 @@ def serve() -> Iterator[Callable[..., str]]:
                 self.do_GET()
 
             def log_message(self, *args: object) -> None:
-                """Say nothing."""
+                """Do nothing."""
 
         server = QuietServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True

@@ -1,12 +1,13 @@
-"""Runs of the bundled TubeHunt recipe, with short waits, and what they told their watcher."""
+"""Runs of the bundled TubeHunt recipe with short waits, and recordings of what they report."""
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
 
+from scraper.progress import ProgressArgs, ProgressStep
 from scraper.recipes.loader import load_recipes
-from scraper.recipes.models import Limits, Recipe
+from scraper.recipes.models import Item, Limits, Recipe
 from scraper.scrape import BrowserSettings, Credentials, ScrapeSummary, Target, scrape
+from scraper.scrape_warnings import ScrapeWarning
 
 TUBEHUNT = load_recipes()["tubehunt"]
 LIMITS = Limits(
@@ -23,36 +24,36 @@ ACCOUNT = Credentials("garimpo@example.com", "garimpo-demo")
 
 @dataclass
 class Recording:
-    """A watcher that keeps all it is told."""
+    """An observer that keeps everything it receives."""
 
-    told: list[tuple[int, str, dict[str, object]]] = field(default_factory=list)
-    pages: list[tuple[int, list[dict[str, Any]]]] = field(default_factory=list)
+    progress_calls: list[tuple[int, ProgressStep, ProgressArgs]] = field(default_factory=list)
+    pages: list[tuple[int, list[Item]]] = field(default_factory=list)
     summary: ScrapeSummary | None = None
 
-    def progress(self, percent: int, key: str, **args: object) -> None:
-        """Keep it."""
-        self.told.append((percent, key, args))
+    def progress(self, percent: int, step: ProgressStep, args: ProgressArgs) -> None:
+        """Keep the step."""
+        self.progress_calls.append((percent, step, args))
 
     def browser_opened(self, session: str) -> None:
-        """Do without: the run ends its browser itself."""
+        """Do nothing: the run ends its browser itself."""
 
     def page_read(
         self,
         number: int,
-        items: list[dict[str, Any]],
-        warnings: list[dict[str, Any]],  # noqa: ARG002 - the summary has them all
+        items: list[Item],
+        warnings: list[ScrapeWarning],  # noqa: ARG002 - the summary has all of them
     ) -> None:
-        """Keep it."""
+        """Keep the page."""
         self.pages.append((number, items))
 
     @property
-    def items(self) -> list[dict[str, Any]]:
+    def items(self) -> list[Item]:
         """All items of all pages."""
         return [item for _, items in self.pages for item in items]
 
-    def told_of(self, key: str) -> list[dict[str, object]]:
-        """Return the arguments of each message with this key."""
-        return [args for _, told, args in self.told if told == key]
+    def steps(self, step: ProgressStep) -> list[ProgressArgs]:
+        """Return the arguments of each report of this step."""
+        return [args for _, reported, args in self.progress_calls if reported is step]
 
 
 def recipe_with(**limits: float) -> Recipe:
@@ -60,7 +61,7 @@ def recipe_with(**limits: float) -> Recipe:
     return TUBEHUNT.model_copy(update={"limits": LIMITS.model_copy(update=limits)})
 
 
-def run(  # noqa: PLR0913 - whatever a test wants to be different
+def run(  # noqa: PLR0913 - everything that a test may want to change
     base_url: str,
     recording: Recording | None = None,
     *,
@@ -69,10 +70,10 @@ def run(  # noqa: PLR0913 - whatever a test wants to be different
     browser: BrowserSettings | None = None,
     stop: threading.Event | None = None,
     done_pages: frozenset[int] = frozenset(),
-    seen: frozenset[str] = frozenset(),
+    seen_keys: frozenset[str] = frozenset(),
     **params: object,
 ) -> Recording:
-    """Run scrape-channels; failures pass through."""
+    """Run scrape-channels; its exceptions propagate."""
     recording = recording or Recording()
     recipe = recipe or recipe_with()
     defaults = {"pages": 1, "first_page": 1, "per_page": 10, "order_by": "DateDESC"}
@@ -83,6 +84,6 @@ def run(  # noqa: PLR0913 - whatever a test wants to be different
         recording,
         stop=stop or threading.Event(),
         done_pages=done_pages,
-        seen=seen,
+        seen_keys=seen_keys,
     )
     return recording

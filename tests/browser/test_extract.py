@@ -1,4 +1,4 @@
-"""What `js/extract.js` reads of a page, in a real browser."""
+"""Extraction of items by `js/extract.js` in a real browser."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scraper.browser.page_snapshot import SnapshotQuery
+from scraper.browser.page_snapshot import PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.errors import RecipeMalformed
 from scraper.recipes.models import Field
@@ -17,19 +17,20 @@ Read = Callable[..., Any]
 
 @pytest.fixture
 def read(tab: Tab, serve: Callable[..., str]) -> Read:
-    """Read one field, or several, of the items `li` of a page."""
+    """Return a function that extracts one field, or several, of the items `li` of a page."""
 
     def read(html: str, field: Any = None, **fields: Any) -> Any:
-        left = tab.open(serve(index=f"<!doctype html><meta charset=utf-8>{html}"))
-        tab.wait(
-            SnapshotQuery(),
-            time.monotonic() + 10,
-            lambda look: look if look.time_origin != left and look.is_loaded else None,
-        )
-        wanted = fields or {"field": field}
+        previous_origin = tab.open(serve(index=f"<!doctype html><meta charset=utf-8>{html}"))
+
+        def evaluate(snapshot: PageSnapshot) -> PageSnapshot | None:
+            is_new = snapshot.time_origin != previous_origin
+            return snapshot if is_new and snapshot.is_loaded else None
+
+        tab.wait(SnapshotQuery(), time.monotonic() + 10, evaluate)
+        definitions = fields or {"field": field}
         spec = {
-            name: Field.model_validate(one).model_dump(mode="json", exclude_none=True)
-            for name, one in wanted.items()
+            name: Field.model_validate(definition).model_dump(mode="json", exclude_none=True)
+            for name, definition in definitions.items()
         }
         text = tab.extract("li", spec)
         assert text is not None
@@ -40,12 +41,12 @@ def read(tab: Tab, serve: Callable[..., str]) -> Read:
 
 
 class TestExtract:
-    def test_gives_the_items_in_document_order(self, read: Read) -> None:
+    def test_returns_the_items_in_document_order(self, read: Read) -> None:
         html = "<ul><li><b>1</b><li><b>2</b></ul><p><b>no</b></p><ol><li><b>3</b></ol>"
 
         assert read(html, "b") == ["1", "2", "3"]
 
-    def test_gives_an_empty_list_without_items(self, read: Read) -> None:
+    def test_returns_an_empty_list_without_items(self, read: Read) -> None:
         assert read("<p>none", "b") == []
 
     def test_keeps_the_order_of_the_fields(self, read: Read) -> None:
@@ -70,7 +71,7 @@ class TestExtract:
     def test_reads_a_text(self, read: Read, html: str, expected: str | None) -> None:
         assert read(f"<li>{html}", "b") == [expected]
 
-    def test_makes_half_a_surrogate_pair_encodable(self, read: Read) -> None:
+    def test_replaces_half_a_surrogate_pair(self, read: Read) -> None:
         html = "<li><b></b><script>document.querySelector('b').textContent='a\\ud83d'</script>"
 
         assert read(html, "b") == ["a\ufffd"]
@@ -86,7 +87,7 @@ class TestExtract:
             ("", None),
         ],
     )
-    def test_reads_an_attribute_as_it_is_written(
+    def test_reads_an_attribute_unchanged(
         self, read: Read, html: str, expected: str | None
     ) -> None:
         assert read(f"<li>{html}", {"css": "a", "attr": "href"}) == [expected]
@@ -114,7 +115,7 @@ class TestExtract:
 
         assert read(html, {"css": "a", "attr": "href", "match": r"/c/(\d+)"}) == ["42"]
 
-    def test_matches_characters_beyond_the_first_plane_as_one(self, read: Read) -> None:
+    def test_matches_an_astral_character_as_one(self, read: Read) -> None:
         assert read("<li><b>😀x</b>", {"css": "b", "match": "^(.)x"}) == ["😀"]
 
     @pytest.mark.parametrize(
@@ -129,22 +130,22 @@ class TestExtract:
     def test_splits_a_text(self, read: Read, html: str, expected: list[str]) -> None:
         assert read(f"<li>{html}", {"css": "b", "split": ","}) == [expected]
 
-    def test_splits_what_a_match_has_kept(self, read: Read) -> None:
+    def test_splits_the_group_of_a_match(self, read: Read) -> None:
         field = {"css": "b", "match": r"\[(.*)\]", "split": "|"}
 
         assert read("<li><b>x [a|b] y</b><li><b>x</b>", field) == [["a", "b"], []]
 
     @pytest.mark.parametrize(("nth", "expected"), [(1, "1"), (2, "2"), (3, None)])
-    def test_takes_the_nth_match(self, read: Read, nth: int, expected: str | None) -> None:
+    def test_reads_the_nth_match(self, read: Read, nth: int, expected: str | None) -> None:
         assert read("<li><b>1</b><p><b>2</b></p>", {"css": "b", "nth": nth}) == [expected]
 
     @pytest.mark.parametrize(("nth", "expected"), [(1, None), (2, "y"), (3, None)])
-    def test_looks_below_the_nth_match(self, read: Read, nth: int, expected: str | None) -> None:
+    def test_searches_below_the_nth_match(self, read: Read, nth: int, expected: str | None) -> None:
         html = "<li><p>x</p><p><i>y</i></p><i>z</i>"
 
         assert read(html, {"css": "p", "nth": nth, "then": "i"}) == [expected]
 
-    def test_says_whether_an_element_exists(self, read: Read) -> None:
+    def test_reads_whether_an_element_exists(self, read: Read) -> None:
         html = "<li><i class=v></i><li><i></i><li>"
 
         assert read(html, {"exists": "i.v"}) == [True, False, False]
@@ -155,7 +156,7 @@ class TestExtract:
 
         assert read(html, field) == [[{"n": "1", "to": "/x"}, {"n": None, "to": None}], []]
 
-    def test_takes_so_many_objects_as_the_limit_says(self, read: Read) -> None:
+    def test_reads_at_most_as_many_objects_as_the_limit(self, read: Read) -> None:
         html = "<li><p><b>1</b></p><p><b>2</b></p><p><b>3</b></p>"
 
         assert read(html, {"css": "p", "limit": 2, "fields": {"n": "b"}}) == [
@@ -176,12 +177,12 @@ class TestExtract:
         read_again = json.loads(tab.extract("li", {"field": {"css": "b"}}) or "")
         assert read_again["items"] == [{"field": text} for text in first]
 
-    def test_says_of_which_document_the_items_are(self, read: Read, tab: Tab) -> None:
+    def test_returns_the_time_origin_of_the_document(self, read: Read, tab: Tab) -> None:
         read("<li><b>x</b>", "b")
 
-        look = tab.snapshot(SnapshotQuery())
-        assert look is not None
-        assert json.loads(tab.extract("li", {}) or "")["origin"] == look.time_origin
+        snapshot = tab.snapshot(SnapshotQuery())
+        assert snapshot is not None
+        assert json.loads(tab.extract("li", {}) or "")["origin"] == snapshot.time_origin
 
     @pytest.mark.parametrize(
         ("css", "expected"),
@@ -206,10 +207,16 @@ class TestExtract:
         assert read(html, nested) == [[{"title": None}] if expected else []]
 
     @pytest.mark.parametrize(("of", "expected"), [(1, None), (2, "2"), (3, None)])
-    def test_takes_one_of_so_many_or_none(self, read: Read, of: int, expected: str | None) -> None:
+    def test_reads_a_match_only_if_their_number_is_right(
+        self, read: Read, of: int, expected: str | None
+    ) -> None:
         assert read("<li><b>1</b><b>2</b>", {"css": "b", "nth": 2, "of": of}) == [expected]
 
     @pytest.mark.parametrize("field", ["b..x", {"css": "b", "match": r"(\-)"}])
-    def test_refuses_what_the_browser_does_not_take(self, read: Read, field: Any) -> None:
-        with pytest.raises(RecipeMalformed, match=r"refuses: .*(selector|regular exp)"):
+    def test_reports_a_selector_or_regex_that_the_browser_rejects(
+        self, read: Read, field: Any
+    ) -> None:
+        with pytest.raises(
+            RecipeMalformed, match=r"rejects .*: .*(valid selector|Invalid regular exp)"
+        ):
             read("<li><b>x</b>", field)

@@ -1,4 +1,4 @@
-"""The guard lets nothing outlive the owner, however that one ends."""
+"""The guard ends all processes below it, however its owner ends."""
 
 import os
 import select
@@ -27,7 +27,7 @@ with open_tab(BrowserSettings()):
     sys.stdin.read()
 """
 # Starts the browser in a thread that ends before the process does.
-HEIR = """
+THREADED_OWNER = """
 import sys, threading
 from contextlib import ExitStack
 from scraper.browser.chrome import BrowserSettings, open_tab
@@ -44,12 +44,12 @@ sys.stdin.read()
 tabs[0].open("about:blank")
 stack.close()
 """
-# Has a child that holds all its pipes open, and outlives the browser.
-PARENT = """
+# Has a child that keeps all its pipes open and outlives the browser.
+FORKING_OWNER = """
 import os, signal, sys
-from scraper.browser import driver
+from scraper.browser import chromedriver
 from scraper.browser.chrome import BrowserSettings, open_tab
-driver._END_TIMEOUT_S = 3600
+chromedriver._END_TIMEOUT_S = 3600
 with open_tab(BrowserSettings()):
     child = os.fork()
     if not child:
@@ -60,20 +60,20 @@ with open_tab(BrowserSettings()):
 print("closed", flush=True)
 os.kill(child, signal.SIGKILL)
 """
-# Cuts itself loose from its parent and its session, as daemons do.
+# Detaches from its parent and its session, as daemons do.
 DAEMON = "import os, signal; os.fork() and os._exit(0); os.setsid(); signal.pause()"
 
 
 @pytest.fixture
 def scratch() -> Iterator[Path]:
-    """Give browsers a folder of the test's own."""
+    """Return a new folder for the files of browsers."""
     with tempfile.TemporaryDirectory(prefix="g-") as folder:  # tmp_path's name is too long
         yield Path(folder)
 
 
 @contextmanager
 def owner(scratch: Path, program: str = OWNER) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that has opened a browser."""
+    """Run a process with an open browser."""
     with subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=ROOT,
@@ -93,17 +93,17 @@ def owner(scratch: Path, program: str = OWNER) -> Iterator[subprocess.Popen[str]
 
 
 def guards_of(scratch: Path) -> list[int]:
-    """Return the guards' ids."""
-    found = []
+    """Return the guards' process ids."""
+    pids = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             line = (process / "cmdline").read_bytes()
             if b"process_guard.py" in line and bytes(scratch) in line:
-                found.append(int(process.name))
-    return found
+                pids.append(int(process.name))
+    return pids
 
 
-class TestOwnersEnd:
+class TestEndOfTheOwner:
     @pytest.mark.parametrize("number", STOPPABLE)
     def test_by_a_signal_ends_everything(self, scratch: Path, number: signal.Signals) -> None:
         with owner(scratch) as process:
@@ -115,7 +115,7 @@ class TestOwnersEnd:
         wait_for_no_guard(scratch)
         assert list(scratch.iterdir()) == []
 
-    def test_by_a_signal_ends_a_browser_that_hangs(self, scratch: Path) -> None:
+    def test_by_a_signal_ends_a_hanging_browser(self, scratch: Path) -> None:
         with owner(scratch) as process:
             for pid in browsers_of(scratch):
                 os.kill(pid, signal.SIGSTOP)
@@ -124,14 +124,14 @@ class TestOwnersEnd:
             wait_for_no_browser(scratch)
 
     def test_of_the_thread_that_opened_the_browser_does_not_end_it(self, scratch: Path) -> None:
-        with owner(scratch, HEIR) as process:
+        with owner(scratch, THREADED_OWNER) as process:
             _, _ = process.communicate("")
 
             assert process.returncode == 0
         assert browsers_of(scratch) == []
 
 
-class TestGuardsEnd:
+class TestEndOfTheGuard:
     def test_by_sigterm_ends_everything(self, scratch: Path) -> None:
         with owner(scratch):
             [guard] = guards_of(scratch)
@@ -139,14 +139,14 @@ class TestGuardsEnd:
 
             wait_for_no_browser(scratch)
 
-    def test_by_sigkill_ends_chromedriver_and_so_chrome(self, scratch: Path) -> None:
+    def test_by_sigkill_ends_chromedriver_and_chrome(self, scratch: Path) -> None:
         with owner(scratch):
             [guard] = guards_of(scratch)
             os.kill(guard, signal.SIGKILL)
 
             wait_for_no_browser(scratch)
 
-    def test_by_sigkill_leaves_no_file_if_the_owner_goes_on(self, scratch: Path) -> None:
+    def test_by_sigkill_leaves_no_file_if_the_owner_lives_on(self, scratch: Path) -> None:
         with owner(scratch) as process:
             [guard] = guards_of(scratch)
             os.kill(guard, signal.SIGKILL)
@@ -155,10 +155,8 @@ class TestGuardsEnd:
             assert process.returncode == 0
         assert list(scratch.iterdir()) == []
 
-    def test_does_not_wait_for_a_process_that_was_forked_from_the_owner(
-        self, scratch: Path
-    ) -> None:
-        with owner(scratch, PARENT) as process:
+    def test_does_not_wait_for_a_process_forked_from_the_owner(self, scratch: Path) -> None:
+        with owner(scratch, FORKING_OWNER) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.write("\n")
@@ -177,10 +175,10 @@ class TestGuard:
             stderr=subprocess.PIPE,
         )
 
-    def test_ends_what_has_cut_itself_loose(self, tmp_path: Path) -> None:
-        mark = f"loose-{os.getpid()}"
+    def test_ends_a_detached_process(self, tmp_path: Path) -> None:
+        mark = f"detached-{os.getpid()}"
         with self.start(tmp_path / "x", sys.executable, "-c", DAEMON, mark) as guard:
-            # The daemon's parent has ended by itself, and with it the guard's reason to be.
+            # The daemon's parent, which is the guard's command, ends at once.
             guard.wait(20)
 
         assert living_with(mark) == []
@@ -196,38 +194,38 @@ class TestGuard:
         assert not scratch.exists()
         assert tmp_path.exists()
 
-    def test_gives_the_command_its_folder_as_tmpdir(self, tmp_path: Path) -> None:
+    def test_passes_its_folder_to_the_command_as_tmpdir(self, tmp_path: Path) -> None:
         with self.start(tmp_path / "x", "/bin/sh", "-c", "echo $TMPDIR; echo oops >&2") as guard:
-            said = read_to_the_end(guard)
+            output = read_to_the_end(guard)
 
-        assert said == ("", f"{tmp_path / 'x'}\noops\n")
+        assert output == ("", f"{tmp_path / 'x'}\noops\n")
 
-    def test_says_what_is_wrong_with_the_command(self, tmp_path: Path) -> None:
+    def test_reports_a_command_that_cannot_be_started(self, tmp_path: Path) -> None:
         with self.start(tmp_path / "x", "/nonexistent") as guard:
-            said = read_to_the_end(guard)
+            output = read_to_the_end(guard)
 
-        assert said == ("", "/nonexistent: No such file or directory\n")
+        assert output == ("", "/nonexistent: No such file or directory\n")
 
 
 def read_to_the_end(guard: subprocess.Popen[bytes]) -> tuple[str, str]:
-    """Return what the guard wrote, its standard input being open all the while."""
+    """Return what the guard has written, while its standard input stays open."""
     assert guard.stdout is not None
     assert guard.stderr is not None
     return guard.stdout.read().decode(), guard.stderr.read().decode()
 
 
 def living_with(mark: str) -> list[str]:
-    """Return the processes with this argument."""
-    found = []
+    """Return the ids of the processes with this argument."""
+    pids = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if mark.encode() in (process / "cmdline").read_bytes().split(b"\0"):
-                found.append(process.name)
-    return found
+                pids.append(process.name)
+    return pids
 
 
 def wait_for_no_guard(scratch: Path) -> None:
-    """Return once the guard has tidied up too."""
+    """Return once the guard has ended too."""
     tick = threading.Event()
     while guards_of(scratch):
         tick.wait(0.02)

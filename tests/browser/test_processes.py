@@ -1,11 +1,10 @@
-"""What local browsers take, and how one is found that nobody looks after."""
+"""Memory of local browsers, and the removal of orphans."""
 
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,20 +29,9 @@ with open_tab(BrowserSettings()):
 """
 
 
-@pytest.fixture
-def scratch(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """Give browsers, and whoever looks for them, a folder of the test's own."""
-    tmp_path_factory.getbasetemp()  # else the one of all tests could come to be in this folder
-    with tempfile.TemporaryDirectory(prefix="g-") as folder:  # tmp_path's name is too long
-        monkeypatch.setattr(tempfile, "tempdir", folder)
-        yield Path(folder)
-
-
 @contextmanager
 def _owner(**environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process that has a browser, and no other one, until its stdin is closed."""
+    """Run a process with one browser until its stdin is closed."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER],
         cwd=ROOT,
@@ -58,16 +46,18 @@ def _owner(**environment: str) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def orphan(scratch: Path) -> Iterator[int]:
-    """Leave a Chrome behind that hung while its guard was killed; return its process."""
+    """Leave a Chrome that was hanging when its guard was killed; return its process id."""
     with _owner(TMPDIR=str(scratch)) as owner:
         guard = psutil.Process(owner.pid).children()[0]
         (chrome,) = (
             process
             for process in guard.children(recursive=True)
-            if any("--user-data-dir=" in word for word in process.cmdline())
-            and not any("--type=" in word or "crashpad" in word for word in process.cmdline())
+            if any("--user-data-dir=" in argument for argument in process.cmdline())
+            and not any(
+                "--type=" in argument or "crashpad" in argument for argument in process.cmdline()
+            )
         )
-        assert find_orphans() == [], "its guard looks after it"
+        assert find_orphans() == [], "it still has its guard"
         os.kill(chrome.pid, signal.SIGSTOP)
         guard.kill()
         owner.kill()
@@ -75,54 +65,54 @@ def orphan(scratch: Path) -> Iterator[int]:
         wait_until(lambda: chrome in find_orphans())
         yield chrome.pid
     finally:
-        for left in browsers_of(scratch):
-            os.kill(left, signal.SIGKILL)
+        for pid in browsers_of(scratch):
+            os.kill(pid, signal.SIGKILL)
 
 
 class TestMemory:
-    def test_is_that_of_the_browsers_below_a_process(self) -> None:
+    def test_sums_up_the_browsers_of_a_process(self) -> None:
         with _owner() as owner:
             browsers = browsers_below(owner.pid)
             assert memory_mb(browsers) > 20
-        assert memory_mb(browsers) == 0, "they have ended with it"
+        assert memory_mb(browsers) == 0, "they have ended with the process"
 
-    @pytest.mark.parametrize(("limit", "outgrown"), [(0, False), (1, True), (100_000, False)])
-    def test_has_a_bound(self, limit: int, *, outgrown: bool) -> None:
+    @pytest.mark.parametrize(("limit", "exceeded"), [(0, False), (1, True), (100_000, False)])
+    def test_is_compared_with_the_limit(self, limit: int, *, exceeded: bool) -> None:
         with open_tab(BrowserSettings(memory_limit_mb=limit)) as tab:
-            assert tab.exceeds_memory_limit() is outgrown
+            assert tab.exceeds_memory_limit() is exceeded
 
 
 class TestSweep:
-    def test_ends_a_browser_that_it_meets_twice(self, scratch: Path, orphan: int) -> None:
-        browsers = OrphanReaper()
+    def test_ends_an_orphan_at_its_second_sweep(self, scratch: Path, orphan: int) -> None:
+        reaper = OrphanReaper()
 
-        browsers.sweep()
+        reaper.sweep()
         assert orphan in [process.pid for process in find_orphans()]
-        assert browsers.orphans == 0
-        browsers.sweep()
+        assert reaper.orphans == 0
+        reaper.sweep()
 
-        # Chrome's own children end with it, or are ended just so.
-        assert (ended := browsers.orphans) >= 1
+        # Chrome's own children end with it, or are ended in the same way.
+        assert (ended := reaper.orphans) >= 1
         wait_for_no_browser(scratch)
-        browsers.sweep()
-        assert browsers.orphans == ended
+        reaper.sweep()
+        assert reaper.orphans == ended
 
-    def test_lets_a_browser_be_that_has_its_guard(self, scratch: Path) -> None:
-        browsers = OrphanReaper()
+    def test_ignores_a_browser_with_its_guard(self, scratch: Path) -> None:
+        reaper = OrphanReaper()
         with open_tab(BrowserSettings()):
-            browsers.sweep()
-            browsers.sweep()
+            reaper.sweep()
+            reaper.sweep()
             assert browsers_of(scratch)
 
-        assert browsers.orphans == 0
+        assert reaper.orphans == 0
 
-    def test_lets_a_browser_be_whose_guard_is_that_of_another_installation(
+    def test_ignores_a_browser_with_the_guard_of_another_installation(
         self, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        other = tmp_path / "scraper" / "browser" / "process_guard.py"
-        other.parent.mkdir(parents=True)
-        shutil.copy(chromedriver.PROCESS_GUARD, other)
-        monkeypatch.setattr(chromedriver, "PROCESS_GUARD", other)
+        other_guard = tmp_path / "scraper" / "browser" / "process_guard.py"
+        other_guard.parent.mkdir(parents=True)
+        shutil.copy(chromedriver.PROCESS_GUARD, other_guard)
+        monkeypatch.setattr(chromedriver, "PROCESS_GUARD", other_guard)
 
         with open_tab(BrowserSettings()):
             assert browsers_of(scratch)

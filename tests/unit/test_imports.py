@@ -32,3 +32,6 @@ class TestImports:
         # psutil is not there; Celery takes it where it is.
         loaded = loaded_after("import worker.webhooks.app")
         assert loaded.isdisjoint({"scraper", "worker.bootsteps.browser_cleanup"})
+
+    def test_bring_no_browser_into_the_command_line(self) -> None:
+        assert "selenium" not in loaded_after("import garimpo.__main__")

@@ -4,8 +4,9 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import psutil
 from celery import bootsteps
@@ -23,26 +24,42 @@ logger = logging.getLogger(__name__)
 
 
 class RemoteSessionReaper:
-    """Sessions at a remote end that nobody is left to end: their jobs ended without a worker."""
+    """Ends browser sessions at a remote end whose jobs ended without their workers.
 
-    def __init__(self, redis: Redis, end: Callable[[str], None]) -> None:
-        """Prepare it.
+    A session stays on the list until it is gone, so that another worker ends it if this one is
+    killed meanwhile. The list expires an hour after its last entry.
+    """
+
+    def __init__(self, redis: Redis, end_session: Callable[[str], bool]) -> None:
+        """Prepare the first sweep.
 
         Args:
-            redis: The connection.
-            end: Ends a session by its id; may take its time.
+            redis: The connection; also used by a thread.
+            end_session: Ends a session by its id and returns whether it is gone; may block.
         """
         self._redis = redis
-        self._end = end
+        self._end_session = end_session
+        self._thread: threading.Thread | None = None
 
     def sweep(self) -> None:
-        """End those that are known.
+        """Start to end all sessions on the list, unless an earlier sweep is still running.
 
         Raises:
             redis.RedisError: Redis did not answer.
         """
-        while session := self._redis.lpop(keys.ABANDONED_SESSIONS):
-            threading.Thread(target=self._end, args=(session,), daemon=True).start()
+        if self._thread and self._thread.is_alive():
+            return
+        sessions = cast("list[str]", self._redis.lrange(keys.ABANDONED_SESSIONS, 0, -1))
+        if sessions:
+            # In a thread: the remote end may need 10 s to answer, and sweeps run on an event loop.
+            self._thread = threading.Thread(target=self._end, args=(sessions,), daemon=True)
+            self._thread.start()
+
+    def _end(self, sessions: list[str]) -> None:
+        for session in sessions:
+            if self._end_session(session):
+                with suppress(RedisError):  # it is still on the list, and ended again later
+                    self._redis.lrem(keys.ABANDONED_SESSIONS, 0, session)
 
 
 class OrphanReaper:

@@ -10,13 +10,13 @@ from scraper.settings import ChromeSettings, SiteSettings
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run where there is no .env."""
+def _empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run in a folder without .env."""
     monkeypatch.chdir(tmp_path)
 
 
 class TestSiteSettings:
-    def test_have_the_sites_prefix(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_read_variables_with_the_sites_prefix(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MY_SITE_BASE_URL", "http://x")
         monkeypatch.setenv("MY_SITE_USERNAME", "me")
         monkeypatch.setenv("MY_SITE_PASSWORD", "s3cret")
@@ -34,7 +34,7 @@ class TestSiteSettings:
         assert "s3cret" not in f"{site!r} {site} {site.credentials!r} {site.credentials}"
 
     @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-    def test_take_one_line_end_from_a_secret_that_was_in_a_file(
+    def test_remove_one_line_end_from_a_secret(
         self, monkeypatch: pytest.MonkeyPatch, line_end: str
     ) -> None:
         monkeypatch.setenv("X_USERNAME", f"me{line_end}")
@@ -43,7 +43,7 @@ class TestSiteSettings:
         assert SiteSettings.read("x").credentials == Credentials("me", "s3cret ")
 
     @pytest.mark.parametrize("url", ["app.example", "http://me:s3cret@x", "http://x/?a=s3cret"])
-    def test_name_the_variable_that_holds_no_base_url(
+    def test_name_the_variable_with_an_invalid_base_url(
         self, monkeypatch: pytest.MonkeyPatch, url: str
     ) -> None:
         monkeypatch.setenv("MY_SITE_BASE_URL", url)
@@ -53,7 +53,7 @@ class TestSiteSettings:
 
         assert "s3cret" not in "".join(traceback.format_exception(failure.value))
 
-    def test_take_nothing_for_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_treat_an_empty_variable_as_not_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("BASE_URL", "USERNAME", "PASSWORD"):
             monkeypatch.setenv(f"X_{name}", "")
 
@@ -61,7 +61,7 @@ class TestSiteSettings:
 
         assert (site.base_url, site.credentials) == (None, None)
 
-    def test_read_the_env_file_below_the_environment(
+    def test_prefer_the_environment_to_the_env_file(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         (tmp_path / ".env").write_text("X_USERNAME=file\nX_PASSWORD=file\nOTHER=1\n")
@@ -81,7 +81,7 @@ class TestCredentials:
             ("a\ue007", False),
         ],
     )
-    def test_can_be_typed(self, password: str, *, can: bool) -> None:
+    def test_can_be_typed_without_control_characters(self, password: str, *, can: bool) -> None:
         assert Credentials("me", password).can_be_typed is can
         assert Credentials(password, "x").can_be_typed is can
 
@@ -95,12 +95,12 @@ class TestMissingVariables:
             (Credentials("", ""), ["MY_SITE_USERNAME", "MY_SITE_PASSWORD"]),
         ],
     )
-    def test_names(self, credentials: Credentials, missing: list[str]) -> None:
+    def test_names_the_empty_ones(self, credentials: Credentials, missing: list[str]) -> None:
         assert missing_variables("my-site", credentials) == missing
 
 
 class TestChromeSettings:
-    def test_give_plain_values(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_read_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CHROME_BINARY", "/c")
         monkeypatch.setenv("CHROMEDRIVER", "/d")
         monkeypatch.setenv("SELENIUM_REMOTE_URL", "http://grid:4444")

@@ -26,10 +26,10 @@ def entry(
 
 class TestRetryAfter:
     @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
-    def test_finds_the_header_however_it_is_written(self, name: str) -> None:
+    def test_ignores_the_case_of_the_header(self, name: str) -> None:
         assert retry_after([entry({name: "7"})], PAGE + "#top", 503, NOW) == 7
 
-    def test_takes_the_last_document_with_the_status(self) -> None:
+    def test_reads_the_last_document_with_the_status(self) -> None:
         entries = [
             entry({"Retry-After": "1"}),
             entry({"Retry-After": "2"}),
@@ -42,11 +42,11 @@ class TestRetryAfter:
         assert retry_after(entries, PAGE + "#top", 503, NOW) == 2
 
     @pytest.mark.parametrize("entries", [[], [entry({})], [entry({"Retry-After": "1"}, 200)]])
-    def test_is_none_if_nothing_is_asked(self, entries: list[dict[str, Any]]) -> None:
+    def test_is_none_without_the_header(self, entries: list[dict[str, Any]]) -> None:
         assert retry_after(entries, PAGE + "#top", 503, NOW) is None
 
 
-class TestSecondsUntil:
+class TestParseRetryAfter:
     @pytest.mark.parametrize(
         ("value", "expected"),
         [
@@ -63,5 +63,5 @@ class TestSecondsUntil:
             ("Thu, 01 Jan 2026 12:00:30 +99999999999", None),
         ],
     )
-    def test_reads(self, value: str, expected: float | None) -> None:
+    def test_returns_seconds_or_none(self, value: str, expected: float | None) -> None:
         assert parse_retry_after(value, NOW) == expected

@@ -1,12 +1,10 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scraper.recipes.models import JobDefinition, Param
-from scraper.recipes.schemas import make_params_model, parse_value
+from scraper.recipes.schemas import make_params_model
 
 JOB = JobDefinition.model_validate(
     {
@@ -129,57 +127,3 @@ class TestParamsModel:
         assert model.model_validate({}).model_dump() == {name: 1}
         assert model.model_validate({name: 2}).model_dump() == {name: 2}
         assert list(model.model_json_schema()["properties"]) == [name]
-
-
-class TestParseValue:
-    @pytest.mark.parametrize(
-        ("name", "text", "value"),
-        [
-            ("count", "7", 7),
-            ("count", "+7", 7),
-            ("size", "50", 50),
-            ("word", "abc", "abc"),
-            ("least", "2", 2.0),
-            ("least", "-0.25", -0.25),
-            ("used", "true", True),
-            ("used", "false", False),
-            ("city", "São Paulo = x", "São Paulo = x"),
-            ("city", "", ""),
-        ],
-    )
-    def test_reads_a_text_by_the_params_type(self, name: str, text: str, value: object) -> None:
-        parsed = parse_value(JOB.params[name], text)
-        assert (parsed, type(parsed)) == (value, type(value))
-
-    @pytest.mark.parametrize(
-        ("name", "text", "reason"),
-        [
-            ("count", "x", "must be a whole number"),
-            ("count", "", "must be a whole number"),
-            ("count", "3.0", "must be a whole number"),
-            ("count", "٣", "must be a whole number"),
-            ("count", "1_0", "must be a whole number"),
-            ("count", "101", "must be at most 100"),
-            ("count", "0", "must be at least 1"),
-            ("size", "20", "must be 1 or 50"),
-            ("size", "x", "must be 1 or 50"),
-            ("word", "A", "must match [a-z]+|X as a whole"),
-            ("least", "nan", "must be a number"),
-            ("least", "3", "must be at most 2.5"),
-            ("used", "yes", "must be true or false"),
-            ("used", "1", "must be true or false"),
-        ],
-    )
-    def test_says_what_is_wrong(self, name: str, text: str, reason: str) -> None:
-        with pytest.raises(ValueError, match="must") as caught:
-            parse_value(JOB.params[name], text)
-        assert str(caught.value) == reason
-
-    @settings(deadline=None)  # machines differ, the answer does not
-    @given(st.sampled_from(sorted(JOB.params)), st.text("+-0123456789.eXabtrufls", max_size=12))
-    def test_gives_only_what_the_model_takes(self, name: str, text: str) -> None:
-        try:
-            value = parse_value(JOB.params[name], text)
-        except ValueError:
-            return
-        assert MODEL.model_validate({"city": "Faro", name: value}).model_dump()[name] == value

@@ -14,14 +14,14 @@ VIDEO = JOB.fields["recent_videos"].fields or {}
 
 
 def read(field: Field, text: str) -> str | None:
-    """As the browser reads a text with the field's regex; these mean the same in both."""
+    """Apply a field's regex as the browser does; Python treats these regexes in the same way."""
     assert field.match is not None
-    found = re.search(field.match, " ".join(text.split()), re.DOTALL)
-    return (found[1] or None) if found else None
+    match = re.search(field.match, " ".join(text.split()), re.DOTALL)
+    return (match[1] or None) if match else None
 
 
 class TestScrapeChannels:
-    def test_has_the_fields_of_the_result_in_their_order(self) -> None:
+    def test_has_the_results_fields_in_order(self) -> None:
         assert list(JOB.fields) == [
             "channel_name",
             "channel_link",
@@ -49,13 +49,13 @@ class TestScrapeChannels:
             "uploaded_time",
         ]
 
-    def test_opens_the_list_as_the_site_does(self) -> None:
+    def test_opens_the_lists_url(self) -> None:
         values = make_params_model(JOB, "Params").model_validate({}).model_dump()
         assert values == {"pages": 1, "first_page": 1, "per_page": 50, "order_by": "DateDESC"}
-        address = join_url(RECIPE.base_url, fill_template(JOB.open, values | {"page": 1}))
-        assert address == ("https://app.tubehunt.io/long/?page=1&OrderBy=DateDESC&ChangePerPage=50")
+        url = join_url(RECIPE.base_url, fill_template(JOB.open, values | {"page": 1}))
+        assert url == ("https://app.tubehunt.io/long/?page=1&OrderBy=DateDESC&ChangePerPage=50")
 
-    def test_takes_at_most_a_hundred_pages(self) -> None:
+    def test_reads_at_most_a_hundred_pages(self) -> None:
         assert (JOB.params["pages"].min, JOB.params["pages"].max) == (1, 100)
 
     def test_has_an_example_with_every_field(self) -> None:
@@ -87,7 +87,7 @@ class TestSubscribers:
             ("", None),
         ],
     )
-    def test_are_the_part_after_the_dot_less_the_word(
+    def test_are_the_part_after_the_dot_without_the_word(
         self, text: str, subscribers: str | None
     ) -> None:
         assert read(JOB.fields["subscribers"], text) == subscribers
@@ -102,17 +102,17 @@ class TestVideoNumbers:
             ("2k views•3 comentários•há 1 mês", "2k", "3", "há 1 mês"),
             ("1 view • 1 comentário • há 1 dia", "1", "1", "há 1 dia"),
             ("1,5 mi views • 0 comentários • há 10 anos", "1,5 mi", "0", "há 10 anos"),
-            # without the words, by their places
+            # without the words, by position
             ("2k • 3 • há 1 mês", "2k", "3", "há 1 mês"),
             # one part is missing
             ("2k views • há 1 mês", "2k", None, "há 1 mês"),
             ("3 comentários • há 1 mês", None, "3", "há 1 mês"),
             ("2k views • 3 comentários", "2k", "3", None),
-            # two are
+            # two parts are missing
             ("2k views", "2k", None, None),
             ("3 comentários", None, "3", None),
             ("há 1 mês", None, None, "há 1 mês"),
-            # a part is there but empty
+            # a part is empty
             ("views • 3 comentários • há 1 mês", None, "3", "há 1 mês"),
             ("2k views • comentários • há 1 mês", "2k", None, "há 1 mês"),
             ("2k views • • há 1 mês", "2k", None, "há 1 mês"),
@@ -121,7 +121,7 @@ class TestVideoNumbers:
             ("", None, None, None),
         ],
     )
-    def test_are_the_parts_between_the_dots_less_their_words(
+    def test_are_the_parts_between_the_dots_without_their_words(
         self, text: str, views: str | None, comments: str | None, uploaded_time: str | None
     ) -> None:
         assert read(VIDEO["views"], text) == views

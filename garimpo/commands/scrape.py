@@ -1,0 +1,56 @@
+"""`garimpo scrape`: run one job in this process, to try a recipe without API and queue."""
+
+from typing import Annotated
+
+import typer
+
+from garimpo.cli.options import Job, Output, Params, Site, check_output, load_settings, read_params
+from garimpo.cli.output import (
+    FAILED,
+    INTERRUPTED,
+    describe_failure,
+    format_json,
+    print_error,
+    write_result,
+)
+
+_USAGE_ERROR = 2
+
+
+def scrape(
+    *,
+    site: Site,
+    job: Job,
+    param: Params = None,
+    output: Output = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Replaces the recipe's base_url.", metavar="URL")
+    ] = None,
+) -> None:
+    """Run one job in this process, without API and queue, and print its result as JSON.
+
+    Recipes, credentials and browser are configured as for a worker, also by .env.
+    """
+    # Only this command needs a browser: Selenium takes 0.3 s to import, and installing
+    # garimpo[cli] leaves it out.
+    from garimpo.local_scrape import (  # noqa: PLC0415
+        InvalidRequestError,
+        ScrapeFailedError,
+        scrape_locally,
+    )
+    from jobs.model.i18n import Language  # noqa: PLC0415
+
+    values = read_params(param)
+    check_output(output)
+    language = Language(load_settings().language)
+    try:
+        result = scrape_locally(site, job, values, base_url, language)
+    except InvalidRequestError as error:
+        print_error(str(error))
+        raise typer.Exit(_USAGE_ERROR) from error
+    except ScrapeFailedError as error:
+        print_error(describe_failure(error.body))
+        raise typer.Exit(FAILED) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    write_result([format_json(result).encode()], output)
