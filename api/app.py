@@ -1,19 +1,23 @@
-"""The thin front: HTTP in, jobs out. `uvicorn api.app:app`."""
+"""FastAPI application: validates requests and enqueues jobs. `uvicorn api.app:app`."""
 
 import asyncio
-import resource
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
+from typing import Any, TypedDict
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi_offline import FastAPIOffline
 from starlette.responses import RedirectResponse
 
-from api import errors, log_config
+from api import log_config
+from api.dependencies import Services
+from api.errors import EXCEPTION_HANDLERS
 from api.openapi import add_examples
-from api.routes import health, jobs, metrics
-from api.routes.router import make_router
+from api.routes import health, jobs, metrics, stats
+from api.routes.router import job_router
 from api.settings import ApiSettings
 from api.shutdown import on_shutdown_signal
 from jobs.log_config import configure_logging
@@ -25,59 +29,98 @@ from jobs.store.job_index import JobIndex
 from jobs.store.job_store import JobStore
 from scraper.recipes.loader import load_recipes
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+
+class LifespanState(TypedDict):
+    """Contents of `request.state`, which `api.dependencies` reads."""
+
+    services: Services
+
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
-    """Build the API for the recipes that are there.
+    """Build the API with the endpoints of all recipes.
 
     Args:
-        settings: By default those of the environment.
+        settings: Read from the environment by default.
 
     Raises:
-        RecipeError: A recipe has a fault.
+        RecipeError: A recipe is invalid.
     """
     settings = settings or ApiSettings()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        _allow_many_clients()
-        redis = connect(settings.redis_url)
-        app.state.jobs = JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl)
-        app.state.overview = JobIndex(redis)
-        app.state.changes = JobEventBus(redis)
-        app.state.items = ItemReader(redis)
-        app.state.deliveries = DeliveryStore(redis, check_after=settings.lease_policy.lease)
-        app.state.reach = settings.webhook_url_policy
-        app.state.body_limit_bytes = settings.body_limit_bytes
-        listening = asyncio.create_task(app.state.changes.run())
-        with on_shutdown_signal(app.state.changes.close):
-            yield
-        listening.cancel()
-        await redis.aclose()
-
     app = FastAPIOffline(
         title="Garimpo",
         version=version("garimpo"),
         description="Long scrapes, short requests: start a job, ask for its result.",
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, settings),
+        exception_handlers=EXCEPTION_HANDLERS,
     )
-    errors.install_error_handlers(app)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    app.include_router(jobs.router)
-    # Whoever opens the address in a browser.
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    for router in (health.router, metrics.router, jobs.router, stats.router):
+        app.include_router(router)
+    app.add_api_route("/", redirect_to_docs, include_in_schema=False)
     for recipe in load_recipes(settings.recipes_dir).values():
         for name in recipe.jobs:
-            app.include_router(make_router(recipe, name))
-    describe = app.openapi
-    app.openapi = lambda: add_examples(describe())  # type: ignore[method-assign] # FastAPI's own way
+            app.include_router(job_router(recipe, name))
+    generate = app.openapi
+    # FastAPI's documented way to extend the document.
+    app.openapi = lambda: add_examples(generate())  # type: ignore[method-assign]
     return app
 
 
-def _allow_many_clients() -> None:
-    """Take as many open connections as the system lets us: by default Linux stops at 1024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+async def redirect_to_docs() -> Response:
+    """Redirect people who open the API's root in a browser."""
+    return RedirectResponse("/docs")
+
+
+@asynccontextmanager
+async def _lifespan(settings: ApiSettings, _app: FastAPI) -> AsyncIterator[LifespanState]:
+    """Open the services before the first request; close them after the last one."""
+    _raise_open_file_limit()
+    async with aclosing(connect(settings.redis_url)) as redis:
+        events = JobEventBus(redis)
+        services = Services(
+            settings=settings,
+            url_policy=settings.webhook_url_policy,
+            job_store=JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl),
+            job_index=JobIndex(redis),
+            item_reader=ItemReader(redis),
+            events=events,
+            deliveries=DeliveryStore(redis, check_after=settings.lease_policy.lease),
+        )
+        async with _run_in_background(events.run()):
+            with on_shutdown_signal(events.close):
+                yield {"services": services}
+
+
+@asynccontextmanager
+async def _run_in_background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine as a task until the block ends; then cancel it and wait for its end."""
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _raise_open_file_limit() -> None:
+    """Raise the limit of open files, and so of connections, as far as allowed.
+
+    Linux's default is 1024. Where the system refuses, such as macOS with an infinite hard limit,
+    the limit stays as it is.
+    """
+    if resource is None:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ValueError, OSError) as error:
+        logger.info("the limit of open files stays as it is: %s", error)
 
 
 _settings = ApiSettings()

@@ -1,4 +1,4 @@
-"""Dependencies that endpoints share: stores, look-ups, response helpers."""
+"""Dependencies that endpoints share: stores, job lookup, response helpers."""
 
 import json
 from dataclasses import dataclass
@@ -9,105 +9,139 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel, BeforeValidator
 
 from api.errors import ErrorBody, ForbiddenError, JobExpiredError, JobNotFoundError
+from api.recipe_job import RecipeJob
+from api.settings import ApiSettings
+from jobs.store.delivery_store import DeliveryStore
 from jobs.store.item_reader import ItemReader
 from jobs.store.job_events import JobEventBus
+from jobs.store.job_index import JobIndex
 from jobs.store.job_store import ExpiredJob, JobSnapshot, JobStore
+from jobs.url_policy import WebhookUrlPolicy
 
-#: For the types of parameters that may be None.
+
+@dataclass(frozen=True)
+class Services:
+    """Stores and settings of the API, opened once per process when it starts."""
+
+    settings: ApiSettings
+    url_policy: WebhookUrlPolicy
+    job_store: JobStore
+    job_index: JobIndex
+    item_reader: ItemReader
+    events: JobEventBus
+    deliveries: DeliveryStore
+
+
+# The functions below are asynchronous because FastAPI runs other dependencies in a thread.
+
+
+async def _get_services(request: Request) -> Services:
+    services: Services = request.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_get_services)]
+
+
+async def _get_job_store(services: ServicesDep) -> JobStore:
+    return services.job_store
+
+
+async def _get_job_index(services: ServicesDep) -> JobIndex:
+    return services.job_index
+
+
+async def _get_item_reader(services: ServicesDep) -> ItemReader:
+    return services.item_reader
+
+
+async def _get_events(services: ServicesDep) -> JobEventBus:
+    return services.events
+
+
+async def _get_deliveries(services: ServicesDep) -> DeliveryStore:
+    return services.deliveries
+
+
+async def _get_recipe_job(request: Request) -> RecipeJob:
+    recipe_job: RecipeJob = request.state.recipe_job
+    return recipe_job
+
+
+JobStoreDep = Annotated[JobStore, Depends(_get_job_store)]
+JobIndexDep = Annotated[JobIndex, Depends(_get_job_index)]
+ItemReaderDep = Annotated[ItemReader, Depends(_get_item_reader)]
+JobEventsDep = Annotated[JobEventBus, Depends(_get_events)]
+DeliveriesDep = Annotated[DeliveryStore, Depends(_get_deliveries)]
+#: The recipe job of the path; only for endpoints that `api.routes.router` registers.
+RecipeJobDep = Annotated[RecipeJob, Depends(_get_recipe_job)]
+
+#: For optional query parameters: an empty value (`?limit=`) means that the parameter is missing.
 EMPTY_AS_NONE = BeforeValidator(lambda value: None if value == "" else value)
 
+#: FastAPI's type for `responses=`.
+Responses = dict[int | str, dict[str, Any]]
 
-async def _front_of(request: Request) -> JobStore:
-    front: JobStore = request.app.state.jobs
-    return front
-
-
-async def _changes_of(request: Request) -> JobEventBus:
-    changes: JobEventBus = request.app.state.changes
-    return changes
-
-
-Jobs = Annotated[JobStore, Depends(_front_of)]
-
-
-async def _items_of(request: Request) -> ItemReader:
-    reader: ItemReader = request.app.state.items
-    return reader
-
-
-Items = Annotated[ItemReader, Depends(_items_of)]
-Heard = Annotated[JobEventBus, Depends(_changes_of)]
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    503: {"model": ErrorBody, "description": "Redis does not answer; see `Retry-After`."},
-    # Without it FastAPI would promise a validation error in a shape that is not ours.
-    "default": {"model": ErrorBody, "description": "Every other error has this shape, too."},
+ERRORS: Responses = {
+    503: {"model": ErrorBody, "description": "Redis is unavailable; see `Retry-After`."},
+    # Without it FastAPI documents a validation error in its own shape, which is never sent.
+    "default": {"model": ErrorBody, "description": "Every other error has the same shape."},
 }
-LOOK_UP_ERRORS: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorBody, "description": "There never was such a job."},
-    410: {"model": ErrorBody, "description": "Its result has expired."},
+JOB_ERRORS: Responses = {
+    404: {"model": ErrorBody, "description": "The job does not exist."},
+    410: {"model": ErrorBody, "description": "The result of the job has expired."},
     **ERRORS,
 }
 
 
 async def reject_cross_site(request: Request) -> None:
-    """Keep pages of other sites from starting jobs with their visitor's browser.
+    """Keep pages of other sites from starting jobs with a visitor's browser.
 
-    Browsers tell where a request comes from (Fetch Metadata, `Sec-Fetch-Site`); programs do not.
+    Browsers send where a request comes from (Fetch Metadata, `Sec-Fetch-Site`); programs do not.
 
     Raises:
-        ForbiddenError: It comes from another site's page.
+        ForbiddenError: The request comes from another site's page.
     """
     if request.headers.get("sec-fetch-site") == "cross-site":
         raise ForbiddenError
 
 
 def json_response(
-    answer: BaseModel, status: int = 200, headers: dict[str, str] | None = None
+    body: BaseModel, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """Write a body of the contract; umlauts and emoji stay readable."""
-    text = json.dumps(answer.model_dump(), ensure_ascii=False)
+    """Return a model as a JSON response; text beyond ASCII is not escaped."""
+    text = json.dumps(body.model_dump(), ensure_ascii=False)
     return Response(text, status, headers, media_type="application/json")
 
 
-async def find_job(jobs: JobStore, job_id: str, task: str = "") -> JobSnapshot:
-    """Return what is known of a job.
+async def get_job(job_store: JobStore, job_id: str, task: str = "") -> JobSnapshot:
+    """Return the current state of a job.
+
+    Endpoints call it themselves, since FastAPI resolves dependencies before it reports invalid
+    query parameters: 422 goes before 404.
 
     Args:
-        jobs: Where it is.
-        job_id: What the caller says is its id.
-        task: The recipe's job that it must be of, as `site.job`; empty for any.
+        job_store: The store to read from.
+        job_id: The job's id, as the caller sent it.
+        task: The recipe job that it must belong to, as `site.job`; empty for any.
 
     Raises:
-        JobNotFoundError: The id is none, or unknown, or another recipe's.
-        JobExpiredError: Its result is gone.
-        JobsUnavailableError: Redis does not answer.
+        JobNotFoundError: The id is malformed or unknown, or belongs to another recipe job.
+        JobExpiredError: The result of the job has expired.
+        RedisUnavailableError: Redis is unavailable.
     """
     try:
-        # Ids are written one way only; everything else would be a key of the caller's making.
-        known = str(UUID(job_id)) == job_id
+        # Only the canonical form is an id; any other text would become part of a Redis key.
+        is_canonical = str(UUID(job_id)) == job_id
     except ValueError:
-        known = False
-    seen = await jobs.get(job_id) if known else None
-    if seen is None or task not in {"", _task_of(seen)}:
+        is_canonical = False
+    job = await job_store.get(job_id) if is_canonical else None
+    if job is None or task not in {"", _task_of(job)}:
         raise JobNotFoundError
-    if isinstance(seen, ExpiredJob):
+    if isinstance(job, ExpiredJob):
         raise JobExpiredError
-    return seen
+    return job
 
 
-def _task_of(seen: JobSnapshot | ExpiredJob) -> str:
-    return seen.task if isinstance(seen, ExpiredJob) else seen.record.request.task_name
-
-
-@dataclass(frozen=True)
-class Finder:
-    """Looks a job up, as one of a recipe's; raises what `look_up` does."""
-
-    jobs: JobStore
-    #: The recipe's job, as `site.job`.
-    task: str
-
-    async def find(self, job_id: str) -> JobSnapshot:
-        """Return what is known of a job."""
-        return await find_job(self.jobs, job_id, self.task)
+def _task_of(job: JobSnapshot | ExpiredJob) -> str:
+    return job.task if isinstance(job, ExpiredJob) else job.record.request.task_name

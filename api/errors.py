@@ -1,184 +1,223 @@
-"""The API's own errors: one shape, `{"detail": "a sentence", "error_code": "…"}`."""
+"""API errors: their body, `{"detail": "…", "error_code": "…"}`, and the exception handlers."""
 
+import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from api.language import language_of
+from api.language import request_language
 from jobs.model.i18n import Language, catalogue, render
 from jobs.redis.async_client import RedisUnavailableError
-
-
-def describe_validation_error(fault: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
-    """Return the sentence's key and arguments for one of pydantic's errors."""
-    kind = fault["type"] if f"invalid.{fault['type']}" in catalogue(Language.PT) else "other"
-    details = dict(fault.get("ctx", {}))
-    if kind == "literal_error":
-        details["expected"] = details["expected"].replace(" or ", ", ")
-    return kind, {"field": ".".join(str(part) for part in fault["loc"]), **details}
-
+from jobs.store.job_store import IdempotencyConflictError
 
 logger = logging.getLogger(__name__)
 
-_ROUTING_CODES = {405: "method_not_allowed"}
-
 
 class ErrorBody(BaseModel):
-    """Why the request was not answered."""
+    """An error response."""
 
-    detail: str = Field(description="A sentence, in the caller's language.")
-    error_code: str = Field(description="The same, for programs; never renamed.")
+    detail: str = Field(
+        description="What went wrong, in the caller's language.", examples=["Job não encontrado"]
+    )
+    error_code: str = Field(
+        description="The same for programs; codes are never renamed.", examples=["job_not_found"]
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldError:
+    """A validation error of one field or parameter, in no language yet."""
+
+    #: The message's key in the catalogue, without `invalid.`.
+    key: str
+    field: str
+    #: Further values for the message.
+    details: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    def render(self, language: Language) -> str:
+        """Return the message."""
+        return render(language, f"invalid.{self.key}", {"field": self.field, **self.details})
+
+
+def describe_validation_error(error: Mapping[str, Any], *, skip: int = 0) -> FieldError:
+    """Return one of pydantic's validation errors as a FieldError.
+
+    Args:
+        error: An element of `ValidationError.errors()`.
+        skip: How many parts of its location to leave out.
+    """
+    key = error["type"] if f"invalid.{error['type']}" in catalogue(Language.PT) else "other"
+    details = dict(error.get("ctx", {}))
+    if key == "literal_error":
+        details["expected"] = details["expected"].replace(" or ", ", ")
+    return FieldError(key, ".".join(map(str, error["loc"][skip:])), details)
 
 
 class ApiError(Exception):
-    """A request that cannot be answered."""
+    """An error that an endpoint responds with."""
 
     status: int
     code: str
-    headers: Mapping[str, str] = {}
 
     def __init__(self, **details: object) -> None:
         self.details = details
         super().__init__(self.code)
 
-    def sentence(self, language: Language) -> str:
-        """Say it in the caller's language."""
+    def render(self, language: Language) -> str:
+        """Return the message."""
         return render(language, f"error.{self.code}", self.details)
 
 
 class ForbiddenError(ApiError):
-    """Another site's page asks, in the name of whoever visits it."""
+    """A page of another site sent the request, in the browser of a visitor."""
 
     status = 403
     code = "forbidden"
 
 
 class JobNotFoundError(ApiError):
-    """There never was such a job, or it is another recipe's."""
+    """The job does not exist, or belongs to another recipe job."""
 
     status = 404
     code = "job_not_found"
 
 
 class JobExpiredError(ApiError):
-    """There was such a job, and its result is gone."""
+    """The result of the job has expired."""
 
     status = 410
     code = "job_expired"
 
 
 class DeliveryNotFoundError(ApiError):
-    """Nobody was told of the job's end, or it has not ended."""
+    """No webhook was sent for the end of the job."""
 
     status = 404
     code = "delivery_not_found"
 
 
 class JobFinalError(ApiError):
-    """The job has ended, so that nothing can be done to it."""
+    """The job has already ended."""
 
     status = 409
     code = "job_final"
 
 
-class IdempotencyConflict(ApiError):  # noqa: N818 - the other one is the jobs' own
-    """The Idempotency-Key was used for another request."""
-
-    status = 422
-    code = "idempotency_conflict"
-
-
 class TooLargeError(ApiError):
-    """The body is larger than a start can be."""
+    """The request body exceeds the limit."""
 
     status = 413
     code = "too_large"
 
 
-class ServiceUnavailableError(ApiError):
-    """Nothing can be said of any job just now."""
-
-    status = 503
-    code = "redis_unavailable"
-    headers: Mapping[str, str] = {"Retry-After": "5"}
-
-
-class InternalError(ApiError):
-    """An error of our own."""
-
-    status = 500
-    code = "internal_error"
-
-
 class InvalidParametersError(ApiError):
-    """The body does not fit the job's parameters."""
+    """Parameters in the body, the query or the headers are invalid."""
 
     status = 422
     code = "invalid_parameters"
 
-    def __init__(self, faults: list[tuple[str, dict[str, object]]]) -> None:
+    def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__()
-        self.faults = faults
+        self.errors = errors
 
-    def sentence(self, language: Language) -> str:
-        """Name each field and what is wrong with it."""
-        return "; ".join(render(language, f"invalid.{key}", args) for key, args in self.faults)
-
-
-class RoutingError(ApiError):
-    """What Starlette's router says: no such address, or not with this method."""
-
-    def __init__(self, error: HTTPException) -> None:
-        self.status = error.status_code
-        self.code = _ROUTING_CODES.get(error.status_code, "not_found")
-        self.headers = error.headers or {}
-        super().__init__()
+    def render(self, language: Language) -> str:
+        """Return the messages of all errors; each names its field."""
+        return "; ".join(error.render(language) for error in self.errors)
 
 
-def error_response(request: Request, error: ApiError) -> Response:
-    """Turn an error into a response."""
-    body = ErrorBody(detail=error.sentence(language_of(request)), error_code=error.code)
-    return JSONResponse(body.model_dump(), status_code=error.status, headers=error.headers)
+def _error_response(
+    request: Request,
+    status: int,
+    code: str,
+    *,
+    message: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return an error response.
+
+    Args:
+        request: The request that failed.
+        status: The HTTP status.
+        code: The error code.
+        message: The error message; by default, the message of the code in the caller's language.
+        headers: Further headers.
+    """
+    detail = message or render(request_language(request), f"error.{code}", {})
+    body = ErrorBody(detail=detail, error_code=code)
+    return JSONResponse(body.model_dump(), status_code=status, headers=headers)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Make the app answer all errors in the one shape."""
+async def handle_api_error(request: Request, error: ApiError) -> Response:
+    """Respond with the status, code and message of the error."""
+    message = error.render(request_language(request))
+    return _error_response(request, error.status, error.code, message=message)
 
-    @app.exception_handler(ApiError)
-    async def known(request: Request, error: ApiError) -> Response:
-        return error_response(request, error)
 
-    @app.exception_handler(RedisUnavailableError)
-    async def away(request: Request, error: RedisUnavailableError) -> Response:
-        logger.warning("Redis does not answer: %r", error.__cause__)
-        return error_response(request, ServiceUnavailableError())
+async def handle_redis_unavailable(request: Request, error: RedisUnavailableError) -> Response:
+    """Respond with 503 and the time after which to try again."""
+    logger.warning("Redis is unavailable: %r", error.__cause__)
+    return _error_response(request, 503, "redis_unavailable", headers={"Retry-After": "5"})
 
-    @app.exception_handler(ClientDisconnect)
-    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
-        # Nobody is there to read it; without an answer the server would log an error of ours.
-        return Response(status_code=400)
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        # Where it stands (query, header) is of no use to whoever sees its name.
-        faults = [
-            describe_validation_error({**fault, "loc": fault["loc"][1:]})
-            for fault in error.errors()
-        ]
-        return error_response(request, InvalidParametersError(faults))
+async def handle_idempotency_conflict(
+    request: Request, _error: IdempotencyConflictError
+) -> Response:
+    """Respond with 422."""
+    return _error_response(request, 422, "idempotency_conflict")
 
-    @app.exception_handler(HTTPException)
-    async def routing(request: Request, error: HTTPException) -> Response:
-        return error_response(request, RoutingError(error))
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, _error: Exception) -> Response:
-        # Starlette raises it on to the server after this answer, which logs the traceback.
-        return error_response(request, InternalError())
+async def handle_validation_error(request: Request, error: RequestValidationError) -> Response:
+    """Respond with 422 and name the invalid query parameters and headers."""
+    # The first part of each location is "query" or "header".
+    errors = [describe_validation_error(detail, skip=1) for detail in error.errors()]
+    return await handle_api_error(request, InvalidParametersError(errors))
+
+
+#: Error code and message key by HTTP status.
+_HTTP_ERRORS = {
+    400: ("bad_request", "bad_request"),
+    404: ("not_found", "not_found"),
+    405: ("method_not_allowed", "method_not_allowed"),
+    # The message of too_large names BODY_LIMIT_BYTES.
+    413: ("too_large", "content_too_large"),
+    415: ("unsupported_media_type", "unsupported_media_type"),
+}
+
+
+async def handle_http_error(request: Request, error: HTTPException) -> Response:
+    """Respond to errors of Starlette and FastAPI, such as an unknown path, with their status."""
+    status = error.status_code
+    code, key = _HTTP_ERRORS.get(status, ("http_error", "http_error"))
+    message = render(request_language(request), f"error.{key}", {"status": status})
+    return _error_response(request, status, code, message=message, headers=error.headers)
+
+
+async def handle_disconnect(_request: Request, _error: ClientDisconnect) -> Response:
+    """Return a response that is not sent; without one the server would log an exception."""
+    return Response(status_code=400)
+
+
+async def handle_unexpected_error(request: Request, _error: Exception) -> Response:
+    """Respond with 500; Starlette then raises the exception again, so that the server logs it."""
+    return _error_response(request, 500, "internal_error")
+
+
+#: The exception handlers of the application, in the type that FastAPI declares.
+EXCEPTION_HANDLERS: Mapping[
+    int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]
+] = {
+    ApiError: handle_api_error,
+    RedisUnavailableError: handle_redis_unavailable,
+    IdempotencyConflictError: handle_idempotency_conflict,
+    RequestValidationError: handle_validation_error,
+    HTTPException: handle_http_error,
+    ClientDisconnect: handle_disconnect,
+    Exception: handle_unexpected_error,
+}

@@ -8,44 +8,34 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Response
 from starlette.responses import StreamingResponse
 
-from api.errors import InvalidParametersError, JobExpiredError
+from api.errors import FieldError, InvalidParametersError, JobExpiredError
+from api.formats.csv_format import Csv
 from api.formats.format import Format
+from api.formats.ndjson import Ndjson, encode_lines
 from api.formats.negotiation import negotiate_format
 from api.formats.table import Table, UnknownValueError
+from api.formats.xlsx import Xlsx
 from jobs.model.i18n import Language
 from jobs.model.record import JobRecord
 from jobs.schemas import build_result
 from jobs.store.item_reader import ItemReader
 from scraper.recipes.models import Recipe
 
-#: In place of the items in a body; no JSON text holds an unescaped NUL.
+#: Placeholder for the items in a body; no JSON text contains an unescaped NUL.
 _ITEMS = "\0items"
-
-#: What OpenAPI says of answers that may be files.
-FILE_RESPONSES: dict[str, Any] = {
-    "description": "JSON; or a file, as `format` or `Accept` says.",
-    "content": {
-        "text/csv": {"schema": {"type": "string"}, "example": "channel_name,channel_link\r\n…"},
-        "application/x-ndjson": {
-            "schema": {"type": "string"},
-            "example": '{"channel_name": "…"}\n',
-        },
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
-            "schema": {"type": "string", "format": "binary"}
-        },
-    },
-}
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What the caller wants; JSON if there is no format."""
+    """The format that a request asks for."""
 
+    #: None for JSON.
     format: Format | None
+    #: The name of the CSV delimiter.
     separator: str
 
 
-async def _wanted(
+async def parse_export_options(
     format: Annotated[  # noqa: A002 - the parameter's name
         str | None,
         Query(description="`json` (the default), `csv`, `ndjson` or `xlsx`.", examples=["csv"]),
@@ -53,30 +43,63 @@ async def _wanted(
     separator: Annotated[
         str,
         Query(
-            description="Of CSV: `comma`, `semicolon` (for Excel in Brazil and most of Europe) or "
-            "`tab`.",
+            description="CSV delimiter: `comma`, `semicolon` (for Excel in Brazil and most of "
+            "Europe) or `tab`.",
             examples=["semicolon"],
         ),
     ] = "comma",
     accept: Annotated[
-        list[str] | None, Header(description="A format's media type does the same as `format`.")
+        list[str] | None,
+        Header(description="The media type of a format has the same effect as `format`."),
     ] = None,
 ) -> ExportOptions:
+    """Return the format that a request asks for.
+
+    Raises:
+        InvalidParametersError: The format is unknown.
+    """
     try:
         return ExportOptions(negotiate_format(format or None, ", ".join(accept or [])), separator)
     except UnknownValueError as error:
-        raise InvalidParametersError([error.fault]) from error
+        raise _invalid_option(error) from error
 
 
-AsFile = Annotated[ExportOptions, Depends(_wanted)]
+ExportOptionsDep = Annotated[ExportOptions, Depends(parse_export_options)]
+
+
+def _invalid_option(error: UnknownValueError) -> InvalidParametersError:
+    expected = list(error.expected)
+    return InvalidParametersError(
+        [FieldError("literal_error", error.parameter, {"expected": expected})]
+    )
 
 
 class Exporter:
-    """Writes the items of a recipe's job."""
+    """Streams the items of one recipe job."""
 
     def __init__(self, recipe: Recipe, name: str) -> None:
         self._recipe = recipe
         self._name = name
+
+    def describe_response(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the OpenAPI description of a response that may be a file.
+
+        Args:
+            item: An example.
+        """
+        columns = Table.build(self._recipe.base_url, self._recipe.jobs[self._name]).columns
+        text = {"type": "string"}
+        return {
+            "description": "JSON, or a file in the format of `format` or `Accept`.",
+            "content": {
+                Csv.media_type: {
+                    "schema": text,
+                    "example": ",".join(column.name for column in columns) + "\r\n…",
+                },
+                Ndjson.media_type: {"schema": text, "example": encode_lines([item]).decode()},
+                Xlsx.media_type: {"schema": {**text, "format": "binary"}},
+            },
+        }
 
     async def response(
         self,
@@ -86,25 +109,25 @@ class Exporter:
         start: int = 0,
         count: int | None = None,
     ) -> Response:
-        """Return the items as a file.
+        """Return a file response.
 
         Args:
-            options: The format.
+            options: The format; not JSON.
             reader: Reads the items.
             job_id: The job's id.
-            start: The index of the first item.
-            count: The maximum number of items; None for all.
+            start: Number of items to skip.
+            count: Maximum number of items; None for all.
 
         Raises:
             InvalidParametersError: The separator is unknown.
-            RedisUnavailableError: Redis does not answer. Later it breaks off the response.
+            RedisUnavailableError: Redis is unavailable. Once the response has begun, it is aborted.
         """
         assert options.format is not None  # noqa: S101 - else the response is JSON
         try:
-            job = self._recipe.jobs[self._name]
-            table = Table.of(self._recipe.base_url, job, options.separator)
+            definition = self._recipe.jobs[self._name]
+            table = Table.build(self._recipe.base_url, definition, options.separator)
         except UnknownValueError as error:
-            raise InvalidParametersError([error.fault]) from error
+            raise _invalid_option(error) from error
         chunks = await reader.iterate(job_id, start, count)
         name = f"{self._recipe.site}-{self._name}-{job_id}{options.format.suffix}"
         return StreamingResponse(
@@ -112,7 +135,7 @@ class Exporter:
             media_type=options.format.media_type,
             headers={
                 "Content-Disposition": f'attachment; filename="{name}"',
-                # For caches: the same URL has other forms.
+                # Tells caches that the response depends on the header.
                 "Vary": "Accept",
             },
         )
@@ -121,18 +144,18 @@ class Exporter:
 async def stream_result(
     reader: ItemReader, record: JobRecord, language: Language
 ) -> AsyncIterator[str]:
-    """Return the JobResult body of a completed job, piece by piece, as JSON.
+    """Return the JobResult body of a completed job as JSON, in pieces.
 
     One block of items is in memory at a time.
 
     Args:
-        reader: Reads the stored result from Celery's backend.
+        reader: Reads the result from Celery's backend.
         record: The job's record.
         language: The language of the warnings.
 
     Raises:
-        JobExpiredError: The result has expired since the record was read.
-        RedisUnavailableError: Redis does not answer. The iterator raises it too.
+        JobExpiredError: The result expired after the record was read.
+        RedisUnavailableError: Redis is unavailable. The iterator raises it too.
     """
     stored = await reader.get_result(record.id)
     if stored is None:

@@ -1,4 +1,4 @@
-"""The caller's language: Portuguese, unless English is asked for first."""
+"""Language of a response: Portuguese, unless `Accept-Language` prefers English."""
 
 from typing import Annotated
 
@@ -7,19 +7,21 @@ from fastapi import Depends, Header, Request
 from jobs.model.i18n import Language
 
 
-def choose_language(accept_language: str) -> Language:
-    """Choose among the languages that the API speaks.
+def negotiate_language(accept_language: str) -> Language:
+    """Return the supported language that a request prefers.
 
     Args:
-        accept_language: The header (RFC 9110, section 12.5.4); its weights count, a region such
-            as `pt-BR` does not, and what cannot be read is passed over.
+        accept_language: The header (RFC 9110, section 12.5.4). Regions, as in `pt-BR`, and parts
+            that cannot be parsed are ignored.
     """
-    best, best_weight = Language.PT, 0.0
+    best = Language.PT
+    best_weight = 0.0
     for part in accept_language.split(","):
         tag, _, parameter = part.partition(";")
         name = tag.strip().lower().split("-")[0]
         if name in set(Language) and (weight := _weight(parameter)) > best_weight:
-            best, best_weight = Language(name), weight
+            best = Language(name)
+            best_weight = weight
     return best
 
 
@@ -33,18 +35,18 @@ def _weight(parameter: str) -> float:
         return 0.0
 
 
-def language_of(request: Request) -> Language:
-    """Return the language of a request."""
-    return choose_language(request.headers.get("accept-language", ""))
+def request_language(request: Request) -> Language:
+    """Return the language of a request; endpoints use `LanguageDep`."""
+    return negotiate_language(request.headers.get("accept-language", ""))
 
 
-async def _spoken(
+async def _get_language(
     accept_language: Annotated[
-        str, Header(description="The language of messages: `pt` (the default) or `en`.")
+        str, Header(description="Language of messages: `pt` (default) or `en`.")
     ] = "",
 ) -> Language:
-    # A dependency that is not asynchronous would cost a thread for each request.
-    return choose_language(accept_language)
+    # Asynchronous, because FastAPI runs other dependencies in a thread.
+    return negotiate_language(accept_language)
 
 
-RequestLanguage = Annotated[Language, Depends(_spoken)]
+LanguageDep = Annotated[Language, Depends(_get_language)]

@@ -1,30 +1,31 @@
-"""Route uvicorn's loggers through our log configuration."""
+"""Route uvicorn's loggers through the log configuration of the service."""
 
 import logging
 
-#: Asked every few seconds, by containers and by Prometheus: only what is wrong with them is told.
+#: Requested every few seconds by containers and Prometheus: only errors are logged.
 _PROBES = {"/api/live", "/metrics"}
 _FIRST_ERROR = 400
 
 
 def configure_uvicorn_logging() -> None:
-    """Take uvicorn's own handlers away, which it has set up before it imports the API."""
+    """Remove the handlers that uvicorn installs before it imports the API."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        one = logging.getLogger(name)
-        one.handlers.clear()
-        one.propagate = True
-        one.setLevel(logging.NOTSET)  # LOG_LEVEL counts
-    logging.getLogger("uvicorn.access").addFilter(_as_fields)
-    logging.getLogger("uvicorn.error").addFilter(_as_fields)
+        uvicorn_logger = logging.getLogger(name)
+        uvicorn_logger.handlers.clear()
+        uvicorn_logger.propagate = True
+        uvicorn_logger.setLevel(logging.NOTSET)  # the root logger's LOG_LEVEL applies
+    logging.getLogger("uvicorn.access").addFilter(_structure_record)
+    logging.getLogger("uvicorn.error").addFilter(_structure_record)
 
 
-def _as_fields(record: logging.LogRecord) -> bool:
-    """Turn a request's line into fields, without the query."""
+def _structure_record(record: logging.LogRecord) -> bool:
+    """Turn an access log line into fields, without the query string; drop those of probes."""
     record.__dict__.pop("color_message", None)
     if record.name == "uvicorn.access" and isinstance(record.args, tuple):
         client, method, target, _version, status = record.args
         path = str(target).partition("?")[0]
-        record.msg, record.args = "%s %s %s", (method, path, status)
+        record.msg = "%s %s %s"
+        record.args = (method, path, status)
         fields = {"method": method, "path": path, "status": status, "client": client}
         record.__dict__.update(fields)
         return path not in _PROBES or int(str(status)) >= _FIRST_ERROR

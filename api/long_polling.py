@@ -14,79 +14,87 @@ from jobs.redis.async_client import RedisUnavailableError
 from jobs.store.job_events import JobEventBus
 from jobs.store.job_store import JobSnapshot
 
-#: As long as a request may wait, in seconds: proxies give up after 100.
+#: Longest wait, in seconds: proxies time out after 100.
 MAX_WAIT_S = 60
-#: If only a question was lost, nobody tells that Redis answers again: it is asked again, in s.
+#: Pause before Redis is asked again after a failed read, in seconds. If that read alone was lost,
+#: no notification says that Redis is back.
 REDIS_RETRY_S = 2.0
-_PREFERRED = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})', re.IGNORECASE)
+_PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})', re.IGNORECASE)
 
 
-async def _wait(
+async def parse_wait(
     wait: Annotated[
         Annotated[float, Field(ge=0, le=MAX_WAIT_S)] | None,
         EMPTY_AS_NONE,
         Query(
-            description="Wait so many seconds for the end of the job; then answer as it is.",
+            description="Wait up to this many seconds for the end of the job before the response.",
             examples=[30],
         ),
     ] = None,
     prefer: Annotated[
         list[str] | None,
-        Header(description="`wait=S` does the same (RFC 7240).", examples=["wait=30"]),
+        Header(description="`wait=S` has the same effect (RFC 7240).", examples=["wait=30"]),
     ] = None,
 ) -> float:
+    """Return for how many seconds a request wants to wait; 0 by default."""
     if wait is not None:
         return wait
-    preferred = _PREFERRED.search(", ".join(prefer or []))  # lines of one header are a list
+    preferred = _PREFER_WAIT.search(", ".join(prefer or []))  # repeated headers form one list
     return min(MAX_WAIT_S, int(preferred[1])) if preferred else 0.0
 
 
-Wait = Annotated[float, Depends(_wait)]
+WaitDep = Annotated[float, Depends(parse_wait)]
 
 
 async def wait_for_end(
     request: Request,
-    changes: JobEventBus,
+    events: JobEventBus,
     job_id: str,
-    look: Callable[[], Awaitable[JobSnapshot]],
-    seconds: float,
+    get_snapshot: Callable[[], Awaitable[JobSnapshot]],
+    wait_s: float,
 ) -> JobSnapshot:
-    """Return what is known of a job at its end, or after so long.
+    """Return a job's state at its end, or after the wait.
 
-    While Redis is away the wait goes on: it may be back before the time is over. Once the API is
-    told to stop, it is over.
+    The wait goes on while Redis is unavailable, and ends early when the API shuts down.
+
+    Args:
+        request: The request that waits.
+        events: Announces the job's changes.
+        job_id: The job's id.
+        get_snapshot: Reads the job's current state.
+        wait_s: Longest wait, in seconds; 0 returns the current state.
 
     Raises:
-        JobsUnavailableError: Redis is away at the end of the wait.
-        ClientDisconnect: Nobody waits any more.
-        ApiError: As `look` does.
+        RedisUnavailableError: Redis is unavailable at the end of the wait.
+        ClientDisconnect: The client has disconnected.
+        JobNotFoundError: Raised by `get_snapshot`.
+        JobExpiredError: Raised by `get_snapshot`.
     """
-    if not seconds:
-        return await look()
+    if not wait_s:
+        return await get_snapshot()
     now = asyncio.get_running_loop().time
-    deadline = now() + seconds
-    with changes.subscribe(job_id, end_only=True) as listener:
-        gone = asyncio.create_task(_disconnect(request))
-        gone.add_done_callback(lambda _: listener.notify())
+    deadline = now() + wait_s
+    with events.subscribe(job_id, end_only=True) as subscription:
+        disconnect = asyncio.create_task(_wait_for_disconnect(request))
+        disconnect.add_done_callback(lambda _: subscription.notify())
         try:
             while True:
-                pause = float(seconds)
+                pause_s = wait_s
                 try:
-                    seen = await look()
-                    if seen.record.state.is_final or now() >= deadline or changes.is_closed:
-                        return seen
+                    snapshot = await get_snapshot()
+                    if snapshot.record.state.is_final or now() >= deadline or events.is_closed:
+                        return snapshot
                 except RedisUnavailableError:
-                    if now() >= deadline or changes.is_closed:
+                    if now() >= deadline or events.is_closed:
                         raise
-                    pause = REDIS_RETRY_S
-                await listener.wait(max(0.0, min(pause, deadline - now())))
-                if gone.done():
+                    pause_s = REDIS_RETRY_S
+                await subscription.wait(max(0.0, min(pause_s, deadline - now())))
+                if disconnect.done():
                     raise ClientDisconnect
         finally:
-            gone.cancel()
+            disconnect.cancel()
 
 
-async def _disconnect(request: Request) -> None:
-    """Return once the client has gone."""
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

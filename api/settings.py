@@ -1,4 +1,4 @@
-"""What the API reads from the environment."""
+"""Settings of the API."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from jobs.settings import JobSettings, WebhookPolicySettings
 class ApiSettings(JobSettings, WebhookPolicySettings):
     """Read from the environment, then from `.env`; the environment wins."""
 
-    #: A folder of recipes besides the bundled ones; the workers need the same.
+    #: Folder with recipes in addition to the bundled ones; workers need the same folder.
     recipes_dir: Path | None = None
-    #: The largest body that a start may have: parameters are few and short.
+    #: Largest body of a start request, in bytes: parameters are few and short.
     body_limit_bytes: int = Field(default=65_536, ge=1)

@@ -9,30 +9,31 @@ from types import FrameType
 
 
 @contextmanager
-def on_shutdown_signal(do: Callable[[], None]) -> Iterator[None]:
-    """Call something in the event loop at SIGTERM and at Ctrl-C, besides what happens then anyway.
+def on_shutdown_signal(callback: Callable[[], None]) -> Iterator[None]:
+    """Call a function in the event loop on SIGTERM and SIGINT, in addition to their handlers.
 
-    uvicorn ends the lifespan after the last request, and a stream of events has no end of its own.
+    uvicorn leaves the lifespan only after the last request, and a stream of events ends only if it
+    learns of the shutdown.
 
     Args:
-        do: What to call.
+        callback: The function.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # a server within another program: signals are not its own
+        yield  # the server runs inside another program, which handles the signals
         return
     loop = asyncio.get_running_loop()
-    usual = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(do)
-        handler = usual[signal.Signals(number)]
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(callback)
+        handler = previous[signal.Signals(number)]
         if callable(handler):
             handler(number, frame)
 
-    for number in usual:
-        signal.signal(number, stop)
+    for number in previous:
+        signal.signal(number, handle)
     try:
         yield
     finally:
-        for number, handler in usual.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

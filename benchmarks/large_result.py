@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import cycle, islice
-from typing import cast
+from typing import Self, cast
 
 import httpx
 import psutil
@@ -83,7 +83,7 @@ class _Peak:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> "_Peak":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -1,12 +1,13 @@
 """The response bodies that describe a job, and functions that build them.
 
-Fields may be added, none taken away or renamed. A top-level `error` is there for failed jobs
-alone: n8n takes it for a failure of the request whatever its value.
+They are a contract with existing workflows: fields may be added, but none removed or renamed. Only
+failed jobs have a top-level `error`: n8n treats a body with this key as a failed request, whatever
+its value.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -18,84 +19,114 @@ from jobs.store.queue_position import QueuePosition
 
 
 def format_timestamp(at: datetime) -> str:
-    """Write a time in UTC so that it says so (ISO 8601, `+00:00`)."""
+    """Return a UTC time in ISO 8601, with `+00:00`."""
     return at.isoformat(timespec="microseconds")
 
 
-_RETRY_AFTER = Field(description="When to ask again, in seconds from now.")
+JobId = Annotated[str, Field(examples=["550e8400-e29b-41d4-a716-446655440000"])]
+CreatedAt = Annotated[str, Field(examples=["2026-01-01T22:00:00.000000+00:00"])]
+StartedAt = Annotated[str, Field(examples=["2026-01-01T22:00:05.000000+00:00"])]
+EndedAt = Annotated[str, Field(examples=["2026-01-01T22:00:40.200000+00:00"])]
+Attempt = Annotated[int, Field(description="Number of times a worker has claimed the job.")]
+ExecutionTime = Annotated[
+    float, Field(description="Time from its start to its end; 0 if it never ran.", examples=[35.2])
+]
+RetryAfter = Annotated[int, Field(description="When to ask again, in seconds from now.")]
 
 
 class JobStart(BaseModel):
     """The job is accepted."""
 
-    job_id: str
+    job_id: JobId
     status: Literal[JobState.PENDING] = JobState.PENDING
-    message: str
-    created_at: str
-    result_url: str = Field(description="Where to ask for the result.")
-    joined: bool = Field(description="Whether it is the job of an earlier, identical start.")
+    message: str = Field(examples=["Job enfileirado com sucesso"])
+    created_at: CreatedAt
+    result_url: str = Field(
+        description="URL of the result.",
+        examples=["/api/v1/shop/list-products/result/550e8400-e29b-41d4-a716-446655440000"],
+    )
+    joined: bool = Field(
+        description="Whether it is the job of an earlier, identical request.", examples=[False]
+    )
     is_final: Literal[False] = False
-    retry_after_seconds: int = _RETRY_AFTER
+    retry_after_seconds: RetryAfter
 
 
 class JobStatus(BaseModel):
-    """The job waits or runs."""
+    """The job is pending or running."""
 
-    job_id: str
-    status: Literal[JobState.PENDING, JobState.PROCESSING]
-    progress: int = Field(ge=0, le=100, description="Percent; it never falls.")
-    message: str = Field(description="What goes on, in the caller's language.")
-    created_at: str
-    started_at: str | None
-    attempt: int = Field(description="How often a worker has taken the job.")
-    is_final: Literal[False] = False
-    elapsed_seconds: float = Field(description="Since the job was accepted; changes at each poll.")
-    queue_position: int | None = Field(description="1 is the next; null once a worker has it.")
-    estimated_wait_seconds: int | None = Field(
-        description="Until a worker takes it, from what jobs have taken lately; null if nobody "
-        "can tell: without workers, before the first completed job."
+    job_id: JobId
+    status: Literal[JobState.PENDING, JobState.PROCESSING] = Field(examples=[JobState.PROCESSING])
+    progress: int = Field(ge=0, le=100, description="Percent; it never falls.", examples=[10])
+    message: str = Field(
+        description="What the job is doing, in the caller's language.",
+        examples=["Abrindo a página 1 de 2..."],
     )
-    retry_after_seconds: int = _RETRY_AFTER
+    created_at: CreatedAt
+    started_at: StartedAt | None
+    attempt: Attempt
+    is_final: Literal[False] = False
+    elapsed_seconds: float = Field(
+        description="Time since the job was accepted; changes with every response.", examples=[7.2]
+    )
+    queue_position: int | None = Field(
+        description="1 is next; null once a worker has claimed the job.", examples=[None]
+    )
+    estimated_wait_seconds: int | None = Field(
+        description="Until a worker claims the job, estimated from the durations of recent jobs; "
+        "null without an estimate: no worker is alive, or no job has completed yet.",
+        examples=[None],
+    )
+    workers_alive: int | None = Field(
+        description="Number of live workers while the job is pending: with 0, it waits until one "
+        "is started. Null once a worker has claimed the job, and where the number is unknown.",
+        examples=[None],
+    )
+    retry_after_seconds: RetryAfter
 
 
 class JobResult(BaseModel):
     """The job is completed."""
 
-    job_id: str
+    job_id: JobId
     status: Literal[JobState.COMPLETED] = JobState.COMPLETED
     progress: Literal[100] = 100
     result: Mapping[str, Any]
-    execution_time_seconds: float = Field(description="From its start to its end.")
-    created_at: str
-    started_at: str | None
-    completed_at: str
-    attempt: int
+    execution_time_seconds: ExecutionTime
+    created_at: CreatedAt
+    started_at: StartedAt | None
+    completed_at: EndedAt
+    attempt: Attempt
     is_final: Literal[True] = True
 
 
 class JobError(BaseModel):
     """The job has failed."""
 
-    job_id: str
+    job_id: JobId
     status: Literal[JobState.FAILED] = JobState.FAILED
-    progress: int = Field(ge=0, le=100, description="How far it had come.")
-    error: str = Field(description="Why, in the caller's language.")
-    error_code: str = Field(description="The same, for programs; never renamed.")
-    execution_time_seconds: float = Field(description="From its start to its end; 0 without one.")
-    created_at: str
-    started_at: str | None
-    failed_at: str
-    attempt: int
+    progress: int = Field(ge=0, le=100, description="Percent reached.", examples=[40])
+    error: str = Field(
+        description="Why the job failed, in the caller's language.", examples=["Job cancelado"]
+    )
+    error_code: str = Field(
+        description="The same for programs; codes are never renamed.", examples=["cancelled"]
+    )
+    execution_time_seconds: ExecutionTime
+    created_at: CreatedAt
+    started_at: StartedAt | None
+    failed_at: EndedAt
+    attempt: Attempt
     is_final: Literal[True] = True
 
 
-def build_start(accepted: SubmitResult, result_url: str, language: Language) -> JobStart:
-    """Answer a start."""
-    joined = accepted.how in {"joined", "rejoined"}
+def build_start(submitted: SubmitResult, result_url: str, language: Language) -> JobStart:
+    """Build the body of an accepted start."""
+    joined = submitted.how in {"joined", "rejoined"}
     return JobStart(
-        job_id=accepted.id,
+        job_id=submitted.id,
         message=render(language, "joined" if joined else "accepted", {}),
-        created_at=format_timestamp(accepted.created_at),
+        created_at=format_timestamp(submitted.created_at),
         result_url=result_url,
         joined=joined,
         retry_after_seconds=1,
@@ -103,7 +134,7 @@ def build_start(accepted: SubmitResult, result_url: str, language: Language) -> 
 
 
 def render_message(record: JobRecord, language: Language) -> str:
-    """Say what goes on with a job, or how it has ended."""
+    """Return the message of a job: what it does, or how it ended."""
     if record.failure:
         return render(language, f"failure.{record.failure.code}", record.failure.details)
     if record.state is JobState.COMPLETED:
@@ -113,28 +144,30 @@ def render_message(record: JobRecord, language: Language) -> str:
     return render(language, record.message.key, record.message.args)
 
 
-def estimate_wait_s(turn: QueuePosition | None) -> int | None:
-    """Say in how many seconds a turn comes; None if nobody can tell."""
-    return None if turn is None or turn.wait_s is None else round(turn.wait_s)
+def estimate_wait_s(position: QueuePosition | None) -> int | None:
+    """Return the estimated waiting time in whole seconds; None without an estimate."""
+    return None if position is None or position.wait_s is None else round(position.wait_s)
 
 
-def build_status(seen: JobSnapshot, language: Language) -> JobStatus:
-    """Answer for a job that waits or runs."""
-    record = seen.record
-    elapsed_s = max(0.0, (seen.now - record.created_at).total_seconds())
-    waits, turn = record.state is JobState.PENDING, seen.queue_position
+def build_status(snapshot: JobSnapshot, language: Language) -> JobStatus:
+    """Build the body of a job that waits or runs."""
+    record = snapshot.record
+    position = snapshot.queue_position
+    elapsed_s = max(0.0, (snapshot.now - record.created_at).total_seconds())
+    is_pending = record.state is JobState.PENDING
     return JobStatus(
         job_id=record.id,
-        status=JobState.PENDING if waits else JobState.PROCESSING,
+        status=JobState.PENDING if is_pending else JobState.PROCESSING,
         progress=record.progress,
         message=render_message(record, language),
-        queue_position=turn.position if turn else None,
-        estimated_wait_seconds=estimate_wait_s(turn),
+        queue_position=position.position if position else None,
+        estimated_wait_seconds=estimate_wait_s(position),
+        workers_alive=position.workers_alive if position else None,
         attempt=record.attempt,
         created_at=format_timestamp(record.created_at),
         started_at=format_timestamp(record.started_at) if record.started_at else None,
         elapsed_seconds=round(elapsed_s, 3),
-        # A tenth of what has passed: short jobs are seen at once, long ones cost few requests.
+        # A tenth of the elapsed time: little delay for short jobs, few requests for long ones.
         retry_after_seconds=min(10, max(1, round(elapsed_s / 10))),
     )
 
@@ -169,7 +202,7 @@ def build_result(record: JobRecord, result: Mapping[str, Any], language: Languag
 
 
 def build_error(record: JobRecord, language: Language) -> JobError:
-    """Answer for a job that has failed.
+    """Build the body of a failed job.
 
     Raises:
         ValueError: The record has no failure.

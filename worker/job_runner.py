@@ -1,4 +1,4 @@
-"""One job, from its claim to its result: what a task does."""
+"""Run one claimed job and return its result."""
 
 import logging
 from collections.abc import Callable
@@ -23,19 +23,19 @@ logger = logging.getLogger(__name__)
 
 #: Called with the progress in percent, the message, and the activity that begins, if it is counted.
 ReportProgress = Callable[[int, ProgressMessage, JobCounter | None], None]
-#: Makes the heart of a job with this time limit, in seconds.
+#: Returns the heartbeat of a job with this time limit, in seconds.
 MakeHeartbeat = Callable[[float], LeaseHeartbeat]
 
 
 class JobObserver:
-    """Passes on what the scraper sees: progress to Celery's state, pages to the job's record."""
+    """Stores the progress and pages of a scrape, and its browser session."""
 
-    def __init__(self, leases: LeasedJobStore, lease: Lease, tell: ReportProgress) -> None:
-        self._leases = leases
+    def __init__(self, store: LeasedJobStore, lease: Lease, report: ReportProgress) -> None:
+        self._store = store
         self._lease = lease
-        # What an earlier attempt has shown: progress never falls.
+        # Progress never falls below that of an earlier attempt.
         self._max_percent = lease.record.progress
-        self._report = tell
+        self._report = report
 
     def progress(self, percent: int, step: ProgressStep, args: ProgressArgs) -> None:
         """Store the progress; log a retry."""
@@ -46,13 +46,13 @@ class JobObserver:
             logger.info(render(Language.EN, step.value, args))
 
     def browser_opened(self, session: str) -> None:
-        """Note the browser, for whoever has to end it if this worker cannot."""
-        self._leases.set_browser_session(self._lease.record.id, self._lease.token, session)
+        """Store the session, so that another worker can end it if this one dies."""
+        self._store.set_browser_session(self._lease.record.id, self._lease.token, session)
 
     def page_read(self, number: int, items: list[Item], warnings: list[ScrapeWarning]) -> None:
         """Store a finished page."""
         page = FinishedPage(number, items, [warning.as_dict() for warning in warnings])
-        self._leases.append_page(self._lease.record.id, self._lease.token, page)
+        self._store.append_page(self._lease.record.id, self._lease.token, page)
         logger.info("page read", extra={"page": number, "items": len(items)})
 
 
@@ -63,27 +63,27 @@ def run_job(
     report: ReportProgress,
     make_heartbeat: MakeHeartbeat,
 ) -> ResultHead:
-    """Run a claimed job, from the page that earlier attempts have come to.
+    """Run a claimed job, from the first page that no earlier attempt finished.
 
     Args:
-        lease: The job, claimed.
-        store: Where pages are kept.
-        config: The recipes, and with what they are run.
-        report: Takes the progress.
-        make_heartbeat: Keeps the lease alive meanwhile.
+        lease: The job.
+        store: Stores its pages.
+        config: The recipes, and the settings to run them with.
+        report: Stores its progress.
+        make_heartbeat: Makes the heartbeat that renews the lease.
 
     Returns:
-        The job's result, as its caller reads it.
+        The result; its items are those that were stored.
 
     Raises:
-        JobFailedError: The job ends as failed, for a reason that has a code.
-        LeaseLostError: The job is no longer ours.
+        JobFailedError: The job ends as failed.
+        LeaseLostError: The lease is lost.
     """
     record = lease.record
     target = _find_target(lease, config)
-    watcher = JobObserver(store, lease, report)
+    observer = JobObserver(store, lease, report)
     seen_keys = _find_seen_keys(target, store.get_items(record.id) if lease.done_pages else [])
-    with make_heartbeat(target.limit_s(record.params)) as heart:
+    with make_heartbeat(target.limit_s(record.params)) as heartbeat:
         try:
             if record.browser_session:
                 end_session(config.browser, record.browser_session)
@@ -91,13 +91,13 @@ def run_job(
                 target,
                 record.params,
                 config.browser,
-                watcher,
-                stop=heart.stop,
+                observer,
+                stop=heartbeat.stop,
                 done_pages=lease.done_pages,
                 seen_keys=seen_keys,
             )
-        except Stopped as stopped:
-            raise _make_stop_error(heart, store, record.id) from stopped
+        except Stopped as error:
+            raise _make_stop_error(heartbeat, store, record.id) from error
         except ScrapeError as error:
             raise JobFailedError(error.code, error.details) from error
     stored = store.get_warnings(record.id)
@@ -122,14 +122,14 @@ def _find_target(lease: Lease, config: ScrapeConfig) -> Target:
 
 
 def _find_seen_keys(target: Target, items: list[dict[str, Any]]) -> frozenset[str]:
-    """Return the keys of items that earlier attempts have kept."""
+    """Return the keys of items that earlier attempts stored."""
     key = target.job.unique_by
     return frozenset(item[key] for item in items if item[key] is not None) if key else frozenset()
 
 
-def _make_stop_error(heart: LeaseHeartbeat, leases: LeasedJobStore, job_id: str) -> Exception:
-    if heart.stop_reason == "cancelled":
+def _make_stop_error(heartbeat: LeaseHeartbeat, store: LeasedJobStore, job_id: str) -> Exception:
+    if heartbeat.stop_reason == "cancelled":
         return JobFailedError(FailureCode.CANCELLED)
-    if heart.stop_reason == "time_limit":
-        return JobFailedError(FailureCode.TIME_LIMIT, {"items": leases.count_items(job_id)})
+    if heartbeat.stop_reason == "time_limit":
+        return JobFailedError(FailureCode.TIME_LIMIT, {"items": store.count_items(job_id)})
     return LeaseLostError()

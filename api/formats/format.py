@@ -1,28 +1,33 @@
-"""What a format is: a name, a media type, and a way to write items as they come."""
+"""Interface of the file formats."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from api.formats.table import Table
 
-#: Items as decoded JSON objects, some at a time: a page's worth, not thousands.
+#: Items as decoded JSON objects, in chunks of at most a few dozen.
 Chunks = AsyncIterator[Sequence[Mapping[str, Any]]]
 
 
 class Format(Protocol):
-    """One way to write items."""
+    """A file format for items."""
 
     @property
     def name(self) -> str:
-        """What `?format=` calls it."""
+        """Its name in `?format=`."""
 
     @property
     def media_type(self) -> str:
-        """Its `Content-Type`, and what `Accept` calls it."""
+        """Its media type in `Content-Type` and `Accept`."""
 
     @property
     def suffix(self) -> str:
-        """What the name of such a file ends with, such as `.csv`."""
+        """Its file name extension, such as `.csv`."""
 
     def write(self, table: Table, chunks: Chunks) -> AsyncIterator[bytes]:
-        """Write the items of all chunks, in their order; memory does not grow with them."""
+        """Yield the file piece by piece; memory use does not depend on the number of items.
+
+        Args:
+            table: The columns.
+            chunks: The items in their order.
+        """

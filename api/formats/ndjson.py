@@ -1,4 +1,4 @@
-"""NDJSON: the items as they are, one JSON object a line."""
+"""NDJSON: one item per line, as JSON."""
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -9,21 +9,21 @@ from api.formats.table import Table
 
 
 class Ndjson:
-    """The items exactly as in JSON, for programs."""
+    """Items exactly as in JSON, for programs."""
 
     name = "ndjson"
     media_type = "application/x-ndjson"
     suffix = ".ndjson"
 
     async def write(self, table: Table, chunks: Chunks) -> AsyncIterator[bytes]:
-        """Write each chunk as it comes."""
-        del table  # every field as it is
+        """Yield one piece per chunk."""
+        del table  # NDJSON has no columns
         async for chunk in chunks:
-            yield lines(chunk)
+            yield encode_lines(chunk)
 
 
-def lines(items: Iterable[Mapping[str, Any]]) -> bytes:
-    """Write items as JSON in UTF-8, each with a line break at its end."""
+def encode_lines(items: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return items as JSON lines in UTF-8."""
     text = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-    # Half a surrogate pair, which UTF-8 lacks, becomes the escape that JSON has for it.
+    # UTF-8 cannot encode half a surrogate pair; it becomes a JSON escape.
     return text.encode(errors="backslashreplace")

@@ -13,23 +13,23 @@ from api.formats.xlsx import Xlsx
 JSON: Final = "json"
 _JSON_TYPE: Final = "application/json"
 _ALL: Final[tuple[Format, ...]] = (Csv(), Ndjson(), Xlsx())
-#: The formats beside JSON, by name.
-FORMATS: Final = {one.name: one for one in _ALL}
+#: The formats other than JSON, by name.
+FORMATS: Final = {file_format.name: file_format for file_format in _ALL}
 
 
 def negotiate_format(query: str | None, accept: str | None) -> Format | None:
-    """Choose the format of an answer; None is JSON.
+    """Return the format of a response; None is JSON.
 
-    The header's weights count (RFC 9110, section 12.5.1). A wildcard stands for JSON alone:
-    whoever wants a file names it. Between equal weights a format that is named goes before JSON
-    by wildcard, and JSON that is named before all. What nothing fits is answered with JSON.
+    The header's weights are compared (RFC 9110, section 12.5.1). A wildcard matches JSON only: a
+    client that wants a file names its type. Among equal weights, JSON that is named comes first,
+    then the other formats that are named, then JSON by wildcard. Without a match, it is JSON.
 
     Args:
-        query: The parameter `format`, if it is given; then the header does not count.
-        accept: The header `Accept`, if it is given.
+        query: The parameter `format`, or None; it takes precedence over the header.
+        accept: The header `Accept`, or None.
 
     Raises:
-        UnknownValueError: There is no format of that name.
+        UnknownValueError: The format is unknown.
     """
     if query == JSON:
         return None
@@ -42,13 +42,15 @@ def negotiate_format(query: str | None, accept: str | None) -> Format | None:
     json = (weights.get(_JSON_TYPE, wildcard), _JSON_TYPE in weights)
     offers: list[tuple[tuple[float, bool], Format | None]] = [(json, None)]
     offers += [
-        ((weight, True), one) for one in _ALL if (weight := weights.get(one.media_type, 0.0)) > 0
+        ((weight, True), file_format)
+        for file_format in _ALL
+        if (weight := weights.get(file_format.media_type, 0.0)) > 0
     ]
     return max(offers, key=itemgetter(0))[1]
 
 
 def _weights(accept: str) -> Iterator[tuple[str, float]]:
-    """Each media range and its weight; 0 for a weight that cannot be read."""
+    """Yield each media range with its weight; 0 for a weight that cannot be parsed."""
     for part in accept.lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")

@@ -11,38 +11,37 @@ from scraper.recipes.url_template import join_url
 
 
 class UnknownValueError(ValueError):
-    """A query parameter has a value that there is not.
+    """A query parameter has an unknown value.
 
     Attributes:
-        fault: The key and the arguments of the sentence `invalid.literal_error`, as
-            `api.errors.InvalidParametersError` takes them.
+        parameter: The parameter's name.
+        expected: The values that it accepts.
     """
 
     def __init__(self, parameter: str, expected: Iterable[str]) -> None:
-        self.fault: tuple[str, dict[str, object]] = (
-            "literal_error",
-            {"field": parameter, "expected": list(expected)},
-        )
+        self.parameter = parameter
+        self.expected = tuple(expected)
         super().__init__(parameter)
 
 
-# Excel has 16,384 columns; nobody reads that many.
-_MOST_OF_ONE_LIST: Final = 1000
+# Excel has 16,384 columns, and readers lose track long before.
+_MAX_LIST_COLUMNS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, and where in an item its values stand."""
+    """A column of the table."""
 
     name: str
+    #: Keys and indexes that lead to its value in an item.
     path: tuple[str | int, ...]
     field: Field
 
     def read(self, item: Mapping[str, Any]) -> Any:
-        """Take the column's value out of an item, as it is in JSON.
+        """Return the column's value of an item, as in JSON.
 
-        None is also what the item does not have, such as a field that the recipe has got only
-        since the item was read.
+        It is None if the item lacks the field, for example because the field was added to the
+        recipe after the item was read.
         """
         value: Any = item
         for step in self.path:
@@ -52,35 +51,38 @@ class Column:
                 value = value[step] if isinstance(value, list) and step < len(value) else None
         return value
 
-    def text(self, value: Any) -> str:
-        """Write a value as the text of one cell; empty for null and for an empty list."""
+    def format_cell(self, value: Any) -> str:
+        """Return a value as the text of a cell; empty for null and for an empty list."""
         if value is None or value == []:
             return ""
         if isinstance(value, str):
             return value
         split = self.field.split
         if split is not None and isinstance(value, list):
-            # No text of the list holds what it was split at, so that nothing is lost.
+            # No element contains the separator that the text was split at: nothing is lost.
             return (split if split[-1].isspace() else f"{split} ").join(map(str, value))
         return json.dumps(value, ensure_ascii=False)
 
     @property
     def is_link(self) -> bool:
-        """Whether the values are addresses as the page has them, be they relative."""
+        """Whether the values are URLs as the page has them, absolute or relative."""
         field = self.field
         return field.attr in {"href", "src"} and field.match is None and field.split is None
 
 
 def make_columns(fields: Mapping[str, Field]) -> Iterator[Column]:
-    """The columns of a recipe's fields, in their order.
+    """Yield the columns of a recipe's fields, in their order.
 
-    A list of objects with a limit becomes numbered columns, `name_1_field` up to the limit; one
-    without a limit, or with very many columns, is one column, which holds JSON.
+    A list of objects with a limit becomes numbered columns, `name_1_field` up to the limit. A list
+    without a limit, or with more than 1000 columns, becomes one column with JSON.
+
+    Args:
+        fields: The fields by name.
     """
     for name, field in fields.items():
         nested = list(make_columns(field.fields or {}))
         limit = field.limit or 0
-        if 0 < limit * len(nested) <= _MOST_OF_ONE_LIST:
+        if 0 < limit * len(nested) <= _MAX_LIST_COLUMNS:
             for index in range(limit):
                 for inner in nested:
                     numbered = f"{name}_{index + 1}_{inner.name}"
@@ -89,34 +91,36 @@ def make_columns(fields: Mapping[str, Field]) -> Iterator[Column]:
             yield Column(name, (name,), field)
 
 
-#: What stands between the cells of CSV, by the name that `?separator=` takes.
+#: CSV delimiters by their name in `?separator=`.
 SEPARATORS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table of one job's items."""
+    """The columns of a job's items, and how to write them."""
 
     collection: str
     columns: tuple[Column, ...]
-    page: str  # the address that the items' relative links start from
+    #: Base of the items' relative links.
+    page_url: str
+    #: The CSV delimiter.
     separator: str
 
     @classmethod
-    def of(cls, base_url: str, job: JobDefinition, separator: str | None = None) -> Self:
-        """Make the table of a recipe's job.
+    def build(cls, base_url: str, job: JobDefinition, separator: str | None = None) -> Self:
+        """Build the table of a recipe's job.
 
         Args:
-            base_url: The recipe's.
-            job: The recipe's job.
-            separator: A name out of SEPARATORS; the comma without it. Only CSV heeds it.
+            base_url: The recipe's base URL.
+            job: The job's definition in the recipe.
+            separator: A name from SEPARATORS; comma by default. Only CSV uses it.
 
         Raises:
-            UnknownValueError: There is no separator of that name.
+            UnknownValueError: The separator is unknown.
         """
         name = "comma" if separator is None else separator
         if name not in SEPARATORS:
             raise UnknownValueError(parameter="separator", expected=SEPARATORS)
         columns = tuple(make_columns(job.fields))
-        page = join_url(base_url, job.open.partition("?")[0])
-        return cls(job.collection, columns, page, SEPARATORS[name])
+        page_url = join_url(base_url, job.open.partition("?")[0])
+        return cls(job.collection, columns, page_url, SEPARATORS[name])

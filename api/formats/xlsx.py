@@ -1,4 +1,4 @@
-"""XLSX: built in files that have no name, then sent piece by piece."""
+"""XLSX: workbooks built in temporary files."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,37 +7,38 @@ from tempfile import TemporaryFile
 from typing import Final
 
 from api.formats.format import Chunks
-from api.formats.ndjson import lines
+from api.formats.ndjson import encode_lines
 from api.formats.table import Table
 from api.formats.workbook import build_workbook
 
 _PIECE_BYTES: Final = 256 * 1024
-#: A large workbook takes a minute: no other answer waits for the threads that build them.
-_BUILDERS: Final = ThreadPoolExecutor(2, "workbook")
+#: Separate threads, since a large workbook takes a minute.
+_EXECUTOR: Final = ThreadPoolExecutor(2, "workbook")
 
 
 class Xlsx:
-    """The items as a sheet with real booleans and links, for Excel."""
+    """Items as a sheet with booleans and links, for Excel."""
 
     name = "xlsx"
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     suffix = ".xlsx"
 
     async def write(self, table: Table, chunks: Chunks) -> AsyncIterator[bytes]:
-        """Take all chunks first: the first byte of such a file depends on the last item.
+        """Yield the file after the last chunk has been read.
 
-        Items and workbook lie in the system's folder for temporary files, gone with the last use.
+        Items and workbook are kept in unnamed temporary files, which the system deletes when they
+        are closed.
         """
         with TemporaryFile() as items, TemporaryFile() as file:
             async for chunk in chunks:
-                items.write(lines(chunk))
+                items.write(encode_lines(chunk))
             items.seek(0)
             loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(_BUILDERS, build_workbook, table, items, file)
+            work = loop.run_in_executor(_EXECUTOR, build_workbook, table, items, file)
             try:
                 await asyncio.shield(work)
             finally:
-                # A thread cannot be cancelled: the files stay open for as long as it uses them.
+                # A thread cannot be cancelled, and it needs the files until its end.
                 await asyncio.wait([work])
             file.seek(0)
             while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):

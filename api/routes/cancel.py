@@ -1,35 +1,34 @@
-"""`POST …/cancel/{job_id}`: ends a job before its time."""
+"""`POST …/cancel/{job_id}`: cancel a job."""
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Response
 
-from api.dependencies import LOOK_UP_ERRORS, Finder, Jobs, json_response, reject_cross_site
+from api.dependencies import (
+    JOB_ERRORS,
+    JobStoreDep,
+    RecipeJobDep,
+    Responses,
+    get_job,
+    json_response,
+)
 from api.errors import ErrorBody, JobFinalError
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from jobs import schemas
 from jobs.model.job import JobState
 
+RESPONSES: Responses = {
+    409: {"model": ErrorBody, "description": "The job has already ended."},
+    **JOB_ERRORS,
+}
 
-def add(router: APIRouter, task: str) -> None:
-    """Add the address to the router of a recipe's job."""
 
-    @router.post(
-        "/cancel/{job_id}",
-        status_code=202,
-        dependencies=[Depends(reject_cross_site)],
-        response_model=schemas.JobStatus | schemas.JobError,
-        responses={
-            409: {"model": ErrorBody, "description": "It has ended before."},
-            **LOOK_UP_ERRORS,
-        },
-        summary="End it before its time",
-    )
-    async def cancel(job_id: str, jobs: Jobs, language: RequestLanguage) -> Response:
-        """End a waiting job at once, a running one within seconds; it then is `failed`."""
-        finder = Finder(jobs, task)
-        seen = await finder.find(job_id)
-        if not await jobs.cancel(seen.record.request):
-            raise JobFinalError
-        seen = await finder.find(job_id)
-        if seen.record.state is JobState.FAILED:
-            return json_response(schemas.build_error(seen.record, language), 202)
-        return json_response(schemas.build_status(seen, language), 202)
+async def cancel_job(
+    job_id: str, recipe_job: RecipeJobDep, job_store: JobStoreDep, language: LanguageDep
+) -> Response:
+    """Cancel a pending job at once and a running one within seconds; it ends as `failed`."""
+    snapshot = await get_job(job_store, job_id, recipe_job.task_name)
+    if not await job_store.cancel(snapshot.record.request):
+        raise JobFinalError
+    snapshot = await get_job(job_store, job_id, recipe_job.task_name)
+    if snapshot.record.state is JobState.FAILED:
+        return json_response(schemas.build_error(snapshot.record, language), 202)
+    return json_response(schemas.build_status(snapshot, language), 202)

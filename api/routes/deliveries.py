@@ -1,138 +1,153 @@
-"""`GET …/deliveries/{job_id}`: what became of the job's call backs; `…/replay` sends again."""
+"""`GET …/deliveries/{job_id}`: a job's webhook deliveries; `…/replay` sends the last one again."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from typing import Annotated
+
+from fastapi import Response
 from pydantic import BaseModel, Field
 
-from api.dependencies import LOOK_UP_ERRORS, Finder, Jobs, json_response, reject_cross_site
+from api.dependencies import (
+    JOB_ERRORS,
+    DeliveriesDep,
+    JobStoreDep,
+    RecipeJobDep,
+    Responses,
+    get_job,
+    json_response,
+)
 from api.errors import DeliveryNotFoundError, ErrorBody, JobExpiredError
 from jobs.model.delivery import Delivery, DeliveryAttempt, DeliveryState
 from jobs.model.record import JobRecord, from_ms
 from jobs.model.webhook import WebhookPayload
-from jobs.schemas import format_timestamp
+from jobs.schemas import JobId, format_timestamp
 from jobs.store.delivery_store import DeliveryStore
+from jobs.store.job_store import JobStore
 from jobs.url_policy import parse_url
 from jobs.webhook_payload import event_type
 
+REPLAY_RESPONSES: Responses = {
+    **JOB_ERRORS,
+    404: {
+        "model": ErrorBody,
+        "description": "The job does not exist (`job_not_found`), or no webhook was sent for its "
+        "end (`delivery_not_found`).",
+    },
+}
+
+
+WebhookId = Annotated[str, Field(examples=["550e8400-e29b-41d4-a716-446655440000_end"])]
+
 
 class DeliveryAttemptBody(BaseModel):
-    """One try."""
+    """One attempt to deliver a webhook."""
 
-    at: str
-    webhook_id: str
-    status: int | None = Field(description="The HTTP status; null without an answer.")
-    took_ms: int
-    answer: str = Field(description="The beginning of the answer.")
+    at: str = Field(examples=["2026-01-01T22:00:41.000000+00:00"])
+    webhook_id: WebhookId
+    status: int | None = Field(
+        description="The HTTP status; null without a response.", examples=[200]
+    )
+    took_ms: int = Field(examples=[31])
+    answer: str = Field(description="The beginning of the response.", examples=["ok"])
     error: str | None = Field(
-        description="Why there was no answer: `address` (it is neither public nor allowed), `name` "
-        "(it leads to no address), `connection`, `tls`, `protocol`, `timeout`, `sender_lost`, "
-        "`sender_stopped` or `internal_error`."
+        description="Why there was no response: `address` (the address is neither public nor "
+        "allowed), `name` (the host name has no address), `connection`, `tls`, `protocol`, "
+        "`timeout`, `sender_lost`, `sender_stopped` or `internal_error`.",
+        examples=[None],
     )
 
 
 class DeliveryBody(BaseModel):
-    """One call back."""
+    """The delivery of one webhook."""
 
-    event: str
-    webhook_id: str
+    event: str = Field(examples=["job.completed"])
+    webhook_id: WebhookId
     payload: WebhookPayload
-    url: str = Field(description="Where it goes; what may be a secret is left out.")
-    state: DeliveryState
-    next_try_at: str | None
-    tries: list[DeliveryAttemptBody] = Field(description="The last 50, the oldest first.")
+    url: str = Field(
+        description="The receiver, without the parts that may be secret.",
+        examples=["https://hook.example"],
+    )
+    state: DeliveryState = Field(examples=[DeliveryState.DELIVERED])
+    next_try_at: str | None = Field(examples=[None])
+    tries: list[DeliveryAttemptBody] = Field(
+        description="The last 50 attempts, from oldest to newest."
+    )
 
 
 class DeliveriesBody(BaseModel):
-    """All call backs of a job."""
+    """All webhook deliveries of a job."""
 
-    job_id: str
+    job_id: JobId
     deliveries: list[DeliveryBody]
 
 
-def add(router: APIRouter, task: str) -> None:
-    """Add the addresses to the router of a recipe's job."""
+async def get_deliveries(
+    job_id: str, recipe_job: RecipeJobDep, job_store: JobStoreDep, deliveries: DeliveriesDep
+) -> Response:
+    """Return the job's webhook deliveries and their attempts.
 
-    @router.get(
-        "/deliveries/{job_id}",
-        response_model=DeliveriesBody,
-        responses=LOOK_UP_ERRORS,
-        summary="See what became of its call backs",
+    They are kept for two days after the first attempt, or after the last replay.
+    """
+    return json_response(
+        await _read_deliveries(job_store, deliveries, job_id, recipe_job.task_name)
     )
-    async def deliveries(request: Request, job_id: str, jobs: Jobs) -> Response:
-        """List the job's call backs with their tries, for two days after the last round began."""
-        return json_response(await _known(request, Finder(jobs, task), job_id))
-
-    @router.post(
-        "/deliveries/{job_id}/replay",
-        status_code=202,
-        dependencies=[Depends(reject_cross_site)],
-        response_model=DeliveriesBody,
-        responses={
-            **LOOK_UP_ERRORS,
-            404: {
-                "model": ErrorBody,
-                "description": "There never was such a job (`job_not_found`), or nobody was told "
-                "of its end (`delivery_not_found`).",
-            },
-        },
-        summary="Tell its end once more",
-    )
-    async def replay(request: Request, job_id: str, jobs: Jobs) -> Response:
-        """Send the call back of the end again, now, with all its tries before it.
-
-        It keeps its `webhook-id`. One that is being sent at this moment is not sent twice: if it
-        does not arrive, the next try follows at once.
-        """
-        finder = Finder(jobs, task)
-        await _known(request, finder, job_id)
-        if not await _front(request).replay(job_id):
-            raise DeliveryNotFoundError
-        return json_response(await _known(request, finder, job_id), 202)
 
 
-def _front(request: Request) -> DeliveryStore:
-    front: DeliveryStore = request.app.state.deliveries
-    return front
+async def replay_delivery(
+    job_id: str, recipe_job: RecipeJobDep, job_store: JobStoreDep, deliveries: DeliveriesDep
+) -> Response:
+    """Send the webhook of the job's end again, now, with a new series of attempts.
+
+    The `webhook-id` stays the same. If the webhook is being sent at this moment, it is not sent
+    twice: only if that attempt fails does the next one follow at once.
+    """
+    task = recipe_job.task_name
+    await _read_deliveries(job_store, deliveries, job_id, task)
+    if not await deliveries.replay(job_id):
+        raise DeliveryNotFoundError
+    return json_response(await _read_deliveries(job_store, deliveries, job_id, task), 202)
 
 
-async def _known(request: Request, finder: Finder, job_id: str) -> DeliveriesBody:
-    """Return a job's call backs, which may outlive its result.
+async def _read_deliveries(
+    job_store: JobStore, deliveries: DeliveryStore, job_id: str, task: str
+) -> DeliveriesBody:
+    """Return a job's deliveries, which may outlive its result.
 
     Raises:
-        ApiError: There never was such a job, or nothing is left of it.
+        JobNotFoundError: The job does not exist.
+        JobExpiredError: The job has expired, and so have its deliveries.
+        RedisUnavailableError: Redis is unavailable.
     """
     expired = None
     try:
-        await finder.find(job_id)
+        await get_job(job_store, job_id, task)
     except JobExpiredError as error:
         expired = error
-    known = await _front(request).get(job_id)
-    if expired and not known:
+    stored = await deliveries.get(job_id)
+    if expired and not stored:
         raise expired
-    shown = [_delivery(delivery, record) for delivery, record in known]
-    return DeliveriesBody(job_id=job_id, deliveries=shown)
+    bodies = [_build_delivery(delivery, record) for delivery, record in stored]
+    return DeliveriesBody(job_id=job_id, deliveries=bodies)
 
 
-def _delivery(delivery: Delivery, record: JobRecord) -> DeliveryBody:
-    assert record.webhook  # noqa: S101 - there is no call back without one
+def _build_delivery(delivery: Delivery, record: JobRecord) -> DeliveryBody:
+    assert record.webhook  # noqa: S101 - a delivery always has a webhook
+    next_at = delivery.next_attempt_at
     return DeliveryBody(
         event=event_type(delivery, record),
         webhook_id=delivery.webhook_id,
         payload=record.webhook.payload,
         url=parse_url(record.webhook.url).origin,
         state=delivery.state,
-        next_try_at=format_timestamp(delivery.next_attempt_at)
-        if delivery.next_attempt_at
-        else None,
-        tries=[_try(one) for one in delivery.attempts],
+        next_try_at=format_timestamp(next_at) if next_at else None,
+        tries=[_build_attempt(attempt) for attempt in delivery.attempts],
     )
 
 
-def _try(one: DeliveryAttempt) -> DeliveryAttemptBody:
+def _build_attempt(attempt: DeliveryAttempt) -> DeliveryAttemptBody:
     return DeliveryAttemptBody(
-        at=format_timestamp(from_ms(one.at)),
-        webhook_id=one.webhook_id,
-        status=one.status,
-        took_ms=one.took_ms,
-        answer=one.answer,
-        error=one.error or None,
+        at=format_timestamp(from_ms(attempt.at)),
+        webhook_id=attempt.webhook_id,
+        status=attempt.status,
+        took_ms=attempt.took_ms,
+        answer=attempt.answer,
+        error=attempt.error or None,
     )

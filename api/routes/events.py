@@ -2,162 +2,177 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from api.dependencies import LOOK_UP_ERRORS, Finder, Heard, Items, Jobs
+from api.dependencies import (
+    JOB_ERRORS,
+    ItemReaderDep,
+    JobEventsDep,
+    JobStoreDep,
+    RecipeJobDep,
+    Responses,
+    get_job,
+)
 from api.errors import ApiError
 from api.export import stream_result
-from api.language import RequestLanguage
+from api.language import LanguageDep
 from api.long_polling import REDIS_RETRY_S
 from jobs import schemas
 from jobs.model.i18n import Language
 from jobs.model.job import JobState
+from jobs.model.record import JobRecord
 from jobs.redis.async_client import RedisUnavailableError
 from jobs.store.item_reader import ItemReader
 from jobs.store.job_events import JobEventBus, Subscription
 from jobs.store.job_store import JobSnapshot
 
-#: Proxies end a connection on which nothing comes for a minute or less.
-_KEEPALIVE_INTERVAL_S = 15.0
-#: What an event's id looks like.
-_ID = re.compile(r"[0-9]{1,18}")
-#: When a client whose connection was lost comes back, in ms.
-_RECONNECT_DELAY_MS = 2000
-#: In place of the data in an event.
+#: Proxies close a connection that has been silent for a minute, some of them earlier.
+_KEEPALIVE_S = 15.0
+_EVENT_ID = re.compile(r"[0-9]{1,18}")
+#: Delay before a client reconnects after it has lost the connection, in ms.
+_RECONNECT_MS = 2000
+#: Placeholder for the data of an event.
 _DATA = "data-of-the-event"
 
-
-def add(router: APIRouter, task: str) -> None:
-    """Add the address to the router of a recipe's job."""
-
-    @router.get(
-        "/events/{job_id}",
-        response_class=Response,
-        responses={
-            200: {
-                "description": "`event: progress` with the body of a job that waits or runs, at "
-                "each change; at last `event: end` with that of the result. `id` counts the "
-                "changes.",
-                "content": {
-                    "text/event-stream": {
-                        "schema": {"type": "string"},
-                        "example": "event: progress\nid: 3\nretry: 2000\n"
-                        'data: {"job_id": "…", "status": "processing", "progress": 10, …}\n\n',
-                    }
-                },
-            },
-            204: {"description": "The client has had the end: there is nothing more to tell."},
-            **LOOK_UP_ERRORS,
+RESPONSES: Responses = {
+    200: {
+        "description": "`event: progress` with the body of a pending or running job after each "
+        "change; `event: end` with the body of the result as the last event. `id` is the number "
+        "of changes so far.",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": "event: progress\nid: 3\nretry: 2000\n"
+                'data: {"job_id": "…", "status": "processing", "progress": 10, …}\n\n',
+            }
         },
-        summary="Follow it live",
-    )
-    async def events(
-        job_id: str,
-        jobs: Jobs,
-        changes: Heard,
-        reader: Items,
-        language: RequestLanguage,
-        last_event_id: Annotated[
-            str, Header(description="The `id` of the last event that was received.")
-        ] = "",
-    ) -> Response:
-        """Stream the job's state at once, at each change and at its end.
-
-        A client that comes back with `Last-Event-ID` gets what it has missed: the state of now.
-        """
-        told = int(last_event_id) if _ID.fullmatch(last_event_id) else -1
-        finder = Finder(jobs, task)
-        seen = await finder.find(job_id)
-        if told > seen.record.revision:
-            told = -1  # Redis has lost what was told
-        if seen.record.state.is_final and seen.record.revision == told:
-            return Response(status_code=204)
-        return StreamingResponse(
-            _stream(finder, changes, reader, job_id, language, told),
-            media_type="text/event-stream",
-            # Proxies such as nginx shall not gather it.
-            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-        )
+    },
+    204: {"description": "The client has received the end: no event will follow."},
+    **JOB_ERRORS,
+}
 
 
-async def _stream(  # noqa: PLR0913 - the request's services, the job, and what was sent before
-    finder: Finder,
-    events: JobEventBus,
-    reader: ItemReader,
+async def stream_events(
+    *,
     job_id: str,
-    language: Language,
-    last_revision: int,
-) -> AsyncIterator[bytes]:
-    """Yield the job's events, without those that the client has received before."""
-    with events.subscribe(job_id) as subscription:
-        while True:
-            interval_s = _KEEPALIVE_INTERVAL_S
-            try:
-                snapshot = await finder.find(job_id)
-                if snapshot.record.revision > last_revision:
-                    event = await _open_event(reader, snapshot, language)
-                    last_revision = snapshot.record.revision
+    recipe_job: RecipeJobDep,
+    job_store: JobStoreDep,
+    reader: ItemReaderDep,
+    events: JobEventsDep,
+    language: LanguageDep,
+    last_event_id: Annotated[
+        str, Header(description="The `id` of the last event that the client received.")
+    ] = "",
+) -> Response:
+    """Stream the job's current state at once, and again after each change until its end.
+
+    A client that reconnects with `Last-Event-ID` receives the current state if it has changed
+    since.
+    """
+    snapshot = await get_job(job_store, job_id, recipe_job.task_name)
+    sent_revision = int(last_event_id) if _EVENT_ID.fullmatch(last_event_id) else -1
+    if sent_revision > snapshot.record.revision:
+        sent_revision = -1  # Redis has lost the changes that the client knows
+    if snapshot.record.state.is_final and snapshot.record.revision == sent_revision:
+        return Response(status_code=204)
+    stream = _EventStream(
+        get_snapshot=partial(get_job, job_store, job_id, recipe_job.task_name),
+        reader=reader,
+        language=language,
+    )
+    return StreamingResponse(
+        stream.iterate(events, job_id, sent_revision),
+        media_type="text/event-stream",
+        # The second one keeps nginx from buffering the stream.
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+@dataclass(frozen=True)
+class _EventStream:
+    """The events of one job."""
+
+    get_snapshot: Callable[[], Awaitable[JobSnapshot]]
+    reader: ItemReader
+    language: Language
+
+    async def iterate(
+        self, events: JobEventBus, job_id: str, sent_revision: int
+    ) -> AsyncIterator[bytes]:
+        """Yield each revision of the job after `sent_revision` as an event.
+
+        Raises:
+            RedisUnavailableError: Redis is unavailable in the middle of an event; the client
+                reconnects and receives that event from its beginning.
+        """
+        with events.subscribe(job_id) as subscription, suppress(ApiError):  # the job has expired
+            while True:
+                is_final = False
+                interval_s = _KEEPALIVE_S
+                try:
+                    snapshot = await self.get_snapshot()
+                    event = await self._open_event(snapshot, sent_revision)
+                except RedisUnavailableError:
+                    interval_s = REDIS_RETRY_S
                 else:
-                    event = None
-            except RedisUnavailableError:
-                interval_s = REDIS_RETRY_S
-            except ApiError:
-                return  # the job has expired
-            else:
-                # Outside the `try`: an error in the middle of an event has to break the stream off.
-                async for part in event or _no_parts():
-                    yield part
-                if snapshot.record.state.is_final:
-                    return
-            if events.is_closed:
-                return  # a client that reconnects, to another process, receives what it missed
-            async for comment in _keep_alive(subscription, interval_s):
-                yield comment
+                    async for part in event:
+                        yield part
+                    sent_revision = max(sent_revision, snapshot.record.revision)
+                    is_final = snapshot.record.state.is_final
+                if is_final or events.is_closed:
+                    return  # after a shutdown the client reconnects and misses nothing
+                async for comment in _keep_alive(subscription, interval_s):
+                    yield comment
 
-
-async def _no_parts() -> AsyncIterator[bytes]:
-    return
-    yield b""
+    async def _open_event(self, snapshot: JobSnapshot, sent_revision: int) -> AsyncIterator[bytes]:
+        """Return the parts of the event for a snapshot: a result may be large."""
+        record = snapshot.record
+        if record.revision <= sent_revision:
+            return _no_event()
+        if record.state is JobState.COMPLETED:
+            pieces = await stream_result(self.reader, record, self.language)
+        elif record.state is JobState.FAILED:
+            pieces = _single(schemas.build_error(record, self.language))
+        else:
+            pieces = _single(schemas.build_status(snapshot, self.language))
+        return _frame(record, pieces)
 
 
 async def _keep_alive(subscription: Subscription, interval_s: float) -> AsyncIterator[bytes]:
-    """Yield comments until the next change, or until Redis is to be asked again."""
+    """Yield comments until the next change, or until Redis should be asked again."""
     while not await subscription.wait(interval_s):
         yield KEEPALIVE_COMMENT
         if interval_s == REDIS_RETRY_S:
             return
 
 
-async def _open_event(
-    reader: ItemReader, snapshot: JobSnapshot, language: Language
-) -> AsyncIterator[bytes]:
-    """Return an event with the job's state, piece by piece: a result may be large."""
-    record = snapshot.record
-    name = "end" if record.state.is_final else "progress"
-    if record.state is JobState.COMPLETED:
-        pieces = await stream_result(reader, record, language)
-    elif record.state is JobState.FAILED:
-        pieces = _single(schemas.build_error(record, language))
-    else:
-        pieces = _single(schemas.build_status(snapshot, language))
-    frame = format_sse_event(
-        data_str=_DATA, event=name, id=str(record.revision), retry=_RECONNECT_DELAY_MS
-    )
-    before, after = frame.split(_DATA.encode())
-    return _frame(before, pieces, after)
+async def _no_event() -> AsyncIterator[bytes]:
+    no_parts: tuple[bytes, ...] = ()
+    for part in no_parts:
+        yield part
 
 
 async def _single(body: BaseModel) -> AsyncIterator[str]:
     yield json.dumps(body.model_dump(), ensure_ascii=False)
 
 
-async def _frame(before: bytes, pieces: AsyncIterator[str], after: bytes) -> AsyncIterator[bytes]:
+async def _frame(record: JobRecord, pieces: AsyncIterator[str]) -> AsyncIterator[bytes]:
+    frame = format_sse_event(
+        data_str=_DATA,
+        event="end" if record.state.is_final else "progress",
+        id=str(record.revision),
+        retry=_RECONNECT_MS,
+    )
+    before, after = frame.split(_DATA.encode())
     yield before
     async for piece in pieces:
         yield piece.encode()

@@ -1,70 +1,92 @@
-"""`GET /api/v1/jobs`: all jobs, the newest first; and one of them by its id."""
+"""`GET /api/v1/jobs`: all jobs from newest to oldest; `GET /api/v1/jobs/{job_id}`: one of them."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.dependencies import EMPTY_AS_NONE, ERRORS, LOOK_UP_ERRORS, find_job
-from api.dependencies import Jobs as Front
-from api.errors import InvalidParametersError
-from api.language import RequestLanguage
+from api.dependencies import (
+    EMPTY_AS_NONE,
+    ERRORS,
+    JOB_ERRORS,
+    JobIndexDep,
+    JobStoreDep,
+    get_job,
+)
+from api.errors import FieldError, InvalidParametersError
+from api.language import LanguageDep
 from jobs import schemas
 from jobs.model.i18n import Language
 from jobs.model.job import JobState, task_name
 from jobs.model.record import JobRecord
-from jobs.store.job_index import Cursor, JobIndex
+from jobs.store.job_index import Cursor
 from jobs.store.queue_position import QueuePosition
+from scraper.recipes.param import Value
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
-_LONGEST = 200
-
-
-async def _overview_of(request: Request) -> JobIndex:
-    overview: JobIndex = request.app.state.overview
-    return overview
-
-
-Jobs = Annotated[JobIndex, Depends(_overview_of)]
+_DEFAULT_LIMIT = 50
+_MAX_LIMIT = 200
+#: The time at which a job was accepted, in ms, and its id.
+_CURSOR = re.compile(r"([0-9]{1,15})-(.+)")
 
 
 class ListedJob(BaseModel):
-    """A job in the list."""
+    """A job in a list."""
 
-    job_id: str
-    site: str
-    job: str
-    status: JobState
-    progress: int
-    message: str = Field(description="What goes on, or how it ended, in the caller's language.")
-    error_code: str | None = Field(description="Of a failed job.")
-    params: dict[str, Any]
-    attempt: int
-    queue_position: int | None = Field(description="1 is the next; null unless it waits.")
-    estimated_wait_seconds: int | None = Field(
-        description="Until a worker takes it; null if nobody can tell."
+    job_id: schemas.JobId
+    site: str = Field(examples=["shop"])
+    job: str = Field(examples=["list-products"])
+    status: JobState = Field(examples=[JobState.COMPLETED])
+    progress: int = Field(examples=[100])
+    message: str = Field(
+        description="What the job is doing, or how it ended, in the caller's language.",
+        examples=["Job concluído"],
     )
-    created_at: str
-    started_at: str | None
-    ended_at: str | None
+    error_code: str | None = Field(
+        description="Why the job failed; null unless it did.", examples=[None]
+    )
+    params: dict[str, Value] = Field(examples=[{"pages": 2}])
+    attempt: schemas.Attempt
+    queue_position: int | None = Field(
+        description="1 is next; null unless the job is pending.", examples=[None]
+    )
+    estimated_wait_seconds: int | None = Field(
+        description="Until a worker claims the job; null if no estimate is possible.",
+        examples=[None],
+    )
+    created_at: schemas.CreatedAt
+    started_at: schemas.StartedAt | None
+    ended_at: schemas.EndedAt | None
     is_final: bool
-    result_url: str
+    result_url: str = Field(
+        examples=["/api/v1/shop/list-products/result/550e8400-e29b-41d4-a716-446655440000"]
+    )
 
 
 class JobList(BaseModel):
-    """Some jobs, the newest first."""
+    """A page of jobs, from newest to oldest."""
 
     jobs: list[ListedJob]
-    next_cursor: str | None = Field(description="Where to go on; null after the last job.")
+    next_cursor: str | None = Field(
+        description="Cursor of the next page; null if this is the last one.",
+        examples=["1767304800000-550e8400-e29b-41d4-a716-446655440000"],
+    )
 
 
 def build_listed_job(
-    record: JobRecord, language: Language, turn: QueuePosition | None = None
+    record: JobRecord, language: Language, queue_position: QueuePosition | None = None
 ) -> ListedJob:
-    """Show a job in a list; `turn` is when its turn comes, if it waits."""
-    site, job = record.site, record.job
+    """Build a job's entry in a list.
+
+    Args:
+        record: The job's record.
+        language: The language of its message.
+        queue_position: Its position in the queue, if it is pending.
+    """
+    site = record.site
+    job = record.job
     return ListedJob(
         job_id=record.id,
         site=site,
@@ -75,8 +97,8 @@ def build_listed_job(
         error_code=record.failure.code if record.failure else None,
         params=dict(record.params),
         attempt=record.attempt,
-        queue_position=turn.position if turn else None,
-        estimated_wait_seconds=schemas.estimate_wait_s(turn),
+        queue_position=queue_position.position if queue_position else None,
+        estimated_wait_seconds=schemas.estimate_wait_s(queue_position),
         created_at=schemas.format_timestamp(record.created_at),
         started_at=schemas.format_timestamp(record.started_at) if record.started_at else None,
         ended_at=schemas.format_timestamp(record.ended_at) if record.ended_at else None,
@@ -85,114 +107,55 @@ def build_listed_job(
     )
 
 
-@router.get("/jobs", responses=ERRORS, summary="List jobs")
-async def jobs(
+# The names of routes are part of the operation ids in OpenAPI, which generated clients use.
+
+
+@router.get("/jobs", name="jobs", responses=ERRORS, summary="List jobs")
+async def list_jobs(
     *,
-    overview: Jobs,
-    language: RequestLanguage,
-    site: Annotated[str, Query(description="Only this site's; then `job` may say which.")] = "",
-    job: Annotated[str, Query(description="Only this job of the site's.")] = "",
+    job_index: JobIndexDep,
+    language: LanguageDep,
+    site: Annotated[str, Query(description="Only jobs of this site.")] = "",
+    job: Annotated[str, Query(description="Only jobs with this name; requires `site`.")] = "",
     status: Annotated[
-        JobState | None, EMPTY_AS_NONE, Query(description="Only those in this state.")
+        JobState | None, EMPTY_AS_NONE, Query(description="Only jobs in this state.")
     ] = None,
     limit: Annotated[
-        Annotated[int, Field(ge=1, le=_LONGEST)] | None,
+        Annotated[int, Field(ge=1, le=_MAX_LIMIT)] | None,
         EMPTY_AS_NONE,
-        Query(description="How many at most: 50 if it is not said."),
+        Query(description=f"Maximum number of jobs: {_DEFAULT_LIMIT} by default."),
     ] = None,
-    cursor: Annotated[str, Query(description="`next_cursor` of the answer before.")] = "",
+    cursor: Annotated[str, Query(description="`next_cursor` of the previous page.")] = "",
 ) -> JobList:
-    """List the jobs whose results have not expired, the newest first."""
+    """Return the jobs whose results have not expired, from newest to oldest."""
     states = [status] if status else list(JobState)
-    records, place = await overview.list_jobs(
-        states, _group(site, job), limit or 50, _place(cursor)
+    records, next_cursor = await job_index.list_jobs(
+        states, _parse_group(site, job), limit or _DEFAULT_LIMIT, _parse_cursor(cursor)
     )
-    turns = await overview.get_queue_positions(records)
+    positions = await job_index.get_queue_positions(records)
     return JobList(
-        jobs=[build_listed_job(record, language, turns.get(record.id)) for record in records],
-        next_cursor=f"{place.accepted_ms}-{place.job_id}" if place else None,
+        jobs=[build_listed_job(record, language, positions.get(record.id)) for record in records],
+        next_cursor=f"{next_cursor.accepted_ms}-{next_cursor.job_id}" if next_cursor else None,
     )
 
 
-@router.get("/jobs/{job_id}", responses=LOOK_UP_ERRORS, summary="Look a job up by its id alone")
-async def one(job_id: str, jobs: Front, language: RequestLanguage) -> ListedJob:
-    """Tell which site's it is, how it stands, and where its result is."""
-    seen = await find_job(jobs, job_id)
-    return build_listed_job(seen.record, language, seen.queue_position)
+@router.get("/jobs/{job_id}", name="one", responses=JOB_ERRORS, summary="Get a job by its id")
+async def get_job_by_id(job_id: str, job_store: JobStoreDep, language: LanguageDep) -> ListedJob:
+    """Return the job's site, state and result URL; only its id is needed."""
+    snapshot = await get_job(job_store, job_id)
+    return build_listed_job(snapshot.record, language, snapshot.queue_position)
 
 
-def _group(site: str, job: str) -> str:
+def _parse_group(site: str, job: str) -> str:
     if job and not site:
-        raise InvalidParametersError([("site_missing", {"field": "site"})])
+        raise InvalidParametersError([FieldError("site_missing", "site")])
     return task_name(site, job) if job else site
 
 
-def _place(cursor: str) -> Cursor | None:
-    if not cursor:
+def _parse_cursor(text: str) -> Cursor | None:
+    if not text:
         return None
-    place = re.fullmatch(r"([0-9]{1,15})-(.+)", cursor)
-    if not place:
-        raise InvalidParametersError([("cursor", {"field": "cursor"})])
-    return Cursor(int(place[1]), place[2])
-
-
-class WorkerStats(BaseModel):
-    """A worker, and what it does."""
-
-    name: str
-    jobs: list[ListedJob]
-    browser_bytes: int = Field(description="What its browsers take.")
-
-
-class QueueStats(BaseModel):
-    """What waits, and what runs."""
-
-    waiting: int
-    running: int
-    oldest_waiting_seconds: float = Field(description="How long ago the next job was accepted.")
-
-
-class OutcomeStats(BaseModel):
-    """How often a job has ended in one way."""
-
-    site: str
-    job: str
-    outcome: str = Field(description="`completed`, or a failure's `error_code`.")
-    number: int
-
-
-class StatsBody(BaseModel):
-    """What goes on, and how the last day went."""
-
-    workers: list[WorkerStats]
-    queue: QueueStats
-    outcomes: list[OutcomeStats] = Field(description="Of the last 24 hours.")
-
-
-@router.get("/figures", responses=ERRORS, summary="What goes on")
-async def figures(overview: Jobs, language: RequestLanguage) -> StatsBody:
-    """Tell what each worker does, how long the queue is, and how the jobs of a day ended."""
-    now = await overview.get_stats()
-    running = [job_id for doing in now.workers.values() for job_id in doing.jobs]
-    records = {record.id: record for record in await overview.get_records(running)}
-    return StatsBody(
-        workers=[
-            WorkerStats(
-                name=name,
-                jobs=[
-                    build_listed_job(records[one], language) for one in doing.jobs if one in records
-                ],
-                browser_bytes=doing.browser_mb * 1024 * 1024,
-            )
-            for name, doing in sorted(now.workers.items())
-        ],
-        queue=QueueStats(
-            waiting=now.waiting,
-            running=now.running,
-            oldest_waiting_seconds=now.oldest_waiting_s,
-        ),
-        outcomes=[
-            OutcomeStats(site=one.job.site, job=one.job.job, outcome=one.outcome, number=one.count)
-            for one in sorted(await overview.count_outcomes(), key=lambda one: -one.count)
-        ],
-    )
+    parts = _CURSOR.fullmatch(text)
+    if not parts:
+        raise InvalidParametersError([FieldError("cursor", "cursor")])
+    return Cursor(int(parts[1]), parts[2])

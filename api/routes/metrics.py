@@ -1,4 +1,4 @@
-"""The figures in Prometheus' form."""
+"""`GET /metrics`: statistics in the Prometheus and OpenMetrics text formats."""
 
 from collections.abc import Iterator
 
@@ -13,135 +13,147 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from api.routes.jobs import Jobs
+from api.dependencies import JobIndexDep
 from jobs.redis.async_client import RedisUnavailableError
 from jobs.store.stats import BUCKET_BOUNDS, HISTOGRAMS, Histogram, Stats
 
 router = APIRouter(tags=["health"])
 
-# Prometheus has a label `job` of its own, for what it scrapes.
-_JOB = ["site", "job_name"]
-#: By the counter's name: the metric, what it is, and what it tells apart within a job.
+# Not "job": Prometheus adds a label of that name for the scrape target.
+_JOB_LABELS = ["site", "job_name"]
+#: By the counter's name in Redis: metric, help text, and the label besides those of the job.
 _COUNTERS = {
-    "accepted": ("garimpo_jobs_accepted", "Starts that were answered with 202", ""),
-    "ended": ("garimpo_jobs_ended", "Jobs that have ended", "outcome"),
-    "taken_over": ("garimpo_takeovers", "Attempts that went on with an earlier one's pages", ""),
-    "released": ("garimpo_releases", "Jobs handed over by a worker that was stopped", ""),
-    "crashed": ("garimpo_crashes", "Jobs taken from a worker that had fallen silent", ""),
+    "accepted": ("garimpo_jobs_accepted", "Start requests answered with 202", ""),
+    "ended": ("garimpo_jobs_ended", "Jobs ended", "outcome"),
+    "taken_over": (
+        "garimpo_takeovers",
+        "Attempts that continued with the pages of an earlier attempt",
+        "",
+    ),
+    "released": ("garimpo_releases", "Jobs returned to the queue by a worker that stopped", ""),
+    "crashed": ("garimpo_crashes", "Jobs taken from a worker whose lease expired", ""),
     "pages": ("garimpo_pages", "List pages read", ""),
     "items": ("garimpo_items", "Items read", ""),
-    "logins": ("garimpo_logins", "Log-ins begun", ""),
+    "logins": ("garimpo_logins", "Login attempts", ""),
     "browsers": ("garimpo_browser_starts", "Browsers started", ""),
-    "retries": ("garimpo_page_retries", "Pages tried again", ""),
-    "callbacks_delivered": ("garimpo_callbacks_delivered", "Call backs that arrived", "event"),
-    "callbacks_given_up": ("garimpo_callbacks_given_up", "Call backs that never did", "event"),
-    "callback_tries": ("garimpo_callback_tries", "Tries, by what came of them", "answer"),
+    "retries": ("garimpo_page_retries", "Page retries", ""),
+    "callbacks_delivered": ("garimpo_callbacks_delivered", "Webhook deliveries accepted", "event"),
+    "callbacks_given_up": ("garimpo_callbacks_given_up", "Webhook deliveries abandoned", "event"),
+    "callback_tries": ("garimpo_callback_tries", "Webhook delivery attempts", "answer"),
 }
 _HISTOGRAMS = {
-    "waited": ("garimpo_job_waiting_seconds", "From the start to the first attempt"),
-    "ran": ("garimpo_job_running_seconds", "From the first attempt to the end"),
+    "waited": ("garimpo_job_waiting_seconds", "Time from the start request to the first attempt"),
+    "ran": ("garimpo_job_running_seconds", "Time from the first attempt to the end"),
 }
 
 
-class _Once(Collector):
-    """One moment's figures; None while Redis does not answer."""
+class StatsCollector(Collector):
+    """Collects the metrics of one snapshot of the statistics; None while Redis is unavailable."""
 
-    def __init__(self, figures: Stats | None) -> None:
-        self._figures = figures
+    def __init__(self, stats: Stats | None) -> None:
+        self._stats = stats
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
         yield GaugeMetricFamily(
-            "garimpo_redis_up", "Whether Redis answers and takes writes", self._figures is not None
+            "garimpo_redis_up", "Whether Redis accepts reads and writes", self._stats is not None
         )
-        if self._figures is not None:
-            yield from _counters(self._figures)
-            yield from _gauges(self._figures)
-            yield from _workers(self._figures)
+        if self._stats is not None:
+            yield from _counters(self._stats)
+            yield from _histograms(self._stats)
+            yield from _gauges(self._stats)
+            yield from _worker_metrics(self._stats)
 
 
-def _counters(figures: Stats) -> Iterator[Metric]:
-    counts = figures.counters.counts
-    # From a job's first start on: a counter that comes to be at 1 has not risen, for Prometheus.
+def _counters(stats: Stats) -> Iterator[Metric]:
+    counts = stats.counters.counts
+    # Each counter is exported as 0 from a job's first start on: to Prometheus, a counter that
+    # first appears with the value 1 has not increased.
     zeros = dict.fromkeys(counts.get("accepted", {}), 0)
-    for name, (metric, what, label) in _COUNTERS.items():
-        family = CounterMetricFamily(metric, what, labels=[*_JOB, *filter(None, [label])])
-        known = {**({} if label else zeros), **counts.get(name, {})}
-        for (owner, more), value in known.items():
-            family.add_metric([owner.site, owner.job, *filter(None, [more])], value)
+    for name, (metric, help_text, label) in _COUNTERS.items():
+        labels = [*_JOB_LABELS, label] if label else _JOB_LABELS
+        family = CounterMetricFamily(metric, help_text, labels=labels)
+        values = counts.get(name, {}) if label else {**zeros, **counts.get(name, {})}
+        for (job, label_value), value in values.items():
+            job_values = [job.site, job.job]
+            family.add_metric([*job_values, label_value] if label else job_values, value)
         yield family
+
+
+def _histograms(stats: Stats) -> Iterator[Metric]:
     for name in HISTOGRAMS:
-        histogram = HistogramMetricFamily(*_HISTOGRAMS[name], labels=_JOB)
-        for owner, times in figures.counters.histograms[name].items():
-            histogram.add_metric([owner.site, owner.job], _cumulative(times), times.sum_s)
-        yield histogram
+        metric, help_text = _HISTOGRAMS[name]
+        family = HistogramMetricFamily(metric, help_text, labels=_JOB_LABELS)
+        for job, histogram in stats.counters.histograms[name].items():
+            family.add_metric([job.site, job.job], _cumulative(histogram), histogram.sum_s)
+        yield family
 
 
-def _cumulative(times: Histogram) -> list[tuple[str, float]]:
+def _cumulative(histogram: Histogram) -> list[tuple[str, float]]:
     total = 0
     buckets: list[tuple[str, float]] = []
     for bound in BUCKET_BOUNDS:
-        total += times.buckets[bound]
+        total += histogram.buckets[bound]
         buckets.append((bound if bound == "+Inf" else str(float(bound)), total))
     return buckets
 
 
-def _gauges(figures: Stats) -> Iterator[Metric]:
+def _gauges(stats: Stats) -> Iterator[Metric]:
     gauges = {
-        "garimpo_queue_jobs": ("Jobs that wait in the queue", figures.waiting),
+        "garimpo_queue_jobs": ("Jobs in the queue", stats.waiting),
         "garimpo_queue_oldest_seconds": (
-            "How long ago the next job in the queue was accepted",
-            figures.oldest_waiting_s,
+            "Time since the next job in the queue was accepted",
+            stats.oldest_waiting_s,
         ),
-        "garimpo_jobs_running": ("Jobs that workers have", figures.running),
-        "garimpo_jobs_unfinished": ("Jobs that have not ended", figures.unfinished),
+        "garimpo_jobs_running": ("Jobs claimed by workers", stats.running),
+        "garimpo_jobs_unfinished": ("Jobs that have not ended", stats.unfinished),
         "garimpo_jobs_given_up": (
-            "Jobs of this week that killed their workers",
-            figures.worker_lost,
+            "Jobs of the last week that failed because their workers died",
+            stats.worker_lost,
         ),
-        "garimpo_callbacks_waiting": (
-            "Call backs that have not arrived yet",
-            figures.deliveries_waiting,
-        ),
+        "garimpo_callbacks_waiting": ("Webhook deliveries pending", stats.deliveries_waiting),
         "garimpo_callbacks_oldest_seconds": (
-            "How long ago the oldest of them was due",
-            figures.oldest_delivery_s,
+            "Time since the oldest pending webhook delivery was due",
+            stats.oldest_delivery_s,
         ),
-        "garimpo_workers_alive": ("Workers that are alive", len(figures.workers)),
+        "garimpo_workers_alive": ("Live workers", len(stats.workers)),
     }
-    for name, (what, value) in gauges.items():
-        yield GaugeMetricFamily(name, what, value)
+    for name, (help_text, value) in gauges.items():
+        yield GaugeMetricFamily(name, help_text, value)
 
 
-def _workers(figures: Stats) -> Iterator[Metric]:
-    busy = GaugeMetricFamily("garimpo_worker_jobs", "Jobs that a worker has", labels=["worker"])
+def _worker_metrics(stats: Stats) -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("garimpo_worker_jobs", "Jobs of the worker", labels=["worker"])
     memory = GaugeMetricFamily(
-        "garimpo_worker_browser_bytes", "What a worker's browsers take", labels=["worker"]
+        "garimpo_worker_browser_bytes",
+        "Resident memory of the worker's browsers",
+        labels=["worker"],
     )
     orphans = CounterMetricFamily(
         "garimpo_worker_browser_orphans",
-        "Browsers that nobody looked after; the worker has ended them",
+        "Orphaned browsers that the worker has killed",
         labels=["worker"],
     )
-    for name, doing in figures.workers.items():
-        busy.add_metric([name], len(doing.jobs))
-        memory.add_metric([name], doing.browser_mb * 1024 * 1024)
-        orphans.add_metric([name], doing.orphans)
-    yield from (busy, memory, orphans)
+    for name, status in stats.workers.items():
+        jobs.add_metric([name], len(status.jobs))
+        memory.add_metric([name], status.browser_mb * 1024 * 1024)
+        orphans.add_metric([name], status.orphans)
+    yield from (jobs, memory, orphans)
 
 
-@router.get("/metrics", response_class=Response, summary="Figures for Prometheus")
-async def metrics(request: Request, jobs: Jobs) -> Response:
-    """Answer in Prometheus' or OpenMetrics' text form, as `Accept` wants it.
+# The name is part of the operation id in OpenAPI, which generated clients use.
+@router.get("/metrics", name="metrics", response_class=Response, summary="Get Prometheus metrics")
+async def get_metrics(request: Request, job_index: JobIndexDep) -> Response:
+    """Return all metrics in the text format that `Accept` requests: Prometheus or OpenMetrics.
 
-    Every API process gives the same figures, for they are in Redis. Without Redis there is
-    `garimpo_redis_up 0` alone.
+    Every API process returns the same values, since they are stored in Redis. While Redis is
+    unavailable, `garimpo_redis_up 0` is the only metric.
     """
     try:
-        figures: Stats | None = await jobs.get_stats()
+        stats: Stats | None = await job_index.get_stats()
     except RedisUnavailableError:
-        figures = None
+        stats = None
     registry = CollectorRegistry()
-    registry.register(_Once(figures))
+    registry.register(StatsCollector(stats))
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"Content-Type": content_type})

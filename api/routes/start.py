@@ -1,87 +1,108 @@
-"""`POST …/start`: accepts a job."""
+"""`POST …/start`: submit a job."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel
+from fastapi import Header, Query, Request, Response
 
-from api import request_body
-from api.dependencies import ERRORS, Jobs, json_response, reject_cross_site
-from api.errors import ErrorBody, IdempotencyConflict
-from api.language import RequestLanguage
-from jobs import schemas
+from api.dependencies import (
+    ERRORS,
+    JobStoreDep,
+    RecipeJobDep,
+    Responses,
+    ServicesDep,
+    json_response,
+)
+from api.errors import ErrorBody
+from api.language import LanguageDep
+from api.openapi import make_example
+from api.recipe_job import RecipeJob
+from api.request_body import read_start_body
 from jobs.model.job import JobRequest
-from jobs.store.job_store import IdempotencyConflictError
-from scraper.recipes.models import Recipe
+from jobs.schemas import JobStart, build_start
 
-_HEADERS: dict[str, Any] = {
-    "Location": {"description": "Where to ask for the result.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "When to, in seconds.", "schema": {"type": "integer"}},
+_HEADERS = {
+    "Location": {"description": "URL of the result.", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "When to request the result, in seconds from now.",
+        "schema": {"type": "integer"},
+    },
     "Idempotent-Replayed": {
-        "description": "`true` if the Idempotency-Key has led here before.",
+        "description": "`true` if the Idempotency-Key was used before, for this job.",
         "schema": {"type": "string"},
     },
 }
 
 
-def add(router: APIRouter, recipe: Recipe, name: str, params: type[BaseModel]) -> None:
-    """Add the address to the router of a recipe's job; `params` are its parameters."""
-    model = request_body.with_webhook(params)
-    example = params.model_validate({}).model_dump(exclude_none=True)
-    schema = {"application/json": {"schema": model.model_json_schema(), "example": example}}
-    digest = recipe.digest
+def describe_body(recipe_job: RecipeJob) -> dict[str, Any]:
+    """Return the OpenAPI request body of a recipe job."""
+    schema = recipe_job.start_model.model_json_schema()
+    example = make_example(recipe_job.params_model)
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"required": False, "content": content}
 
-    @router.post(
-        "/start",
-        status_code=202,
-        dependencies=[Depends(reject_cross_site)],
-        response_model=schemas.JobStart,
-        responses={
-            202: {"headers": _HEADERS},
-            413: {"model": ErrorBody, "description": "The body is too large."},
-            422: {
-                "model": ErrorBody,
-                "description": "A parameter is unknown or does not fit (`invalid_parameters`), or "
-                "the Idempotency-Key was used for another request (`idempotency_conflict`).",
-            },
-            **ERRORS,
+
+def describe_responses(recipe_job: RecipeJob) -> Responses:
+    """Return the OpenAPI responses of a recipe job."""
+    example = make_example(JobStart)
+    example["result_url"] = _result_url(recipe_job, example["job_id"])
+    return {
+        202: {"headers": _HEADERS, "content": {"application/json": {"example": example}}},
+        413: {"model": ErrorBody, "description": "The body is too large."},
+        422: {
+            "model": ErrorBody,
+            "description": "A parameter is unknown or invalid (`invalid_parameters`), or the "
+            "Idempotency-Key was used for another request (`idempotency_conflict`).",
         },
-        openapi_extra={"requestBody": {"required": False, "content": schema}},
-        summary=f"Start {name}",
+        **ERRORS,
+    }
+
+
+def _result_url(recipe_job: RecipeJob, job_id: str) -> str:
+    return f"{recipe_job.path}/result/{job_id}"
+
+
+async def start_job(
+    *,
+    request: Request,
+    recipe_job: RecipeJobDep,
+    services: ServicesDep,
+    job_store: JobStoreDep,
+    language: LanguageDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            description="A name of your choice for this request. Within 24 hours, every request "
+            "with the same key returns the same job.",
+            examples=["order-4711"],
+        ),
+    ] = None,
+    join: Annotated[
+        bool,
+        Query(
+            description="If an identical job is pending or running, return that job instead of "
+            "starting another."
+        ),
+    ] = False,
+) -> Response:
+    """Accept a job and return at once; a worker runs it as soon as one is free."""
+    body = await read_start_body(
+        request,
+        recipe_job.start_model,
+        limit_bytes=services.settings.body_limit_bytes,
+        url_policy=services.url_policy,
     )
-    async def start(
-        *,
-        request: Request,
-        jobs: Jobs,
-        language: RequestLanguage,
-        idempotency_key: Annotated[
-            str | None,
-            Header(
-                min_length=1,
-                max_length=255,
-                description="Your own name for this start: the same one within 24 hours leads to "
-                "the same job, however often the request comes.",
-                examples=["order-4711"],
-            ),
-        ] = None,
-        join: Annotated[
-            bool,
-            Query(
-                description="If an identical job waits or runs, answer with that one instead of "
-                "starting another."
-            ),
-        ] = False,
-    ) -> Response:
-        """Accept a job and answer at once; a worker runs it when one is free."""
-        asked, webhook = await request_body.read_start(request, model)
-        job = JobRequest(recipe.site, name, digest, asked, webhook=webhook)
-        try:
-            accepted = await jobs.submit(job, idempotency_key=idempotency_key, join=join)
-        except IdempotencyConflictError as error:
-            raise IdempotencyConflict from error
-        location = f"{router.prefix}/result/{accepted.id}"
-        answer = schemas.build_start(accepted, location, language)
-        headers = {"Location": location, "Retry-After": "1"}
-        if accepted.how in {"repeated", "rejoined"}:
-            headers["Idempotent-Replayed"] = "true"
-        return json_response(answer, 202, headers)
+    job = JobRequest(
+        recipe_job.recipe.site,
+        recipe_job.name,
+        recipe_job.recipe.digest,
+        body.params,
+        webhook=body.webhook,
+    )
+    submitted = await job_store.submit(job, idempotency_key=idempotency_key, join=join)
+    location = _result_url(recipe_job, submitted.id)
+    headers = {"Location": location, "Retry-After": "1"}
+    if submitted.how in {"repeated", "rejoined"}:
+        headers["Idempotent-Replayed"] = "true"
+    return json_response(build_start(submitted, location, language), 202, headers)

@@ -33,7 +33,7 @@ class Subscription:
         self._changed.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for the next change; return False if there is none within this time."""
+        """Wait for the next change; return False if this time passes without one."""
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

@@ -17,15 +17,16 @@ from jobs.store.queue_position import QueueLoad, QueuePosition
 from jobs.store.stats import Counters, JobName, Stats
 from jobs.store.worker_registry import WorkerStatus
 
-#: How far back outcomes are told.
+#: The hours before the present one whose outcomes are counted.
 _OUTCOME_HOURS = 24
-#: Where jobs have expired, so many are looked at together: after a quiet day it may be all of them.
+#: The number of entries that are read at once where jobs have expired: after a quiet day it may be
+#: all of them.
 _PRUNE_BATCH = 1000
 
 
 @dataclass(frozen=True, order=True)
 class Cursor:
-    """A job's place in a list: when it was accepted (ms), and its id."""
+    """A position in the list of jobs: the time of acceptance (ms) and the id of a job."""
 
     accepted_ms: int
     job_id: str
@@ -33,7 +34,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class OutcomeCount:
-    """How often a recipe's job has ended in one way."""
+    """The number of jobs of a definition that had one outcome."""
 
     job: JobName
     #: `completed`, or a failure's code.
@@ -41,8 +42,23 @@ class OutcomeCount:
     count: int
 
 
+@dataclass(frozen=True)
+class QueueHealth:
+    """What the health endpoint reports of the queue and its workers."""
+
+    workers_alive: int
+    #: Workers with a job.
+    workers_busy: int
+    #: Jobs in the queue.
+    waiting: int
+    #: Jobs of live workers.
+    running: int
+    #: Time since the next job in the queue was accepted, in seconds.
+    oldest_waiting_s: float
+
+
 class JobIndex:
-    """Each call raises `JobsUnavailableError` without Redis."""
+    """Lists jobs and counts them. Each call raises RedisUnavailableError without Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -50,78 +66,78 @@ class JobIndex:
     async def list_jobs(
         self, states: Sequence[JobState], group: str, limit: int, after: Cursor | None
     ) -> tuple[list[JobRecord], Cursor | None]:
-        """List jobs, the newest first; none that has expired.
+        """Return jobs that have not expired, the newest first.
 
         Args:
-            states: Only those in one of these states.
-            group: Only those of a site, or of a recipe's job as `site.job`; empty for all.
-            limit: How many at most.
-            after: Only those that come after this place.
+            states: The states to include.
+            group: Only the jobs of a site, or of a definition as `site.job`; empty for all.
+            limit: The maximum number of jobs.
+            after: Only the jobs after this position.
 
         Returns:
-            The jobs, and the place after which the next ones come; None if there are no more.
+            The jobs, and the position after which the next ones follow; None if there are no more.
         """
-        lists = [keys.state_index(state, group) for state in states]
+        indexes = [keys.state_index(state, group) for state in states]
         found: list[tuple[JobRecord, Cursor]] = []
-        # One more than is wanted tells whether there are more.
-        batch, is_last = limit + 1, False
+        # One more than requested shows whether there are more.
+        batch_size = limit + 1
+        is_last = False
         while len(found) <= limit and not is_last:
             async with redis_deadline():
-                places = await self._read_cursors(lists, batch, after)
-            records = {
-                one.id: one for one in await self.get_records([one.job_id for one in places])
-            }
-            found += [(records[one.job_id], one) for one in places if one.job_id in records]
-            is_last = len(places) < batch
-            if gone := [one.job_id for one in places if one.job_id not in records]:
-                await self._prune(lists, gone)
-                after, batch = places[-1], _PRUNE_BATCH
+                cursors = await self._read_cursors(indexes, batch_size, after)
+            records = await self.get_records([cursor.job_id for cursor in cursors])
+            by_id = {record.id: record for record in records}
+            found += [(by_id[entry.job_id], entry) for entry in cursors if entry.job_id in by_id]
+            is_last = len(cursors) < batch_size
+            if expired := [entry.job_id for entry in cursors if entry.job_id not in by_id]:
+                await self._prune(indexes, expired)
+                after, batch_size = cursors[-1], _PRUNE_BATCH
         shown = found[:limit]
         last = shown[-1][1] if len(found) > limit else None
         return [record for record, _ in shown], last
 
-    async def _prune(self, lists: Sequence[str], job_ids: Sequence[str]) -> None:
-        """Take expired jobs out of the lists: the next reader need not pass over them again."""
+    async def _prune(self, indexes: Sequence[str], job_ids: Sequence[str]) -> None:
+        """Remove expired jobs from the indexes, so that the next reader does not meet them."""
         async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
-            for listed in lists:
-                pipeline.zrem(listed, *job_ids)
+            for index in indexes:
+                pipeline.zrem(index, *job_ids)
             await pipeline.execute()
 
     async def _read_cursors(
-        self, lists: Sequence[str], count: int, after: Cursor | None
+        self, indexes: Sequence[str], count: int, after: Cursor | None
     ) -> list[Cursor]:
-        highest: int | str = "+inf"
+        """Return the positions of the newest jobs after a position."""
+        max_score: int | str = "+inf"
+        same_ms = 0
         if after:
-            highest = after.accepted_ms
-            # Of those that were accepted in that very ms some stand before the place.
+            max_score = after.accepted_ms
+            # Some jobs that were accepted in the same millisecond are before the position.
             pipeline = self._redis.pipeline(transaction=False)
-            for listed in lists:
-                pipeline.zcount(listed, highest, highest)
-            count_here = sum(await pipeline.execute())
-        else:
-            count_here = 0
+            for index in indexes:
+                pipeline.zcount(index, max_score, max_score)
+            same_ms = sum(await pipeline.execute())
         pipeline = self._redis.pipeline(transaction=False)
-        for listed in lists:
+        for index in indexes:
             pipeline.zrange(
-                listed,
-                highest,
+                index,
+                max_score,
                 "-inf",
                 byscore=True,
                 desc=True,
                 offset=0,
-                num=count + count_here,
+                num=count + same_ms,
                 withscores=True,
             )
-        found = [
+        entries = [
             Cursor(int(accepted_ms), job_id)
-            for listed in await pipeline.execute()
-            for job_id, accepted_ms in listed
+            for index_entries in await pipeline.execute()
+            for job_id, accepted_ms in index_entries
         ]
-        return nlargest(count, (place for place in found if after is None or place < after))
+        return nlargest(count, (entry for entry in entries if after is None or entry < after))
 
     async def get_queue_positions(self, records: Sequence[JobRecord]) -> dict[str, QueuePosition]:
-        """Tell when the turns of those come that wait, by their ids."""
+        """Return the queue positions of the waiting jobs among these, by their ids."""
         waiting = [record.id for record in records if record.state is JobState.PENDING]
         if not waiting:
             return {}
@@ -131,17 +147,48 @@ class JobIndex:
             QueueLoad.add_queries(pipeline)
             for job_id in waiting:
                 pipeline.zrank(keys.state_index(JobState.PENDING), job_id)
-            (seconds, micros), *answers = await pipeline.execute()
-        queue, places = answers[: -len(waiting)], answers[-len(waiting) :]
-        now = QueueLoad.parse_replies(seconds * 1000 + micros // 1000, queue)
-        turns = {job_id: now.locate(place) for job_id, place in zip(waiting, places, strict=True)}
-        return {job_id: turn for job_id, turn in turns.items() if turn}
+            (seconds, micros), *replies = await pipeline.execute()
+        load_replies = replies[: -len(waiting)]
+        ranks = replies[-len(waiting) :]
+        load = QueueLoad.parse_replies(seconds * 1000 + micros // 1000, load_replies)
+        positions = {job_id: load.locate(rank) for job_id, rank in zip(waiting, ranks, strict=True)}
+        return {job_id: position for job_id, position in positions.items() if position}
 
-    async def get_stats(self) -> Stats:
-        """Tell what has happened and what goes on.
+    async def get_health(self) -> QueueHealth:
+        """Read the state of the queue and its workers; unlike `get_stats`, without the counters.
 
         Raises:
-            JobsUnavailableError: Also if Redis answers, and takes no writes.
+            RedisUnavailableError: Redis is unavailable, or accepts no writes.
+        """
+        async with redis_deadline():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.time()
+            pipeline.set(keys.WRITE_PROBE, 1, px=1000)
+            pipeline.zrange(keys.WORKERS, 0, -1, withscores=True)
+            pipeline.hgetall(keys.WORKER_STATUS)
+            pipeline.llen(keys.JOB_QUEUE)
+            pipeline.lindex(keys.JOB_QUEUE, -1)
+            (seconds, micros), _, workers, statuses, waiting, oldest = await pipeline.execute()
+            accepted_ms = await self._get_accepted_ms(oldest) if oldest else None
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        job_counts = [
+            len(WorkerStatus.decode(statuses.get(name, "{}")).jobs)
+            for name, until_ms in workers
+            if until_ms >= now_ms
+        ]
+        return QueueHealth(
+            workers_alive=len(job_counts),
+            workers_busy=sum(count > 0 for count in job_counts),
+            waiting=waiting,
+            running=sum(job_counts),
+            oldest_waiting_s=max(0, now_ms - accepted_ms) / 1000 if accepted_ms else 0.0,
+        )
+
+    async def get_stats(self) -> Stats:
+        """Return all statistics.
+
+        Raises:
+            RedisUnavailableError: Redis is unavailable, or accepts no writes.
         """
         async with redis_deadline():
             seconds, micros = await self._redis.time()
@@ -160,31 +207,30 @@ class JobIndex:
             (
                 _,
                 counters,
-                alive,
-                doing,
+                workers,
+                statuses,
                 waiting,
-                oldest,
-                active,
-                lost,
-                callbacks,
-                oldest_callback,
+                next_message,
+                unfinished,
+                worker_lost,
+                deliveries_waiting,
+                oldest_delivery,
             ) = await pipeline.execute()
-            since_ms = await self._get_accepted_ms(oldest) if oldest else None
+            accepted_ms = await self._get_accepted_ms(next_message) if next_message else None
+        delivery_ms = oldest_delivery[0][1] if oldest_delivery else now_ms
         return Stats(
             counters=Counters.decode(counters),
-            workers={name: WorkerStatus.decode(doing.get(name, "{}")) for name in alive},
+            workers={name: WorkerStatus.decode(statuses.get(name, "{}")) for name in workers},
             waiting=waiting,
-            oldest_waiting_s=max(0, now_ms - since_ms) / 1000 if since_ms else 0.0,
-            unfinished=active,
-            worker_lost=lost,
-            deliveries_waiting=callbacks,
-            oldest_delivery_s=max(0.0, now_ms - oldest_callback[0][1]) / 1000
-            if oldest_callback
-            else 0.0,
+            oldest_waiting_s=max(0, now_ms - accepted_ms) / 1000 if accepted_ms else 0.0,
+            unfinished=unfinished,
+            worker_lost=worker_lost,
+            deliveries_waiting=deliveries_waiting,
+            oldest_delivery_s=max(0.0, now_ms - delivery_ms) / 1000,
         )
 
     async def count_outcomes(self) -> list[OutcomeCount]:
-        """Tell how many jobs have ended in the last day, this hour and the 24 before, and how."""
+        """Return the outcomes of the last day: of this hour and the 24 before it."""
         async with redis_deadline():
             seconds, _ = await self._redis.time()
             hour = int(seconds) // 3600
@@ -193,12 +239,12 @@ class JobIndex:
                 pipeline.hgetall(keys.outcomes(hour - back))
             hours = await pipeline.execute()
         total: Counter[tuple[JobName, str]] = Counter()
-        for counted in hours:
-            total.update(Counters.decode(counted).counts.get("ended", {}))
-        return [OutcomeCount(*job_and_outcome, number) for job_and_outcome, number in total.items()]
+        for fields in hours:
+            total.update(Counters.decode(fields).counts.get("ended", {}))
+        return [OutcomeCount(job, outcome, count) for (job, outcome), count in total.items()]
 
     async def get_records(self, job_ids: Sequence[str]) -> list[JobRecord]:
-        """Read several jobs; those that are gone are left out."""
+        """Return the records of jobs, without those that have expired."""
         async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
@@ -210,9 +256,9 @@ class JobIndex:
             if fields
         ]
 
-    async def _get_accepted_ms(self, sent: str) -> int | None:
-        """Return when the job of a message in the queue was accepted; None if it has gone."""
+    async def _get_accepted_ms(self, message: str) -> int | None:
+        """Return when the job of a queue message was accepted; None if it has expired."""
         accepted = await self._redis.hget(
-            keys.record(celery_message.decode_job_id(sent)), "created_at"
+            keys.record(celery_message.decode_job_id(message)), "created_at"
         )
         return int(accepted) if accepted else None

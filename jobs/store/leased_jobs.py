@@ -131,7 +131,7 @@ class LeasedJobStore:
         return Lease(token, record, frozenset(map(int, done_pages)))
 
     def get(self, job_id: str) -> JobRecord | None:
-        """Return a job's record; None if there is none."""
+        """Return a job's record; None if the id is unknown or has expired."""
         fields = cast("dict[str, str]", self._redis.hgetall(keys.record(job_id)))
         return JobRecord.decode(job_id, fields) if fields else None
 

@@ -12,46 +12,54 @@ from jobs.redis import keys
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """How long a waiting job still has to wait."""
+    """The position of a waiting job."""
 
-    #: 1 is the next.
+    #: 1 is the next job.
     position: int
-    #: An estimate from what jobs have taken lately; None without any, and without workers.
+    #: The estimated waiting time in seconds; None without completed jobs or without workers.
     wait_s: float | None
+    workers_alive: int
 
 
 @dataclass(frozen=True)
 class QueueLoad:
-    """What goes on before and behind it, at one moment."""
+    """What the waiting time of a job depends on, at one moment."""
 
     workers: int
     running: int
-    #: What a completed job takes nowadays (ms); None before the first one.
+    #: The typical duration of a completed job (ms); None before the first one.
     typical_duration_ms: int | None
 
     @staticmethod
     def add_queries(pipeline: Pipeline) -> None:
-        """Put the questions into a pipeline."""
+        """Add the queries to a pipeline."""
         pipeline.zcard(keys.state_index(JobState.PROCESSING))
         pipeline.zrange(keys.WORKERS, 0, -1, withscores=True)
         pipeline.hget(keys.COUNTERS, keys.TYPICAL_DURATION)
 
     @classmethod
     def parse_replies(cls, now_ms: int, replies: Sequence[Any]) -> Self:
-        """Read the answers to `ask`; `now_ms` is the time on Redis' clock."""
-        running, workers, pace_ms = replies
-        alive = sum(until_ms > now_ms for _, until_ms in workers)
-        return cls(alive, running, int(pace_ms) if pace_ms else None)
-
-    def locate(self, before: int | None) -> QueuePosition | None:
-        """Say when the turn of a job comes.
+        """Parse the replies to `add_queries`.
 
         Args:
-            before: How many wait before it; None if it does not wait.
+            now_ms: The time on Redis' clock.
+            replies: Its part of the pipeline's replies.
         """
-        if before is None:
+        running, workers, duration_ms = replies
+        alive = sum(expires_ms > now_ms for _, expires_ms in workers)
+        return cls(alive, running, int(duration_ms) if duration_ms else None)
+
+    def locate(self, jobs_before: int | None) -> QueuePosition | None:
+        """Return the position of a job.
+
+        Args:
+            jobs_before: The number of jobs that wait before it; None if it does not wait.
+        """
+        if jobs_before is None:
             return None
+        position = jobs_before + 1
         if not self.workers or not self.typical_duration_ms:
-            return QueuePosition(before + 1, None)
-        in_front = max(0, before + 1 - max(0, self.workers - self.running))
-        return QueuePosition(before + 1, in_front * self.typical_duration_ms / 1000 / self.workers)
+            return QueuePosition(position, None, self.workers)
+        idle = max(0, self.workers - self.running)
+        wait_s = max(0, position - idle) * self.typical_duration_ms / 1000 / self.workers
+        return QueuePosition(position, wait_s, self.workers)

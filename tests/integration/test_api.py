@@ -1,4 +1,4 @@
-"""The API over HTTP, with a real Redis and no worker: what is accepted, refused and said."""
+"""The API over HTTP, with a real Redis and no worker."""
 
 import asyncio
 import json
@@ -21,29 +21,29 @@ RESULT = "/api/v1/tubehunt/scrape-channels/result"
 UNKNOWN = "550e8400-e29b-41d4-a716-446655440000"
 
 
-def error_of(answer: httpx.Response) -> tuple[int, str, str]:
-    """Return what an error says, after checking that it has the one shape."""
-    body = answer.json()
+def parse_error(response: httpx.Response) -> tuple[int, str, str]:
+    """Return status, code and message of an error, after checking its shape."""
+    body = response.json()
     assert body.keys() == {"detail", "error_code"}
-    assert answer.headers["content-type"] == "application/json"
-    return answer.status_code, body["error_code"], body["detail"]
+    assert response.headers["content-type"] == "application/json"
+    return response.status_code, body["error_code"], body["detail"]
 
 
 class TestRoot:
-    def test_leads_a_browser_to_the_pages(self, api: httpx.Client) -> None:
-        answer = api.get("/")
+    def test_redirects_a_browser_to_the_docs(self, api: httpx.Client) -> None:
+        response = api.get("/")
 
-        assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+        assert (response.status_code, response.headers["location"]) == (307, "/docs")
 
 
 class TestStart:
     def test_answers_202_without_any_worker(self, api: httpx.Client) -> None:
-        answer = api.post(START)
+        response = api.post(START)
 
-        body = answer.json()
-        assert answer.status_code == 202
+        body = response.json()
+        assert response.status_code == 202
         assert (body["status"], body["message"]) == ("pending", "Job enfileirado com sucesso")
-        assert answer.headers["location"] == f"{RESULT}/{body['job_id']}" == body["result_url"]
+        assert response.headers["location"] == f"{RESULT}/{body['job_id']}" == body["result_url"]
         assert datetime.fromisoformat(body["created_at"]).utcoffset() == timedelta(0)
 
     @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ class TestStart:
         ],
     )
     @pytest.mark.parametrize("content_type", [None, "application/json", "text/plain"])
-    def test_takes_parameters_at_the_top_level(
+    def test_accepts_parameters_at_the_top_level(
         self, api: httpx.Client, body: str, content_type: str | None
     ) -> None:
         headers = {"content-type": content_type} if content_type else {}
@@ -81,53 +81,53 @@ class TestStart:
             ('{"pages": 0, "x": 1}', "pages: deve ser no mínimo 1; x: parâmetro desconhecido"),
         ],
     )
-    def test_refuses_what_does_not_fit_and_names_the_field(
+    def test_rejects_invalid_parameters_and_names_the_field(
         self, api: httpx.Client, body: str, detail: str
     ) -> None:
-        answer = api.post(START, content=body)
+        response = api.post(START, content=body)
 
-        assert error_of(answer) == (422, "invalid_parameters", detail)
+        assert parse_error(response) == (422, "invalid_parameters", detail)
 
     @pytest.mark.parametrize("order", ["DateDESC&admin=1", "a b", "", "é", "DateDESC\n"])
-    def test_lets_no_parameter_become_another_part_of_the_address(
+    def test_rejects_a_parameter_that_could_change_the_url(
         self, api: httpx.Client, order: str
     ) -> None:
-        status, code, detail = error_of(api.post(START, json={"order_by": order}))
+        status, code, detail = parse_error(api.post(START, json={"order_by": order}))
 
         assert (status, code) == (422, "invalid_parameters")
         assert detail.startswith("order_by: ")
 
     @pytest.mark.parametrize("length", ["announced", "not announced"])
-    def test_refuses_a_body_that_is_too_large(self, api: httpx.Client, length: str) -> None:
+    def test_rejects_a_body_that_is_too_large(self, api: httpx.Client, length: str) -> None:
         large = b"x" * (ApiSettings(_env_file=None).body_limit_bytes + 1)
 
-        answer = api.post(START, content=large if length == "announced" else iter([large]))
+        response = api.post(START, content=large if length == "announced" else iter([large]))
 
-        assert error_of(answer)[:2] == (413, "too_large")
+        assert parse_error(response)[:2] == (413, "too_large")
 
-    def test_speaks_english_if_asked(self, api: httpx.Client) -> None:
+    def test_responds_in_english_on_request(self, api: httpx.Client) -> None:
         headers = {"accept-language": "en-GB,en;q=0.9"}
 
         assert api.post(START, headers=headers).json()["message"] == "Job queued"
-        refused = api.post(START, content='{"pages": 0}', headers=headers)
-        assert error_of(refused)[2] == "pages: must be at least 1"
+        rejected = api.post(START, content='{"pages": 0}', headers=headers)
+        assert parse_error(rejected)[2] == "pages: must be at least 1"
 
-    def test_takes_three_hundred_at_once(self, services: Services) -> None:
+    def test_accepts_three_hundred_at_once(self, services: Services) -> None:
         async def start_all() -> list[int]:
             limits = httpx.Limits(max_connections=None)
             async with httpx.AsyncClient(
                 base_url=services.api.url, limits=limits, timeout=30, trust_env=False
             ) as client:
-                answers = await asyncio.gather(*(client.post(START) for _ in range(300)))
-            return [answer.status_code for answer in answers]
+                responses = await asyncio.gather(*(client.post(START) for _ in range(300)))
+            return [response.status_code for response in responses]
 
         assert set(asyncio.run(start_all())) == {202}
 
-    def test_refuses_the_page_of_another_site(self, api: httpx.Client) -> None:
-        # What a browser sends for `fetch(…, {method: "POST"})` on a page from elsewhere.
+    def test_rejects_the_page_of_another_site(self, api: httpx.Client) -> None:
+        # A browser sends this for `fetch(…, {method: "POST"})` on a page of another site.
         headers = {"sec-fetch-site": "cross-site", "content-type": "text/plain"}
 
-        assert error_of(api.post(START, headers=headers))[:2] == (403, "forbidden")
+        assert parse_error(api.post(START, headers=headers))[:2] == (403, "forbidden")
         assert api.post(START, headers={"sec-fetch-site": "same-origin"}).status_code == 202
 
     def test_keeps_no_parameter_in_the_queue(self, api: httpx.Client, services: Services) -> None:
@@ -139,13 +139,13 @@ class TestStart:
 
 
 class TestResult:
-    def test_tells_that_a_job_waits(self, api: httpx.Client) -> None:
+    def test_is_pending_without_a_worker(self, api: httpx.Client) -> None:
         job_id = api.post(START).json()["job_id"]
 
-        answer = api.get(f"{RESULT}/{job_id}")
+        response = api.get(f"{RESULT}/{job_id}")
 
-        body = answer.json()
-        assert answer.status_code == 200
+        body = response.json()
+        assert response.status_code == 200
         expected = {
             "job_id": job_id,
             "status": "pending",
@@ -165,7 +165,7 @@ class TestResult:
 
         assert len(polls) == 5
 
-    def test_lets_unknown_query_parameters_through(self, api: httpx.Client) -> None:
+    def test_ignores_unknown_query_parameters(self, api: httpx.Client) -> None:
         job_id = api.post(START).json()["job_id"]
 
         assert api.get(f"{RESULT}/{job_id}", params={"_n8n": "1"}).status_code == 200
@@ -173,7 +173,7 @@ class TestResult:
     @pytest.mark.parametrize(
         "job_id", [UNKNOWN, "nope", UNKNOWN.upper(), "%00", "..%2f..%2fx", "a" * 5000, "🙂"]
     )
-    def test_answers_404_for_an_id_that_never_was_or_is_none(
+    def test_answers_404_for_an_unknown_or_malformed_id(
         self, api: httpx.Client, job_id: str
     ) -> None:
         assert api.get(f"{RESULT}/{job_id}").status_code == 404
@@ -183,72 +183,89 @@ class TestResult:
     ) -> None:
         with Redis.from_url(services.redis.url) as redis:
             redis.set(keys.tombstone(UNKNOWN), "tubehunt.scrape-channels", ex=60)
-            status, code, _ = error_of(api.get(f"{RESULT}/{UNKNOWN}"))
+            status, code, _ = parse_error(api.get(f"{RESULT}/{UNKNOWN}"))
             redis.delete(keys.tombstone(UNKNOWN))
 
         assert (status, code) == (410, "job_expired")
 
-    def test_knows_no_job_of_another_recipe(self, api: httpx.Client, services: Services) -> None:
+    def test_answers_404_for_a_job_of_another_recipe(
+        self, api: httpx.Client, services: Services
+    ) -> None:
         with Redis.from_url(services.redis.url) as redis:
             redis.set(keys.tombstone(UNKNOWN), "other.job", ex=60)
-            status, code, _ = error_of(api.get(f"{RESULT}/{UNKNOWN}"))
+            status, code, _ = parse_error(api.get(f"{RESULT}/{UNKNOWN}"))
             redis.delete(keys.tombstone(UNKNOWN))
 
         assert (status, code) == (404, "job_not_found")
 
 
 class TestErrors:
-    def test_have_one_shape_for_an_unknown_address(self, api: httpx.Client) -> None:
-        assert error_of(api.get("/api/v1/nope"))[:2] == (404, "not_found")
+    def test_have_one_shape_for_an_unknown_path(self, api: httpx.Client) -> None:
+        assert parse_error(api.get("/api/v1/nope"))[:2] == (404, "not_found")
 
     def test_have_one_shape_for_a_wrong_method(self, api: httpx.Client) -> None:
-        answer = api.get(START)
+        response = api.get(START)
 
-        assert error_of(answer)[:2] == (405, "method_not_allowed")
-        assert answer.headers["allow"] == "POST"
+        assert parse_error(response)[:2] == (405, "method_not_allowed")
+        assert response.headers["allow"] == "POST"
 
 
 class TestHealth:
     def test_is_degraded_without_a_worker(self, api: httpx.Client) -> None:
-        answer = api.get("/api/health")
+        response = api.get("/api/health")
 
-        body = answer.json()
-        assert (answer.status_code, body["status"]) == (200, "degraded")
+        body = response.json()
+        assert (response.status_code, body["status"]) == (200, "degraded")
         assert body["services"] == {"api": "ok", "redis": "ok", "workers": "none"}
         assert body.keys() >= {"timestamp", "version", "uptime_seconds", "message"}
 
+    def test_reads_no_statistics(self, api: httpx.Client, services: Services) -> None:
+        with services.connect() as redis:
+            redis.config_resetstat()
+            assert api.get("/api/health").status_code == 200
+            commands = redis.info("commandstats")
+
+            # All counters of all jobs are in one hash, and workers' states in another.
+            assert commands["cmdstat_hgetall"]["calls"] == 1
+            assert "cmdstat_zcount" not in commands
+
 
 class TestOpenApi:
-    def test_shows_each_field_of_a_channel_with_an_example(self, api: httpx.Client) -> None:
+    def test_has_an_example_of_each_item_field(self, api: httpx.Client) -> None:
         schemas = api.get("/openapi.json").json()["components"]["schemas"]
 
         job = load_recipes()["tubehunt"].jobs["scrape-channels"]
         item = schemas["TubehuntScrapeChannelsItem"]
         assert item["properties"].keys() == job.fields.keys()
-        shown = {
+        examples = {
             name: spec["examples"][0]
             for name, spec in item["properties"].items()
             if "examples" in spec
         }
         assert job.example is not None
         plain = {name for name, field in job.fields.items() if field.fields is None}
-        assert shown == {name: job.example[name] for name in plain}
+        assert examples == {name: job.example[name] for name in plain}
 
-    def test_names_every_answer_of_a_result(self, api: httpx.Client) -> None:
+    def test_lists_every_response_of_a_result(self, api: httpx.Client) -> None:
         paths = api.get("/openapi.json").json()["paths"]
 
-        answers = paths[f"{RESULT}/{{job_id}}"]["get"]["responses"]
-        assert answers.keys() == {"200", "404", "410", "503", "default"}
+        responses = paths[f"{RESULT}/{{job_id}}"]["get"]["responses"]
+        assert responses.keys() == {"200", "404", "410", "503", "default"}
 
-    def test_shows_the_parameters_of_a_start(self, api: httpx.Client) -> None:
+    def test_lists_the_parameters_of_a_start(self, api: httpx.Client) -> None:
         start = api.get("/openapi.json").json()["paths"][START]["post"]
 
         schema = start["requestBody"]["content"]["application/json"]["schema"]
-        own = {"webhook_url", "webhook_payload", "webhook_events"}
-        assert schema["properties"].keys() - own == {"pages", "first_page", "per_page", "order_by"}
+        webhook = {"webhook_url", "webhook_payload", "webhook_events"}
+        assert schema["properties"].keys() - webhook == {
+            "pages",
+            "first_page",
+            "per_page",
+            "order_by",
+        }
         assert schema["properties"]["pages"]["maximum"] == 100
 
-    def test_has_a_page_whose_assets_are_ours(self, api: httpx.Client) -> None:
+    def test_has_docs_that_load_no_assets_from_other_hosts(self, api: httpx.Client) -> None:
         page = api.get("/docs").text
 
         assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", page)
@@ -259,37 +276,37 @@ class TestOpenApi:
 class TestCancel:
     CANCEL = "/api/v1/tubehunt/scrape-channels/cancel"
 
-    def test_ends_a_waiting_job_at_once(self, api: httpx.Client) -> None:
+    def test_ends_a_pending_job_at_once(self, api: httpx.Client) -> None:
         job_id = api.post(START).json()["job_id"]
 
-        answer = api.post(f"{self.CANCEL}/{job_id}")
+        response = api.post(f"{self.CANCEL}/{job_id}")
 
-        body = answer.json()
-        assert (answer.status_code, body["status"], body["error_code"]) == (
+        body = response.json()
+        assert (response.status_code, body["status"], body["error_code"]) == (
             202,
             "failed",
             "cancelled",
         )
         assert api.get(f"{RESULT}/{job_id}").json() == body
 
-    def test_refuses_a_job_that_has_ended(self, api: httpx.Client) -> None:
+    def test_rejects_a_job_that_has_ended(self, api: httpx.Client) -> None:
         job_id = api.post(START).json()["job_id"]
         api.post(f"{self.CANCEL}/{job_id}")
 
-        assert error_of(api.post(f"{self.CANCEL}/{job_id}"))[:2] == (409, "job_final")
+        assert parse_error(api.post(f"{self.CANCEL}/{job_id}"))[:2] == (409, "job_final")
 
-    def test_knows_no_job_that_never_was(self, api: httpx.Client) -> None:
-        assert error_of(api.post(f"{self.CANCEL}/{UNKNOWN}"))[:2] == (404, "job_not_found")
+    def test_answers_404_for_an_unknown_job(self, api: httpx.Client) -> None:
+        assert parse_error(api.post(f"{self.CANCEL}/{UNKNOWN}"))[:2] == (404, "job_not_found")
 
 
 class TestFullRedis:
-    """Redis answers, and takes no writes: that is no time to accept jobs."""
+    """Redis answers reads but accepts no writes, so that no job can be accepted."""
 
-    def test_is_told_by_start_and_by_health(self, api: httpx.Client, services: Services) -> None:
+    def test_makes_start_and_health_answer_503(self, api: httpx.Client, services: Services) -> None:
         with services.connect() as redis:
             redis.config_set("maxmemory", 1)
             try:
-                assert error_of(api.post(START))[:2] == (503, "redis_unavailable")
+                assert parse_error(api.post(START))[:2] == (503, "redis_unavailable")
                 assert api.get("/api/health").status_code == 503
             finally:
                 redis.config_set("maxmemory", 0)
@@ -297,31 +314,31 @@ class TestFullRedis:
         assert api.post(START).status_code == 202
         assert api.get("/api/health").status_code == 200
 
-    def test_is_no_internal_error_where_replicas_are_missing(
+    def test_answers_503_while_replicas_are_missing(
         self, api: httpx.Client, services: Services
     ) -> None:
         with services.connect() as redis:
             redis.config_set("min-replicas-to-write", 1)
             try:
-                assert error_of(api.post(START))[:2] == (503, "redis_unavailable")
+                assert parse_error(api.post(START))[:2] == (503, "redis_unavailable")
                 assert api.get("/api/health").status_code == 503
             finally:
                 redis.config_set("min-replicas-to-write", 0)
 
 
 class TestOutage:
-    """Redis is away: every answer comes within 5 s, and says so."""
+    """Redis is unavailable: every response is a 503 within 5 s."""
 
-    ANSWER_WITHIN_S = 5
+    RESPONSE_WITHIN_S = 5
 
-    def ask(self, api: httpx.Client, method: str, path: str) -> httpx.Response:
-        began = time.monotonic()
-        answer = api.request(method, path)
-        assert time.monotonic() - began < self.ANSWER_WITHIN_S
-        return answer
+    def send(self, api: httpx.Client, method: str, path: str) -> httpx.Response:
+        started = time.monotonic()
+        response = api.request(method, path)
+        assert time.monotonic() - started < self.RESPONSE_WITHIN_S
+        return response
 
     @pytest.mark.parametrize("how", ["stopped", "hung"])
-    def test_answers_503_and_recovers_by_itself(
+    def test_answers_503_and_recovers(
         self, api: httpx.Client, services: Services, how: str
     ) -> None:
         job_id = api.post(START).json()["job_id"]
@@ -332,12 +349,12 @@ class TestOutage:
                 ("GET", f"{RESULT}/{job_id}"),
                 ("GET", f"{RESULT}/{UNKNOWN}"),
             ):
-                answer = self.ask(api, method, path)
-                assert error_of(answer)[:2] == (503, "redis_unavailable")
-                assert int(answer.headers["retry-after"]) > 0
-            health = self.ask(api, "GET", "/api/health")
+                response = self.send(api, method, path)
+                assert parse_error(response)[:2] == (503, "redis_unavailable")
+                assert int(response.headers["retry-after"]) > 0
+            health = self.send(api, "GET", "/api/health")
             assert (health.status_code, health.json()["services"]["redis"]) == (503, "unavailable")
-            assert self.ask(api, "GET", "/api/live").status_code == 200
+            assert self.send(api, "GET", "/api/live").status_code == 200
         finally:
             services.redis.start() if how == "stopped" else services.redis.signal(signal.SIGCONT)
             services.redis.wait_ready()

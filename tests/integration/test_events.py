@@ -1,4 +1,4 @@
-"""A job followed live: each change, the end, and what a client has missed."""
+"""Server-Sent Events of a job: each change, the end, and reconnection."""
 
 import json
 import signal
@@ -34,14 +34,14 @@ def follow(
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
     with (
         httpx.Client(base_url=services.api.url, timeout=60, trust_env=False) as client,
-        client.stream("GET", f"{PATH}/events/{job_id}", headers=headers) as answer,
+        client.stream("GET", f"{PATH}/events/{job_id}", headers=headers) as response,
     ):
-        yield answer, _read(answer)
+        yield response, _read(response)
 
 
-def _read(answer: httpx.Response) -> Iterator[Event]:
+def _read(response: httpx.Response) -> Iterator[Event]:
     fields: dict[str, str] = {}
-    for line in answer.iter_lines():
+    for line in response.iter_lines():
         name, _, value = line.partition(": ")
         if name:
             fields[name] = value
@@ -56,25 +56,25 @@ def worker(services: Services) -> Process:
 
 
 class TestEvents:
-    def test_tell_progress_and_the_end(
+    def test_report_progress_and_the_end(
         self, services: Services, api: httpx.Client, worker: Process
     ) -> None:
         assert worker.is_alive
         job_id = start(api)
-        with follow(services, job_id) as (answer, events):
-            told = list(events)
+        with follow(services, job_id) as (response, events):
+            received = list(events)
 
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        assert [event.name for event in told[:-1]] == ["progress"] * (len(told) - 1)
-        assert told[-1].name == "end"
-        assert told[-1].body == api.get(f"{PATH}/result/{job_id}").json()
-        ids = [event.id for event in told]
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert [event.name for event in received[:-1]] == ["progress"] * (len(received) - 1)
+        assert received[-1].name == "end"
+        assert received[-1].body == api.get(f"{PATH}/result/{job_id}").json()
+        ids = [event.id for event in received]
         assert ids == sorted(set(ids))
-        progress = [event.body["progress"] for event in told]
+        progress = [event.body["progress"] for event in received]
         assert progress == sorted(progress)
-        assert len(told) > 2
+        assert len(received) > 2
 
-    def test_begin_with_the_state_of_now(self, services: Services, api: httpx.Client) -> None:
+    def test_begin_with_the_current_state(self, services: Services, api: httpx.Client) -> None:
         run = run_job(services, {"per_page": 10})
 
         with follow(services, run.job_id) as (_, events):
@@ -82,9 +82,7 @@ class TestEvents:
 
         assert (end.name, end.body) == ("end", api.get(f"{PATH}/result/{run.job_id}").json())
 
-    def test_tell_what_was_missed_and_nothing_twice(
-        self, services: Services, api: httpx.Client
-    ) -> None:
+    def test_resume_after_the_last_event_id(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
         with follow(services, job_id) as (_, events):
             first = next(events)
@@ -93,10 +91,10 @@ class TestEvents:
 
         assert rest[0].id > first.id
         assert rest[-1].name == "end"
-        with follow(services, job_id, str(rest[-1].id)) as (answer, _):
-            assert answer.status_code == 204, "a browser would come back for ever"
+        with follow(services, job_id, str(rest[-1].id)) as (response, _):
+            assert response.status_code == 204, "a browser would reconnect endlessly"
 
-    def test_go_on_after_an_outage(
+    def test_continue_after_an_outage(
         self, services: Services, api: httpx.Client, worker: Process
     ) -> None:
         worker.stop()
@@ -111,9 +109,7 @@ class TestEvents:
 
         assert (end.name, end.body["error_code"]) == ("end", "cancelled")
 
-    def test_go_on_after_a_question_that_was_lost(
-        self, services: Services, api: httpx.Client
-    ) -> None:
+    def test_continue_after_a_failed_read(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
         with follow(services, job_id) as (_, events):
             first = next(events)
@@ -121,14 +117,14 @@ class TestEvents:
                 pipeline = redis.pipeline(transaction=False)
                 pipeline.hincrby(keys.record(job_id), "revision", 1)
                 pipeline.publish(keys.CHANGES_CHANNEL, f"{job_id} {first.id + 1}")
-                # Too short for the connection that listens to be cut, and too long for a question.
+                # Longer than the deadline of a read, shorter than that of the subscription.
                 pipeline.execute_command("CLIENT PAUSE", 6000, "ALL")
                 pipeline.execute()
 
             assert next(events).id == first.id + 1
         api.post(f"{PATH}/cancel/{job_id}")
 
-    def test_end_when_the_api_is_told_to_stop(self, services: Services, api: httpx.Client) -> None:
+    def test_end_when_the_api_shuts_down(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
         with follow(services, job_id) as (_, events):
             next(events)
@@ -138,31 +134,31 @@ class TestEvents:
         services.api.start()
         services.api.wait_ready()
 
-    def test_come_with_signs_of_life_through_proxies(
+    def test_have_keepalive_comments_for_proxies(
         self, services: Services, api: httpx.Client
     ) -> None:
         job_id = start(api)
         with (
             httpx.Client(base_url=services.api.url, timeout=60, trust_env=False) as client,
-            client.stream("GET", f"{PATH}/events/{job_id}") as answer,
+            client.stream("GET", f"{PATH}/events/{job_id}") as response,
         ):
-            assert answer.headers["cache-control"] == "no-cache"
-            assert answer.headers["x-accel-buffering"] == "no"
-            assert any(line.startswith(":") for line in answer.iter_lines())
+            assert response.headers["cache-control"] == "no-cache"
+            assert response.headers["x-accel-buffering"] == "no"
+            assert any(line.startswith(":") for line in response.iter_lines())
         api.post(f"{PATH}/cancel/{job_id}")
 
     @pytest.mark.parametrize("last", ["999999", "9" * 5000, "-1", "soon"])
-    def test_are_told_to_those_who_know_more_than_redis(
+    def test_start_over_after_an_unknown_event_id(
         self, services: Services, api: httpx.Client, last: str
     ) -> None:
         job_id = start(api)
         api.post(f"{PATH}/cancel/{job_id}")
 
-        with follow(services, job_id, last) as (answer, events):
-            assert answer.status_code == 200
+        with follow(services, job_id, last) as (response, events):
+            assert response.status_code == 200
             assert [event.name for event in events] == ["end"]
 
-    def test_are_no_more_than_404_for_an_unknown_job(self, api: httpx.Client) -> None:
+    def test_are_404_for_an_unknown_job(self, api: httpx.Client) -> None:
         unknown = "00000000-0000-4000-8000-000000000000"
-        answer = api.get(f"{PATH}/events/{unknown}")
-        assert (answer.status_code, answer.json()["error_code"]) == (404, "job_not_found")
+        response = api.get(f"{PATH}/events/{unknown}")
+        assert (response.status_code, response.json()["error_code"]) == (404, "job_not_found")

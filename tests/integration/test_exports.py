@@ -1,4 +1,4 @@
-"""Results as files: the same items, however they are asked for."""
+"""Results as files: the same items in every format."""
 
 import asyncio
 import csv
@@ -22,16 +22,16 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @pytest.fixture(scope="module")
 def done(services: Services) -> Run:
-    """Run one job of all that the site has: more items than are read from Redis at a time."""
+    """Run one job for all items of the site: more than one chunk."""
     services.stack.worker()
     return run_job(services, {"pages": 5, "per_page": 50})
 
 
 @pytest.fixture
 def items(done: Run) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = done.end["result"]["channels"]
-    assert len(found) == COUNT
-    return found
+    channels: list[dict[str, Any]] = done.end["result"]["channels"]
+    assert len(channels) == COUNT
+    return channels
 
 
 @pytest.mark.parametrize("address", ["result", "items"])
@@ -39,67 +39,67 @@ class TestFile:
     def test_is_csv(
         self, api: httpx.Client, done: Run, items: list[dict[str, Any]], address: str
     ) -> None:
-        answer = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "csv"})
+        response = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "csv"})
 
-        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert response.headers["content-type"] == "text/csv; charset=utf-8"
         name = f"tubehunt-scrape-channels-{done.job_id}.csv"
-        assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
-        assert answer.content.startswith(b"\xef\xbb\xbf")
-        rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert response.headers["content-disposition"] == f'attachment; filename="{name}"'
+        assert response.content.startswith(b"\xef\xbb\xbf")
+        rows = list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
         assert [row["channel_link"] for row in rows] == [item["channel_link"] for item in items]
 
     def test_is_ndjson(
         self, api: httpx.Client, done: Run, items: list[dict[str, Any]], address: str
     ) -> None:
         accept = {"Accept": "application/x-ndjson"}
-        answer = api.get(f"{PATH}/{address}/{done.job_id}", headers=accept)
+        response = api.get(f"{PATH}/{address}/{done.job_id}", headers=accept)
 
-        assert answer.headers["vary"] == "Accept"
-        assert [json.loads(line) for line in answer.text.splitlines()] == items
+        assert response.headers["vary"] == "Accept"
+        assert [json.loads(line) for line in response.text.splitlines()] == items
 
     def test_is_a_workbook(
         self, api: httpx.Client, done: Run, items: list[dict[str, Any]], address: str
     ) -> None:
-        answer = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "xlsx"})
+        response = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "xlsx"})
 
-        assert answer.headers["content-type"] == XLSX
-        sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+        assert response.headers["content-type"] == XLSX
+        sheet = openpyxl.load_workbook(io.BytesIO(response.content)).active
         assert sheet is not None
         assert sheet.max_row == len(items) + 1
 
     @pytest.mark.parametrize("params", [{"format": "pdf"}, {"format": "csv", "separator": "|"}])
-    def test_is_none_of_these(
+    def test_rejects_an_unknown_format_or_separator(
         self, api: httpx.Client, done: Run, address: str, params: dict[str, str]
     ) -> None:
-        answer = api.get(f"{PATH}/{address}/{done.job_id}", params=params)
-        assert (answer.status_code, answer.json()["error_code"]) == (422, "invalid_parameters")
+        response = api.get(f"{PATH}/{address}/{done.job_id}", params=params)
+        assert (response.status_code, response.json()["error_code"]) == (422, "invalid_parameters")
 
-    def test_is_not_begun_without_redis(
+    def test_answers_503_without_redis(
         self, services: Services, api: httpx.Client, done: Run, address: str
     ) -> None:
         services.redis.stop()
         try:
-            answer = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "csv"})
-            assert answer.status_code == 503
+            response = api.get(f"{PATH}/{address}/{done.job_id}", params={"format": "csv"})
+            assert response.status_code == 503
         finally:
             services.redis.start()
             services.redis.wait_ready()
 
 
-class TestPart:
-    def test_of_the_items_can_be_a_file(
+class TestItemRange:
+    def test_can_be_exported(
         self, api: httpx.Client, done: Run, items: list[dict[str, Any]]
     ) -> None:
         params = {"format": "ndjson", "cursor": "105", "limit": "3"}
-        answer = api.get(f"{PATH}/items/{done.job_id}", params=params)
-        assert [json.loads(line) for line in answer.text.splitlines()] == items[105:108]
+        response = api.get(f"{PATH}/items/{done.job_id}", params=params)
+        assert [json.loads(line) for line in response.text.splitlines()] == items[105:108]
 
-    def test_that_is_too_large_for_one_read_is_whole(
+    def test_of_several_chunks_is_complete(
         self, api: httpx.Client, done: Run, items: list[dict[str, Any]]
     ) -> None:
         params = {"format": "ndjson", "cursor": "3", "limit": "130"}
-        answer = api.get(f"{PATH}/items/{done.job_id}", params=params)
-        assert [json.loads(line) for line in answer.text.splitlines()] == items[3:133]
+        response = api.get(f"{PATH}/items/{done.job_id}", params=params)
+        assert [json.loads(line) for line in response.text.splitlines()] == items[3:133]
 
 
 class TestExpiry:
@@ -137,10 +137,10 @@ class TestExpiry:
 
 
 class TestUnfinishedJob:
-    def test_is_told_in_json_until_its_file_is_there(self, api: httpx.Client) -> None:
+    def test_is_json_until_the_job_is_completed(self, api: httpx.Client) -> None:
         job_id = api.post(f"{PATH}/start", json={"pages": 20}).json()["job_id"]
-        answer = api.get(f"{PATH}/result/{job_id}", params={"format": "csv"})
-        assert answer.json()["is_final"] is False
+        response = api.get(f"{PATH}/result/{job_id}", params={"format": "csv"})
+        assert response.json()["is_final"] is False
         api.post(f"{PATH}/cancel/{job_id}")
-        answer = api.get(f"{PATH}/result/{job_id}", params={"format": "csv", "wait": "30"})
-        assert answer.json()["error_code"] == "cancelled"
+        response = api.get(f"{PATH}/result/{job_id}", params={"format": "csv", "wait": "30"})
+        assert response.json()["error_code"] == "cancelled"

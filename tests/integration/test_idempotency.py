@@ -1,4 +1,4 @@
-"""A start that comes twice: two requests, one scrape."""
+"""Repeated start requests: one job."""
 
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -23,9 +23,10 @@ def start(
 
 
 class TestIdempotencyKey:
-    def test_leads_to_the_same_job_and_answer(self, api: httpx.Client) -> None:
+    def test_returns_the_same_job_and_response(self, api: httpx.Client) -> None:
         key = str(uuid4())
-        first, second = start(api, key), start(api, key)
+        first = start(api, key)
+        second = start(api, key)
 
         assert (first.status_code, second.status_code) == (202, 202)
         assert first.json() == second.json()
@@ -42,38 +43,41 @@ class TestIdempotencyKey:
 
             assert 24 * 3600 - 60 < int(redis.ttl(kept)) <= 24 * 3600
 
-    def test_leads_to_one_job_out_of_twenty_at_once(self, services: Services) -> None:
+    def test_creates_one_job_for_twenty_requests_at_once(self, services: Services) -> None:
         key = str(uuid4())
         with services.connect() as redis:
             before = redis.llen(keys.JOB_QUEUE)
 
-            def ask(_: int) -> str:
+            def send(_: int) -> str:
                 with services.client() as api:
                     job_id: str = start(api, key).json()["job_id"]
                     return job_id
 
             with ThreadPoolExecutor(20) as callers:
-                ids = set(callers.map(ask, range(20)))
+                ids = set(callers.map(send, range(20)))
 
             assert len(ids) == 1
             assert redis.llen(keys.JOB_QUEUE) == before + 1
 
-    def test_stands_for_its_own_request_only(self, api: httpx.Client) -> None:
+    def test_conflicts_with_another_request(self, api: httpx.Client) -> None:
         key = str(uuid4())
         start(api, key)
 
-        answer = start(api, key, pages=2)
+        response = start(api, key, pages=2)
 
-        assert (answer.status_code, answer.json()["error_code"]) == (422, "idempotency_conflict")
+        assert (response.status_code, response.json()["error_code"]) == (
+            422,
+            "idempotency_conflict",
+        )
 
-    def test_outlives_the_end_of_the_job(self, api: httpx.Client) -> None:
+    def test_is_kept_after_the_end_of_the_job(self, api: httpx.Client) -> None:
         key = str(uuid4())
         job_id = start(api, key).json()["job_id"]
         api.post(f"{PATH}/cancel/{job_id}")
 
         assert start(api, key).json()["job_id"] == job_id
 
-    def test_makes_a_start_safe_whose_answer_was_lost(
+    def test_makes_it_safe_to_repeat_a_failed_request(
         self, services: Services, api: httpx.Client
     ) -> None:
         key = str(uuid4())
@@ -87,13 +91,13 @@ class TestIdempotencyKey:
         assert start(api, key).headers["Idempotent-Replayed"] == "true"
 
     @pytest.mark.parametrize("key", ["", "x" * 256])
-    def test_is_a_word_of_some_length(self, api: httpx.Client, key: str) -> None:
-        answer = start(api, key)
-        assert (answer.status_code, answer.json()["error_code"]) == (422, "invalid_parameters")
+    def test_has_between_1_and_255_characters(self, api: httpx.Client, key: str) -> None:
+        response = start(api, key)
+        assert (response.status_code, response.json()["error_code"]) == (422, "invalid_parameters")
 
 
 class TestJoin:
-    def test_leads_to_an_identical_job_that_waits(self, api: httpx.Client) -> None:
+    def test_returns_an_identical_pending_job(self, api: httpx.Client) -> None:
         first = start(api, pages=5).json()
 
         joined = start(api, join=True, pages=5).json()
@@ -104,9 +108,9 @@ class TestJoin:
             False,
         )
         assert start(api, join=True, pages=6).json()["joined"] is False
-        assert start(api, pages=5).json()["job_id"] != first["job_id"], "it was not asked for"
+        assert start(api, pages=5).json()["job_id"] != first["job_id"], "without join"
 
-    def test_leads_to_a_new_job_after_the_end(self, services: Services, api: httpx.Client) -> None:
+    def test_creates_a_new_job_after_the_end(self, services: Services, api: httpx.Client) -> None:
         first = start(api, pages=7).json()
         api.post(f"{PATH}/cancel/{first['job_id']}")
         follow(services, first["job_id"])
@@ -118,7 +122,7 @@ class TestJoin:
             assert len(redis.keys(keys.identical("*"))) > 0
             api.post(f"{PATH}/cancel/{second['job_id']}")
 
-    def test_goes_with_a_key(self, api: httpx.Client) -> None:
+    def test_can_be_combined_with_a_key(self, api: httpx.Client) -> None:
         key = str(uuid4())
         first = start(api, pages=8).json()["job_id"]
 

@@ -1,4 +1,4 @@
-"""A job's rows while it runs, and after its end: none twice, none left out."""
+"""A job's items while it runs and after its end: each exactly once."""
 
 import signal
 from typing import Any
@@ -21,14 +21,14 @@ def worker(services: Services) -> Process:
 
 
 def read(api: httpx.Client, job_id: str, **params: Any) -> dict[str, Any]:
-    answer = api.get(f"{PATH}/items/{job_id}", params=params)
-    assert answer.status_code == 200, answer.text
-    page: dict[str, Any] = answer.json()
+    response = api.get(f"{PATH}/items/{job_id}", params=params)
+    assert response.status_code == 200, response.text
+    page: dict[str, Any] = response.json()
     return page
 
 
-def read_on(api: httpx.Client, job_id: str, items: list[Any], cursor: str | None) -> str | None:
-    """Read what is there after the cursor; return where to go on."""
+def read_next(api: httpx.Client, job_id: str, items: list[Any], cursor: str | None) -> str | None:
+    """Append the page after the cursor to the items; return the next cursor."""
     page = read(api, job_id, limit=7, **({"cursor": cursor} if cursor else {}))
     items += page["items"]
     return str(page["next_cursor"]) if page["next_cursor"] is not None else None
@@ -42,9 +42,9 @@ class TestItems:
         services.demo.have()
         run = run_job(services, {"pages": 2, "per_page": 10})
         items: list[Any] = []
-        cursor = read_on(api, run.job_id, items, None)
+        cursor = read_next(api, run.job_id, items, None)
         while cursor is not None:
-            cursor = read_on(api, run.job_id, items, cursor)
+            cursor = read_next(api, run.job_id, items, cursor)
 
         assert items == run.end["result"]["channels"]
         last = read(api, run.job_id, cursor=20)
@@ -57,9 +57,9 @@ class TestItems:
         job_id = api.post(f"{PATH}/start", json={"pages": 4, "per_page": 10}).json()["job_id"]
         wait_until(lambda: read(api, job_id)["total"] == 20)
         items: list[Any] = []
-        cursor = read_on(api, job_id, items, None)
+        cursor = read_next(api, job_id, items, None)
         while len(items) < 20:
-            cursor = read_on(api, job_id, items, cursor)
+            cursor = read_next(api, job_id, items, cursor)
         waiting = read(api, job_id, cursor=cursor)
         assert (waiting["items"], waiting["next_cursor"]) == ([], "20")
         assert (waiting["is_final"], waiting["retry_after_seconds"] > 0) == (False, True)
@@ -70,12 +70,12 @@ class TestItems:
         worker.start()
         end = follow(services, job_id).end
         while cursor is not None:
-            cursor = read_on(api, job_id, items, cursor)
+            cursor = read_next(api, job_id, items, cursor)
 
         assert (end["status"], end["attempt"]) == ("completed", 2)
         assert items == [expected_item(channel) for channel in all_channels()[:40]]
 
-    def test_of_a_failed_job_are_what_it_had(self, services: Services, api: httpx.Client) -> None:
+    def test_of_a_failed_job_are_kept(self, services: Services, api: httpx.Client) -> None:
         services.demo.have(hang_page=2)
         job_id = api.post(f"{PATH}/start", json={"pages": 2, "per_page": 10}).json()["job_id"]
         wait_until(lambda: read(api, job_id)["total"] == 10)
@@ -90,7 +90,9 @@ class TestItems:
     @pytest.mark.parametrize(
         "params", [{"cursor": "-1"}, {"cursor": "x"}, {"limit": "1001"}, {"cursor": str(2**63 - 1)}]
     )
-    def test_refuse_what_is_no_place(self, api: httpx.Client, params: dict[str, str]) -> None:
+    def test_reject_an_invalid_cursor_or_limit(
+        self, api: httpx.Client, params: dict[str, str]
+    ) -> None:
         unknown = "00000000-0000-4000-8000-000000000000"
-        answer = api.get(f"{PATH}/items/{unknown}", params=params)
-        assert (answer.status_code, answer.json()["error_code"]) == (422, "invalid_parameters")
+        response = api.get(f"{PATH}/items/{unknown}", params=params)
+        assert (response.status_code, response.json()["error_code"]) == (422, "invalid_parameters")

@@ -1,4 +1,4 @@
-"""The list of all jobs, a waiting job's turn, and what goes on in numbers."""
+"""The list of jobs, the queue position of pending jobs, and the statistics."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ def start(api: httpx.Client) -> str:
 
 
 def read(api: httpx.Client, **params: Any) -> dict[str, Any]:
-    answer = api.get("/api/v1/jobs", params=params)
-    assert answer.status_code == 200, answer.text
-    listed: dict[str, Any] = answer.json()
+    response = api.get("/api/v1/jobs", params=params)
+    assert response.status_code == 200, response.text
+    listed: dict[str, Any] = response.json()
     return listed
 
 
@@ -30,7 +30,7 @@ def ids(listed: dict[str, Any]) -> list[str]:
 
 
 class TestJobs:
-    def test_come_newest_first_and_page_by_page(self, api: httpx.Client) -> None:
+    def test_are_listed_from_newest_to_oldest_in_pages(self, api: httpx.Client) -> None:
         started = [start(api) for _ in range(5)]
 
         first = read(api, limit=2)
@@ -39,29 +39,30 @@ class TestJobs:
 
         assert ids(first) + ids(second) + ids(third)[:1] == started[::-1]
 
-    def test_that_came_in_the_same_moment_come_once_each(
+    def test_accepted_at_the_same_time_are_listed_once_each(
         self, services: Services, api: httpx.Client
     ) -> None:
         started = {start(api) for _ in range(6)}
         with services.connect() as redis:
             for name in redis.scan_iter(keys.state_index("pending") + "*"):
-                for job_id in started & {str(one) for one in redis.zrange(name, 0, -1)}:
+                for job_id in started & set(map(str, redis.zrange(name, 0, -1))):
                     redis.zadd(name, {job_id: 4_000_000_000_000})
-        found: list[str] = []
+        listed: list[str] = []
         cursor = ""
-        while not started <= set(found):
+        while not started <= set(listed):
             page = read(api, limit=1, cursor=cursor)
-            found += ids(page)
+            listed += ids(page)
             cursor = page["next_cursor"]
 
-        assert sorted(found) == sorted(started)
+        assert sorted(listed) == sorted(started)
         for job_id in started:
             api.post(f"{PATH}/cancel/{job_id}")
 
-    def test_can_be_asked_for_by_state_and_by_site(
+    def test_can_be_filtered_by_state_and_by_site(
         self, services: Services, api: httpx.Client
     ) -> None:
-        waiting, cancelled = start(api), start(api)
+        waiting = start(api)
+        cancelled = start(api)
         api.post(f"{PATH}/cancel/{cancelled}")
 
         assert ids(read(api, status="pending"))[0] == waiting
@@ -78,7 +79,7 @@ class TestJobs:
             redis.delete(keys.record(cancelled))
         assert cancelled not in ids(read(api)), "it has expired"
 
-    def test_end_with_the_last_one(self, services: Services, api: httpx.Client) -> None:
+    def test_have_no_cursor_after_the_last_one(self, services: Services, api: httpx.Client) -> None:
         with services.connect() as redis:
             for name in redis.scan_iter("garimpo:jobs:*"):
                 redis.delete(name)
@@ -91,9 +92,7 @@ class TestJobs:
         assert second["next_cursor"] is None
         assert read(api, limit=2)["next_cursor"] is None
 
-    def test_are_found_behind_those_that_have_expired(
-        self, services: Services, api: httpx.Client
-    ) -> None:
+    def test_are_found_after_expired_ones(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
         api.post(f"{PATH}/cancel/{job_id}")
         lists = [keys.state_index(JobState.FAILED), keys.state_index(JobState.FAILED, "tubehunt")]
@@ -102,15 +101,13 @@ class TestJobs:
                 redis.zadd(listed, {f"gone-{n}": 4_000_000_000_000 + n for n in range(5000)})
 
             assert ids(read(api, status="failed", limit=1)) == [job_id]
-            assert redis.zcount(lists[0], 4_000_000_000_000, "+inf") == 0, (
-                "nobody passes them again"
-            )
+            assert redis.zcount(lists[0], 4_000_000_000_000, "+inf") == 0, "they are pruned"
             assert ids(read(api, site="tubehunt", status="failed", limit=1)) == [job_id]
 
-    def test_take_parameters_without_a_value_for_none(self, api: httpx.Client) -> None:
-        asked = {"site": "", "job": "", "status": "", "limit": "", "cursor": ""}
+    def test_ignore_parameters_without_a_value(self, api: httpx.Client) -> None:
+        params = {"site": "", "job": "", "status": "", "limit": "", "cursor": ""}
 
-        assert read(api, **asked) == read(api)
+        assert read(api, **params) == read(api)
 
     @pytest.mark.parametrize(
         "params",
@@ -122,26 +119,26 @@ class TestJobs:
             {"job": "scrape-channels"},
         ],
     )
-    def test_refuse_what_is_no_question(self, api: httpx.Client, params: dict[str, str]) -> None:
-        answer = api.get("/api/v1/jobs", params=params)
-        assert (answer.status_code, answer.json()["error_code"]) == (422, "invalid_parameters")
+    def test_reject_invalid_parameters(self, api: httpx.Client, params: dict[str, str]) -> None:
+        response = api.get("/api/v1/jobs", params=params)
+        assert (response.status_code, response.json()["error_code"]) == (422, "invalid_parameters")
 
 
 class TestOneJob:
     def test_is_found_by_its_id_alone(self, api: httpx.Client) -> None:
         job_id = start(api)
 
-        answer = api.get(f"/api/v1/jobs/{job_id}")
+        response = api.get(f"/api/v1/jobs/{job_id}")
 
-        assert answer.status_code == 200
-        assert answer.json() == read(api, limit=1)["jobs"][0]
-        assert answer.json()["job_id"] == job_id
+        assert response.status_code == 200
+        assert response.json() == read(api, limit=1)["jobs"][0]
+        assert response.json()["job_id"] == job_id
         api.post(f"{PATH}/cancel/{job_id}")
 
     @pytest.mark.parametrize("job_id", ["00000000-0000-4000-8000-000000000000", "nonsense"])
-    def test_is_404_if_it_never_was(self, api: httpx.Client, job_id: str) -> None:
-        answer = api.get(f"/api/v1/jobs/{job_id}")
-        assert (answer.status_code, answer.json()["error_code"]) == (404, "job_not_found")
+    def test_is_404_if_it_is_unknown(self, api: httpx.Client, job_id: str) -> None:
+        response = api.get(f"/api/v1/jobs/{job_id}")
+        assert (response.status_code, response.json()["error_code"]) == (404, "job_not_found")
 
     def test_is_410_once_its_result_has_expired(
         self, services: Services, api: httpx.Client
@@ -151,80 +148,85 @@ class TestOneJob:
         with services.connect() as redis:
             redis.delete(keys.record(job_id))
 
-        answer = api.get(f"/api/v1/jobs/{job_id}")
+        response = api.get(f"/api/v1/jobs/{job_id}")
 
-        assert (answer.status_code, answer.json()["error_code"]) == (410, "job_expired")
+        assert (response.status_code, response.json()["error_code"]) == (410, "job_expired")
 
     def test_is_in_openapi(self, api: httpx.Client) -> None:
         look_up = api.get("/openapi.json").json()["paths"]["/api/v1/jobs/{job_id}"]["get"]
         assert {"200", "404", "410", "503"} <= look_up["responses"].keys()
 
 
-class TestTurn:
-    def test_is_told_while_a_job_waits(self, services: Services, api: httpx.Client) -> None:
+class TestQueuePosition:
+    def test_is_known_while_a_job_is_pending(self, services: Services, api: httpx.Client) -> None:
         with services.connect() as redis:
             redis.delete(keys.TYPICAL_DURATION)
-        first, second = start(api), start(api)
+        first = start(api)
+        second = start(api)
 
-        bodies = [api.get(f"{PATH}/result/{one}").json() for one in (first, second)]
+        bodies = [api.get(f"{PATH}/result/{job_id}").json() for job_id in (first, second)]
 
         assert bodies[1]["queue_position"] == bodies[0]["queue_position"] + 1
         assert [body["estimated_wait_seconds"] for body in bodies] == [None, None], "no worker"
+        assert [body["workers_alive"] for body in bodies] == [0, 0]
 
-    def test_is_estimated_from_what_jobs_take(self, services: Services, api: httpx.Client) -> None:
+    def test_has_an_estimate_from_the_duration_of_jobs(
+        self, services: Services, api: httpx.Client
+    ) -> None:
         for job in read(api, status="pending", limit=200)["jobs"]:
             api.post(f"{PATH}/cancel/{job['job_id']}")
         worker = services.stack.worker()
         run_job(services, {"per_page": 10})
-        worker.signal(19)  # it hangs, and is believed to be alive for a while
+        worker.signal(19)  # it hangs, and counts as alive until its heartbeat expires
         try:
             jobs = [start(api) for _ in range(3)]
             with services.connect() as redis:
                 pace_s = int(str(redis.hget(keys.COUNTERS, keys.TYPICAL_DURATION))) / 1000
-            bodies = [api.get(f"{PATH}/result/{one}").json() for one in jobs]
-            listed = {one["job_id"]: one for one in read(api, status="pending")["jobs"]}
+            bodies = [api.get(f"{PATH}/result/{job_id}").json() for job_id in jobs]
+            listed = {job["job_id"]: job for job in read(api, status="pending")["jobs"]}
         finally:
             worker.signal(18)
 
         assert [body["queue_position"] for body in bodies] == [1, 2, 3]
+        assert [body["workers_alive"] for body in bodies] == [1, 1, 1]
         estimates = [body["estimated_wait_seconds"] for body in bodies]
         assert estimates == [round(pace_s * in_front) for in_front in (0, 1, 2)]
-        asked = {"queue_position", "estimated_wait_seconds"}
         for body in bodies:
-            told = listed[body["job_id"]]
-            assert {name: told[name] for name in asked} == {name: body[name] for name in asked}
+            job = listed[body["job_id"]]
+            assert job["queue_position"] == body["queue_position"]
+            assert job["estimated_wait_seconds"] == body["estimated_wait_seconds"]
         worker.stop()
 
 
-class TestFigures:
-    def test_tell_what_each_worker_does_and_how_the_day_went(
-        self, services: Services, api: httpx.Client
-    ) -> None:
-        services.stack.worker("figured")
+class TestStats:
+    def test_show_workers_queue_and_outcomes(self, services: Services, api: httpx.Client) -> None:
+        services.stack.worker("observed")
         run = run_job(services, {"per_page": 10})
         assert run.end["status"] == "completed"
         services.demo.have(hang_page=1)
         try:
-            running, waiting = start(api), start(api)
+            running = start(api)
+            waiting = start(api)
             workers = wait_until(lambda: self.workers_with(api, running))
             queue = api.get("/api/v1/figures").json()["queue"]
+            assert api.get(f"{PATH}/result/{running}").json()["workers_alive"] is None
         finally:
             services.demo.have()
             services.demo.give_up()
             api.post(f"{PATH}/cancel/{waiting}")
 
-        assert [(one["name"].partition("@")[0], ids(one)) for one in workers] == [
-            ("figured", [running])
+        assert [(worker["name"].partition("@")[0], ids(worker)) for worker in workers] == [
+            ("observed", [running])
         ]
         assert workers[0]["browser_bytes"] > 0
         assert (queue["waiting"], queue["running"]) == (1, 1)
         assert queue["oldest_waiting_seconds"] >= 0
         outcomes = api.get("/api/v1/figures").json()["outcomes"]
-        found = {(one["site"], one["outcome"]): one["number"] for one in outcomes}
-        assert found["tubehunt", "completed"] >= 1
-        assert found["tubehunt", "cancelled"] >= 1
+        counts = {(entry["site"], entry["outcome"]): entry["number"] for entry in outcomes}
+        assert counts["tubehunt", "completed"] >= 1
+        assert counts["tubehunt", "cancelled"] >= 1
 
     def workers_with(self, api: httpx.Client, job_id: str) -> list[dict[str, Any]]:
-        """Return the workers that say they have this job."""
+        """Return the workers that have this job."""
         workers = api.get("/api/v1/figures").json()["workers"]
-        return [one for one in workers if job_id in ids(one)]
+        return [worker for worker in workers if job_id in ids(worker)]

@@ -152,7 +152,7 @@ def _tell(story: Story) -> None:
         api.get(f"{ADDRESS}/result/{jobs['failed']}?once=1")
     jobs["without redis"] = story.start(2)
     services.redis.kill()
-    wait_until(lambda: "heartbeat not heard" in two.read_log())
+    wait_until(lambda: "lease renewal failed" in two.read_log())
     wait_until(lambda: "Cannot connect" in two.read_log())
     with services.client() as api:
         assert api.get(f"{ADDRESS}/result/{jobs['failed']}").status_code == 503

@@ -1,4 +1,4 @@
-"""A request that waits: it is answered at the end of the job, or at the end of its patience."""
+"""Long polling: a response at the end of the job or of the wait."""
 
 import asyncio
 import signal
@@ -29,34 +29,40 @@ def start(api: httpx.Client) -> str:
 
 
 @contextmanager
-def asking(services: Services, path: str, **request: Any) -> Iterator["Future[httpx.Response]"]:
-    """Ask in a thread of its own."""
+def send_in_background(
+    services: Services, path: str, **request: Any
+) -> Iterator["Future[httpx.Response]"]:
+    """Send a GET request in a thread; yield its future."""
 
-    def ask() -> httpx.Response:
+    def send() -> httpx.Response:
         with httpx.Client(base_url=services.api.url, trust_env=False, timeout=TIMEOUT_S) as client:
             return client.get(path, **request)
 
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(ask)
+        yield pool.submit(send)
 
 
 class TestWait:
     def test_ends_with_the_job(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
-        with asking(services, f"{PATH}/result/{job_id}", params={"wait": 60}) as answer:
-            assert not answer.done()
+        with send_in_background(
+            services, f"{PATH}/result/{job_id}", params={"wait": 60}
+        ) as response:
+            assert not response.done()
             worker = services.stack.worker()
-            body = answer.result(timeout=60).json()
+            body = response.result(timeout=60).json()
         worker.stop()
 
         assert (body["status"], body["is_final"]) == ("completed", True)
 
     def test_ends_at_once_with_a_cancelled_job(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
-        with asking(services, f"{PATH}/result/{job_id}", headers={"Prefer": "wait=60"}) as answer:
-            wait_until(lambda: listening(services) and not answer.done())
+        with send_in_background(
+            services, f"{PATH}/result/{job_id}", headers={"Prefer": "wait=60"}
+        ) as response:
+            wait_until(lambda: has_subscription(services) and not response.done())
             api.post(f"{PATH}/cancel/{job_id}")
-            body = answer.result(timeout=30)
+            body = response.result(timeout=30)
 
         assert body.json()["error_code"] == "cancelled"
 
@@ -64,52 +70,56 @@ class TestWait:
         ("params", "headers"),
         [({"wait": 1}, {}), ({"wait": "0.5"}, {}), ({}, {"Prefer": "respond-async, wait=1"})],
     )
-    def test_ends_with_the_state_of_then(
+    def test_ends_with_the_current_state(
         self, api: httpx.Client, params: dict[str, Any], headers: dict[str, str]
     ) -> None:
         job_id = start(api)
-        began = time.monotonic()
+        started = time.monotonic()
 
-        answer = api.get(f"{PATH}/result/{job_id}", params=params, headers=headers)
+        response = api.get(f"{PATH}/result/{job_id}", params=params, headers=headers)
 
-        assert time.monotonic() - began >= float(params.get("wait", 1))
-        assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+        assert time.monotonic() - started >= float(params.get("wait", 1))
+        assert (response.status_code, response.json()["status"]) == (200, "pending")
         api.post(f"{PATH}/cancel/{job_id}")
 
     @pytest.mark.parametrize("wait", ["61", "-1", "soon"])
-    def test_refuses_what_is_no_time(self, api: httpx.Client, wait: str) -> None:
-        answer = api.get(f"{PATH}/result/{start(api)}", params={"wait": wait})
+    def test_rejects_an_invalid_duration(self, api: httpx.Client, wait: str) -> None:
+        response = api.get(f"{PATH}/result/{start(api)}", params={"wait": wait})
 
-        assert (answer.status_code, answer.json()["error_code"]) == (422, "invalid_parameters")
-        assert answer.json()["detail"].startswith("wait: ")
+        assert (response.status_code, response.json()["error_code"]) == (422, "invalid_parameters")
+        assert response.json()["detail"].startswith("wait: ")
 
     def test_does_not_wait_for_an_unknown_job(self, api: httpx.Client) -> None:
         unknown = "00000000-0000-4000-8000-000000000000"
         assert api.get(f"{PATH}/result/{unknown}", params={"wait": 60}).status_code == 404
 
-    def test_outlives_an_outage(self, services: Services, api: httpx.Client) -> None:
+    def test_continues_after_an_outage(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
-        with asking(services, f"{PATH}/result/{job_id}", params={"wait": 60}) as answer:
-            wait_until(lambda: listening(services))
+        with send_in_background(
+            services, f"{PATH}/result/{job_id}", params={"wait": 60}
+        ) as response:
+            wait_until(lambda: has_subscription(services))
             services.redis.stop()
             assert api.get(f"{PATH}/result/{job_id}").status_code == 503
             services.redis.start()
             services.redis.wait_ready()
-            assert not answer.done()
+            assert not response.done()
             wait_until(lambda: api.post(f"{PATH}/cancel/{job_id}").status_code == 202)
-            body = answer.result(timeout=60)
+            body = response.result(timeout=60)
 
         assert (body.status_code, body.json()["error_code"]) == (200, "cancelled")
 
-    def test_says_at_its_end_that_redis_is_away(
+    def test_ends_with_503_while_redis_is_unavailable(
         self, services: Services, api: httpx.Client
     ) -> None:
         job_id = start(api)
-        with asking(services, f"{PATH}/result/{job_id}", params={"wait": 3}) as answer:
-            wait_until(lambda: listening(services))
+        with send_in_background(
+            services, f"{PATH}/result/{job_id}", params={"wait": 3}
+        ) as response:
+            wait_until(lambda: has_subscription(services))
             services.redis.stop()
             try:
-                assert answer.result(timeout=30).status_code == 503
+                assert response.result(timeout=30).status_code == 503
             finally:
                 services.redis.start()
                 services.redis.wait_ready()
@@ -120,20 +130,24 @@ class TestWait:
         job_id = start(api)
         api.post(f"{PATH}/cancel/{job_id}")
         with services.connect() as redis:
-            # Too short for the connection that listens to be cut, and too long for a question.
+            # Longer than the deadline of a read, shorter than that of the subscription.
             redis.execute_command("CLIENT PAUSE", 6000, "ALL")
 
-        with asking(services, f"{PATH}/result/{job_id}", params={"wait": 60}) as answer:
-            assert answer.result(timeout=30).json()["error_code"] == "cancelled"
+        with send_in_background(
+            services, f"{PATH}/result/{job_id}", params={"wait": 60}
+        ) as response:
+            assert response.result(timeout=30).json()["error_code"] == "cancelled"
 
-    def test_ends_when_the_api_is_told_to_stop(self, services: Services, api: httpx.Client) -> None:
+    def test_ends_when_the_api_shuts_down(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
         port = urlsplit(services.api.url).port
         before = open_connections(services.api.pid, port)
-        with asking(services, f"{PATH}/result/{job_id}", params={"wait": 60}) as answer:
+        with send_in_background(
+            services, f"{PATH}/result/{job_id}", params={"wait": 60}
+        ) as response:
             wait_until(lambda: open_connections(services.api.pid, port) > before)
             services.api.signal(signal.SIGTERM)
-            body = answer.result(timeout=30)
+            body = response.result(timeout=30)
         wait_until(lambda: not services.api.is_alive)
         services.api.start()
         services.api.wait_ready()
@@ -152,17 +166,17 @@ class TestWait:
         ],
     )
     def test_is_as_long_as_preferred(self, prefer: list[str] | None, seconds: float) -> None:
-        assert asyncio.run(long_polling._wait(None, prefer)) == seconds
+        assert asyncio.run(long_polling.parse_wait(None, prefer)) == seconds
 
 
-def listening(services: Services) -> int:
-    """Whether the API hears of changes."""
+def has_subscription(services: Services) -> bool:
+    """Return whether the API is subscribed to job changes."""
     with services.connect() as redis:
-        return int(redis.pubsub_numsub("garimpo:changes")[0][1])
+        return int(redis.pubsub_numsub("garimpo:changes")[0][1]) > 0
 
 
-class TestClientThatBreaksOff:
-    def test_costs_nothing_any_more(self, services: Services, api: httpx.Client) -> None:
+class TestClientThatDisconnects:
+    def test_frees_its_connection(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
         pid = services.api.pid
         address = urlsplit(services.api.url)
@@ -182,6 +196,9 @@ class TestClientThatBreaksOff:
 
 
 def open_connections(pid: int, port: int | None) -> int:
-    """How many clients the API has."""
-    open_ones = psutil.Process(pid).net_connections("tcp")
-    return sum(one.laddr.port == port and one.status == "ESTABLISHED" for one in open_ones)
+    """Return the number of open connections to a port of a process."""
+    connections = psutil.Process(pid).net_connections("tcp")
+    return sum(
+        connection.laddr.port == port and connection.status == "ESTABLISHED"
+        for connection in connections
+    )

@@ -1,4 +1,4 @@
-"""What ops see in numbers: metrics and health tell what has happened to jobs, whoever asks."""
+"""Metrics and health."""
 
 import time
 
@@ -17,32 +17,32 @@ JOB = {"site": "tubehunt", "job_name": "scrape-channels"}
 def read(services: Services) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Return every sample by its name and labels."""
     with services.client() as api:
-        answer = api.get("/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=")
+        response = api.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=")
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.text)
+        for family in text_string_to_metric_families(response.text)
         for sample in family.samples
     }
 
 
 class Change:
-    """How the metrics have changed since it was made."""
+    """The change of metrics since its creation."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._before = read(services)
 
-    def of(self, name: str, **labels: str) -> float:
+    def get(self, name: str, **labels: str) -> float:
         key = (name, tuple(sorted({**JOB, **labels}.items())))
         return read(self._services).get(key, 0) - self._before.get(key, 0)
 
 
 def start(services: Services) -> str:
     with services.client() as api:
-        answer = api.post("/api/v1/tubehunt/scrape-channels/start", json={"per_page": 10})
-    job_id: str = answer.json()["job_id"]
+        response = api.post("/api/v1/tubehunt/scrape-channels/start", json={"per_page": 10})
+    job_id: str = response.json()["job_id"]
     return job_id
 
 
@@ -52,7 +52,7 @@ def cancel(services: Services, job_id: str) -> None:
 
 
 class TestWithoutWorkers:
-    def test_the_queue_grows_and_its_first_job_gets_older(self, services: Services) -> None:
+    def test_the_queue_grows_and_its_first_job_ages(self, services: Services) -> None:
         before = read(services)["garimpo_queue_jobs", ()]
         ids = [start(services) for _ in range(3)]
 
@@ -68,10 +68,12 @@ class TestWithoutWorkers:
             for job_id in ids:
                 cancel(services, job_id)
             assert api.get("/api/health").json()["queue"]["waiting"] == before
-        assert read(services)["garimpo_queue_jobs", ()] == before, "none of them waits any more"
+        assert read(services)["garimpo_queue_jobs", ()] == before, (
+            "none of them is pending any more"
+        )
 
-    def test_what_has_not_happened_yet_is_there_as_0(self, services: Services) -> None:
-        # Prometheus takes a counter that comes to be at 1 for one that has not risen.
+    def test_counters_start_at_0(self, services: Services) -> None:
+        # To Prometheus, a counter that first appears with the value 1 has not increased.
         cancel(services, start(services))
         samples = read(services)
 
@@ -79,17 +81,15 @@ class TestWithoutWorkers:
         for name in ("crashes", "releases", "takeovers", "page_retries", "pages"):
             assert samples[f"garimpo_{name}_total", labels] == 0
 
-    def test_jobs_that_were_given_up_are_told_for_as_long_as_they_are_remembered(
-        self, services: Services
-    ) -> None:
+    def test_lost_jobs_are_counted_for_a_week(self, services: Services) -> None:
         now_ms = time.time() * 1000
         month_ms = 30 * 24 * 3600 * 1000
         with services.connect() as redis:
-            redis.zadd(keys.WORKER_LOST, {"of now": now_ms, "of a month ago": now_ms - month_ms})
+            redis.zadd(keys.WORKER_LOST, {"recent": now_ms, "month old": now_ms - month_ms})
 
         assert read(services)["garimpo_jobs_given_up", ()] == 1
 
-    def test_redis_away_is_told_and_no_error(self, services: Services) -> None:
+    def test_an_unavailable_redis_is_reported(self, services: Services) -> None:
         services.redis.stop()
         try:
             assert read(services) == {("garimpo_redis_up", ()): 0}
@@ -107,7 +107,7 @@ def worker(services: Services) -> Process:
 
 
 class TestAliveFile:
-    def test_is_touched_again_and_again(self, services: Services) -> None:
+    def test_is_touched_periodically(self, services: Services) -> None:
         file = services.stack.folder / "alive"
         worker = services.stack.worker("touching", {"ALIVE_FILE": str(file)})
         first = wait_until(lambda: file.exists() and file.stat().st_mtime_ns)
@@ -119,44 +119,44 @@ class TestAliveFile:
 
 @pytest.mark.usefixtures("worker")
 class TestMetrics:
-    def test_count_what_a_completed_job_took(self, services: Services) -> None:
+    def test_count_a_completed_job(self, services: Services) -> None:
         services.demo.have()
         change = Change(services)
 
         run = run_job(services, {"pages": 2, "per_page": 10})
 
         assert run.end["status"] == "completed"
-        assert change.of("garimpo_jobs_accepted_total") == 1
-        assert change.of("garimpo_jobs_ended_total", outcome="completed") == 1
-        assert change.of("garimpo_pages_total") == 2
-        assert change.of("garimpo_items_total") == 20
-        assert change.of("garimpo_logins_total") == 1
-        assert change.of("garimpo_browser_starts_total") == 1
-        assert change.of("garimpo_job_waiting_seconds_count") == 1
-        assert change.of("garimpo_job_running_seconds_count") == 1
-        took_s = change.of("garimpo_job_running_seconds_sum")
-        assert took_s == pytest.approx(run.end["execution_time_seconds"], abs=0.01)
-        assert change.of("garimpo_job_running_seconds_bucket", le="3600.0") == 1
-        assert change.of("garimpo_job_running_seconds_bucket", le="+Inf") == 1
+        assert change.get("garimpo_jobs_accepted_total") == 1
+        assert change.get("garimpo_jobs_ended_total", outcome="completed") == 1
+        assert change.get("garimpo_pages_total") == 2
+        assert change.get("garimpo_items_total") == 20
+        assert change.get("garimpo_logins_total") == 1
+        assert change.get("garimpo_browser_starts_total") == 1
+        assert change.get("garimpo_job_waiting_seconds_count") == 1
+        assert change.get("garimpo_job_running_seconds_count") == 1
+        duration_s = change.get("garimpo_job_running_seconds_sum")
+        assert duration_s == pytest.approx(run.end["execution_time_seconds"], abs=0.01)
+        assert change.get("garimpo_job_running_seconds_bucket", le="3600.0") == 1
+        assert change.get("garimpo_job_running_seconds_bucket", le="+Inf") == 1
 
-    def test_tell_outcomes_apart(self, services: Services) -> None:
+    def test_count_each_outcome(self, services: Services) -> None:
         services.demo.have(wrong_password=True)
         change = Change(services)
 
         run_job(services)
 
-        assert change.of("garimpo_jobs_ended_total", outcome="login_failed") == 1
-        assert change.of("garimpo_jobs_ended_total", outcome="completed") == 0
+        assert change.get("garimpo_jobs_ended_total", outcome="login_failed") == 1
+        assert change.get("garimpo_jobs_ended_total", outcome="completed") == 0
 
-    def test_count_pages_that_were_tried_again(self, services: Services) -> None:
+    def test_count_page_retries(self, services: Services) -> None:
         services.demo.have(status_503=1)
         change = Change(services)
 
         assert run_job(services).end["status"] == "completed"
 
-        assert change.of("garimpo_page_retries_total") == 1
+        assert change.get("garimpo_page_retries_total") == 1
 
-    def test_show_what_a_worker_does(self, services: Services) -> None:
+    def test_show_the_jobs_of_a_worker(self, services: Services) -> None:
         def busy() -> tuple[int, float]:
             with services.client() as api:
                 health = api.get("/api/health").json()
@@ -185,10 +185,10 @@ class TestMetrics:
             if name == "garimpo_worker_browser_orphans_total"
         )
 
-    def test_come_in_openmetrics_too(self, services: Services) -> None:
+    def test_are_available_as_openmetrics(self, services: Services) -> None:
         with services.client() as api:
             accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
-            answer = api.get("/metrics", headers=accept)
+            response = api.get("/metrics", headers=accept)
 
-        assert answer.headers["content-type"].startswith("application/openmetrics-text")
-        assert answer.text.endswith("# EOF\n")
+        assert response.headers["content-type"].startswith("application/openmetrics-text")
+        assert response.text.endswith("# EOF\n")

@@ -95,8 +95,11 @@ class TestStart:
         ("body", "sentence"),
         [
             ({"webhook_url": 7}, "webhook_url: must be a string"),
-            ({"webhook_url": "n8n:5678"}, "webhook_url: must be an address such as"),
-            ({"webhook_url": "https://me:pw@example.com"}, "webhook_url: must hold no user name"),
+            ({"webhook_url": "n8n:5678"}, "webhook_url: must be a URL such as"),
+            (
+                {"webhook_url": "https://me:pw@example.com"},
+                "webhook_url: must not contain a user name",
+            ),
             ({"webhook_url": "http://169.254.169.254/"}, "webhook_url: a private address"),
             ({"webhook_url": "http://127.1/"}, "webhook_url: a private address"),
             ({"webhook_url": "http://[::1]/"}, "webhook_url: a private address"),

@@ -63,45 +63,45 @@ class RemoteSessionReaper:
 
 
 class OrphanReaper:
-    """Those on this machine. Counts and tidies up, for a worker's main process."""
+    """Kills orphaned browsers on this machine (for a worker's main process)."""
 
     def __init__(self) -> None:
-        #: How many were found without an owner, and were ended.
+        #: The number of orphaned browsers that were killed.
         self.orphans = 0
         self._suspects: set[psutil.Process] = set()
 
     def memory_mb(self) -> int:
-        """Return what the browsers of this worker's jobs take just now, in MiB."""
+        """Return the resident memory of the browsers of this worker's jobs, in MiB."""
         return memory_mb(browsers_below(os.getpid()))
 
     def sweep(self) -> None:
-        """End every browser that has been without its guard since the last sweep.
+        """Kill every browser that has been without its guard since the last sweep.
 
-        One that is seen for the first time may be about to end by itself.
+        A browser that is found for the first time may be about to exit.
         """
-        found = set(find_orphans())
-        for orphan in found & self._suspects:
+        orphans = set(find_orphans())
+        for orphan in orphans & self._suspects:
             try:
                 orphan.kill()
-            except psutil.Error:  # it has ended meanwhile, or is another user's
+            except psutil.Error:  # it has exited, or belongs to another user
                 continue
             self.orphans += 1
-            logger.warning("ended a browser that nobody looked after: process %d", orphan.pid)
-        self._suspects = found
+            logger.warning("killed orphaned browser: process %d", orphan.pid)
+        self._suspects = orphans
 
 
-#: How often a worker says that it is alive, and for how long it is believed.
+#: The interval at which a worker registers as alive, and the expiry of a registration.
 _HEARTBEAT_INTERVAL_S = 4.0
 _HEARTBEAT_TTL = timedelta(seconds=15)
 
-#: How often browsers are looked for that nobody looks after: it means a look at every process.
+#: The interval of searches for orphaned browsers, which read every process.
 _SWEEP_INTERVAL_S = 15.0
 
 
 class BrowserCleanupStep(bootsteps.StartStopStep):
-    """Runs on the timer of Celery's event loop, so that a worker that hangs falls silent.
+    """Runs on the timer of Celery's event loop, so that a worker that hangs stops doing it.
 
-    Celery starts a consumer's steps anew after each lost connection, and clears its timer.
+    Celery restarts the steps of a consumer after each lost connection, and clears its timer.
     """
 
     requires = ("celery.worker.consumer.connection:Connection",)
@@ -116,9 +116,9 @@ class BrowserCleanupStep(bootsteps.StartStopStep):
         self._timers: list[Any] = []
 
     def start(self, parent: Any) -> None:
-        """Begin when the worker has its connection to the broker."""
+        """Start the timers when the worker is connected to the broker."""
         self._send_heartbeat(parent.hostname, _HEARTBEAT_TTL)
-        # What an earlier worker has left behind is ended by the second look.
+        # The orphans of an earlier worker are killed by the second sweep.
         self._browsers.sweep()
         self._timers = [
             parent.timer.call_repeatedly(
@@ -128,18 +128,18 @@ class BrowserCleanupStep(bootsteps.StartStopStep):
         ]
 
     def stop(self, parent: Any) -> None:
-        """End with the connection or the worker."""
-        for entry in self._timers:
-            entry.cancel()
+        """Stop the timers with the connection or the worker."""
+        for timer in self._timers:
+            timer.cancel()
         self._send_heartbeat(parent.hostname, timedelta(0))
 
-    def _send_heartbeat(self, name: str, believed: timedelta) -> None:
+    def _send_heartbeat(self, name: str, ttl: timedelta) -> None:
         try:
-            self._registry.heartbeat(name, self._read_status(), believed)
+            self._registry.heartbeat(name, self._read_status(), ttl)
             if self._sessions:
                 self._sessions.sweep()
         except RedisError:
-            # The broker is the same Redis: Celery says that it is away, and starts us again.
+            # The broker is the same Redis: Celery logs that it is away, and restarts this step.
             return
 
     def _read_status(self) -> WorkerStatus:

@@ -1,9 +1,9 @@
 import pytest
 
-from api.language import choose_language
+from api.language import negotiate_language
 
 
-class TestChoose:
+class TestNegotiateLanguage:
     @pytest.mark.parametrize(
         ("header", "language"),
         [
@@ -21,7 +21,5 @@ class TestChoose:
             (";;,=,", "pt"),
         ],
     )
-    def test_takes_the_first_choice_that_is_spoken_else_portuguese(
-        self, header: str, language: str
-    ) -> None:
-        assert choose_language(header) == language
+    def test_is_the_preferred_supported_one_or_portuguese(self, header: str, language: str) -> None:
+        assert negotiate_language(header) == language

@@ -5,7 +5,7 @@ import re
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from api.routes.metrics import _Once
+from api.routes.metrics import StatsCollector
 from jobs.store.stats import Counters, Stats
 from jobs.store.worker_registry import WorkerStatus
 from tests.support.paths import ROOT
@@ -18,7 +18,7 @@ _SUFFIX = re.compile(r"_(total|bucket|sum|count)$")
 def _known() -> set[str]:
     registry = CollectorRegistry()
     figures = Stats(Counters.decode({}), {"one": WorkerStatus()}, 0, 0.0, 0, 0, 0, 0.0)
-    registry.register(_Once(figures))
+    registry.register(StatsCollector(figures))
     names = re.findall(r"^# TYPE (\w+) ", generate_latest(registry).decode(), re.MULTILINE)
     return {_SUFFIX.sub("", name) for name in names}
 

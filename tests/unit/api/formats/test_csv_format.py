@@ -19,7 +19,7 @@ NUMBER = re.compile(r"-(\d+([.,]\d+)*%?)?")
 
 
 def table(separator: str = "comma") -> Table:
-    return Table.of(PAGE, TWO, separator)
+    return Table.build(PAGE, TWO, separator)
 
 
 def rows_of(content: bytes, delimiter: str = ",") -> list[list[str]]:
@@ -28,7 +28,7 @@ def rows_of(content: bytes, delimiter: str = ",") -> list[list[str]]:
 
 
 def cells(*texts: str | None, separator: str = "comma") -> list[str]:
-    """What is read back of these texts, each in the second column of a row."""
+    """Return these texts as read back from the second column."""
     items = [{"first": "x", "second": text} for text in texts]
     rows = rows_of(written(Csv(), table(separator), items), SEPARATORS[separator])
     return [row[1] for row in rows[1:]]
@@ -39,7 +39,7 @@ class TestFile:
         assert written(Csv(), table()) == b"\xef\xbb\xbffirst,second\r\n"
 
     @pytest.mark.parametrize(("name", "separator"), SEPARATORS.items())
-    def test_has_the_separator_asked_for(self, name: str, separator: str) -> None:
+    def test_has_the_requested_separator(self, name: str, separator: str) -> None:
         content = written(Csv(), table(name), [{"first": "a", "second": "b"}])
 
         assert content.decode("utf-8-sig") == (f"first{separator}second\r\na{separator}b\r\n")
@@ -50,7 +50,7 @@ class TestFile:
         assert content.endswith(b'\r\n"say ""a""",b c\r\n')
 
     @pytest.mark.parametrize("separator", SEPARATORS)
-    def test_gives_back_what_went_in(self, separator: str) -> None:
+    def test_reads_back_unchanged(self, separator: str) -> None:
         awkward = [
             'He said "no", twice; and left',
             "two\nlines\r\nand a tab\there",
@@ -70,17 +70,17 @@ class TestFile:
     def test_writes_half_a_surrogate_pair_as_a_question_mark(self) -> None:
         assert cells("a\ud83db") == ["a?b"]
 
-    def test_comes_piece_by_piece_as_the_chunks_do(self) -> None:
-        asked = 0
+    def test_yields_one_piece_per_chunk(self) -> None:
+        requested = 0
 
         async def chunks() -> AsyncIterator[Sequence[Item]]:
-            nonlocal asked
+            nonlocal requested
             for number in range(3):
-                asked += 1
+                requested += 1
                 yield [{"first": str(number), "second": None}]
 
         async def follow() -> list[tuple[int, bytes]]:
-            return [(asked, piece) async for piece in Csv().write(table(), chunks())]
+            return [(requested, piece) async for piece in Csv().write(table(), chunks())]
 
         assert asyncio.run(follow()) == [
             (0, b"\xef\xbb\xbffirst,second\r\n"),
@@ -111,13 +111,13 @@ class TestFormula:
         assert cells(text) == [f"'{text}"]
 
     @pytest.mark.parametrize("text", ["-5", "-1.234,56", "-12%", "-", "5-3", "a=b", "—", "1+1"])
-    def test_is_not_seen_where_there_is_none(self, text: str) -> None:
+    def test_leaves_harmless_texts_unchanged(self, text: str) -> None:
         assert cells(text) == [text]
 
-    def test_may_begin_with_a_number_that_begins_a_row(self) -> None:
+    def test_may_begin_with_the_first_number_of_a_row(self) -> None:
         content = written(Csv(), table(), [{"first": "-5", "second": "3+cmd|' /C calc'!A0"}])
 
-        # An Excel that is set to the semicolon has all of this in one cell.
+        # An Excel that is set to the semicolon reads all of it as one cell.
         assert content.endswith(b"\r\n'-5,3+cmd|' /C calc'!A0\r\n")
 
     @pytest.mark.parametrize(
@@ -132,25 +132,25 @@ class TestFormula:
             ("comma", "a\n=1", "a\n'=1"),
         ],
     )
-    def test_is_seen_behind_what_another_excel_takes_for_a_cells_end(
+    def test_may_follow_another_separator_or_a_line_break(
         self, separator: str, text: str, cell: str
     ) -> None:
         assert cells(text, separator=separator) == [cell]
 
-    def test_gets_its_apostrophe_within_json_not_between(self) -> None:
+    def test_gets_an_apostrophe_inside_json_strings_only(self) -> None:
         videos = job(videos={"css": ".v", "fields": {"title": ".t"}})
         items = [{"videos": [{"title": "=1"}, {"title": "-2,-3"}, {"title": None}]}]
 
-        content = written(Csv(), Table.of(PAGE, videos, "semicolon"), items)
+        content = written(Csv(), Table.build(PAGE, videos, "semicolon"), items)
 
         (cell,) = rows_of(content, ";")[1]
         assert json.loads(cell) == [{"title": "'=1"}, {"title": "'-2,'-3"}, {"title": None}]
 
     @pytest.mark.parametrize("written_with", SEPARATORS)
     @pytest.mark.parametrize("read_with", SEPARATORS.values())
-    @settings(deadline=None)  # machines differ, the answer does not
+    @settings(deadline=None)  # the duration depends on the machine
     @given(rows=st.lists(st.tuples(*[st.text("=+-@,;\t\r\n\"' a5|", max_size=8)] * 2)))
-    def test_stands_in_no_cell_whatever_separator_the_reader_takes(
+    def test_is_in_no_cell_whatever_the_readers_separator(
         self, written_with: str, read_with: str, rows: list[tuple[str, str]]
     ) -> None:
         items = [{"first": first, "second": second} for first, second in rows]

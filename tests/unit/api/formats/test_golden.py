@@ -1,4 +1,4 @@
-"""One real result in each format: the 50 channels of the stand-in site."""
+"""A complete result in each format: the 50 channels of the demo site."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ COLUMNS = 14 + 6 * 7
 @pytest.fixture
 def table() -> Table:
     recipe = load_recipes()["tubehunt"]
-    return Table.of(recipe.base_url, recipe.jobs["scrape-channels"], "semicolon")
+    return Table.build(recipe.base_url, recipe.jobs["scrape-channels"], "semicolon")
 
 
 def in_pages(name: str, table: Table) -> bytes:
@@ -30,7 +30,7 @@ def in_pages(name: str, table: Table) -> bytes:
 
 
 class TestGolden:
-    def test_is_whole_as_ndjson(self, table: Table) -> None:
+    def test_is_complete_as_ndjson(self, table: Table) -> None:
         assert [json.loads(line) for line in in_pages("ndjson", table).splitlines()] == ITEMS
 
     def test_has_each_value_in_its_column_as_csv(self, table: Table) -> None:

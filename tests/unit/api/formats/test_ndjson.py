@@ -4,11 +4,11 @@ from api.formats.ndjson import Ndjson
 from api.formats.table import Table
 from tests.support.format_writing import PAGE, Item, job, written
 
-TABLE = Table.of(PAGE, job(name=".n"))
+TABLE = Table.build(PAGE, job(name=".n"))
 
 
 class TestNdjson:
-    def test_has_one_item_a_line_exactly_as_it_is(self) -> None:
+    def test_has_one_unchanged_item_per_line(self) -> None:
         items: list[Item] = [
             {"name": "=1\nЖиви 😀", "more": [{"title": None}], "flag": True},
             {"name": None, "more": []},

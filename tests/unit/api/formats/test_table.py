@@ -13,15 +13,15 @@ def names(table: Table) -> list[str]:
 
 
 class TestColumns:
-    def test_are_the_fields_in_the_recipes_order(self) -> None:
-        table = Table.of(PAGE, job(zebra=".z", is_new={"exists": ".n"}, ant=".a"))
+    def test_are_in_the_recipes_order(self) -> None:
+        table = Table.build(PAGE, job(zebra=".z", is_new={"exists": ".n"}, ant=".a"))
 
         assert names(table) == ["zebra", "is_new", "ant"]
 
     def test_are_numbered_for_a_list_with_a_limit(self) -> None:
         videos = {"css": ".v", "limit": 2, "fields": VIDEO}
 
-        assert names(Table.of(PAGE, job(videos=videos, last=".l"))) == [
+        assert names(Table.build(PAGE, job(videos=videos, last=".l"))) == [
             "videos_1_title",
             "videos_1_tags",
             "videos_2_title",
@@ -33,7 +33,7 @@ class TestColumns:
         inner = {"css": ".c", "limit": 2, "fields": {"who": ".w"}}
         outer = {"css": ".v", "limit": 2, "fields": {"said": inner}}
 
-        assert names(Table.of(PAGE, job(videos=outer))) == [
+        assert names(Table.build(PAGE, job(videos=outer))) == [
             "videos_1_said_1_who",
             "videos_1_said_2_who",
             "videos_2_said_1_who",
@@ -41,23 +41,23 @@ class TestColumns:
         ]
 
     @pytest.mark.parametrize("limit", [{}, {"limit": 501}, {"limit": 10**9}])
-    def test_are_one_for_a_list_without_a_limit_or_with_a_huge_one(
+    def test_are_one_for_a_list_without_a_limit_or_with_a_large_one(
         self, limit: dict[str, int]
     ) -> None:
         videos = {"css": ".v", "fields": VIDEO, **limit}
 
-        assert names(Table.of(PAGE, job(videos=videos))) == ["videos"]
+        assert names(Table.build(PAGE, job(videos=videos))) == ["videos"]
 
 
 class TestCell:
     def cells(self, item: Item, **fields: Any) -> list[str]:
-        columns = Table.of(PAGE, job(**fields)).columns
-        return [column.text(column.read(item)) for column in columns]
+        columns = Table.build(PAGE, job(**fields)).columns
+        return [column.format_cell(column.read(item)) for column in columns]
 
-    def test_holds_a_text_as_it_is(self) -> None:
+    def test_holds_a_text_unchanged(self) -> None:
         assert self.cells({"name": " a\n=b "}, name=".n") == [" a\n=b "]
 
-    def test_holds_a_flag_as_json_has_it(self) -> None:
+    def test_holds_a_flag_as_in_json(self) -> None:
         flags = {"a": {"exists": ".a"}, "b": {"exists": ".b"}}
 
         assert self.cells({"a": True, "b": False}, **flags) == ["true", "false"]
@@ -65,7 +65,7 @@ class TestCell:
     @pytest.mark.parametrize(
         ("split", "cell"), [(",", "a, b c"), ("|", "a| b c"), (" / ", "a / b c"), ("\n", "a\nb c")]
     )
-    def test_joins_texts_by_what_they_were_split_at(self, split: str, cell: str) -> None:
+    def test_joins_texts_by_their_separator(self, split: str, cell: str) -> None:
         tags = {"css": ".t", "split": split}
 
         assert self.cells({"tags": ["a", "b c"]}, tags=tags) == [cell]
@@ -90,13 +90,13 @@ class TestCell:
 
         assert self.cells({"videos": [{"title": "a"}]}, videos=videos) == ["a", "", ""]
 
-    def test_leaves_out_the_objects_beyond_the_limit(self) -> None:
+    def test_omits_objects_beyond_the_limit(self) -> None:
         videos = {"css": ".v", "limit": 2, "fields": {"title": ".t"}}
         item = {"videos": [{"title": "a"}, {"title": "b"}, {"title": "c"}]}
 
         assert self.cells(item, videos=videos) == ["a", "b"]
 
-    def test_bears_an_item_that_was_read_by_an_earlier_recipe(self) -> None:
+    def test_accepts_an_item_of_an_earlier_recipe(self) -> None:
         videos = {"css": ".v", "limit": 1, "fields": {"title": ".t"}}
 
         assert self.cells({"videos": "12", "gone": "x"}, new=".n", videos=videos) == ["", ""]
@@ -106,14 +106,12 @@ class TestSeparator:
     @pytest.mark.parametrize(
         ("name", "separator"), [(None, ","), ("comma", ","), ("semicolon", ";"), ("tab", "\t")]
     )
-    def test_goes_by_its_name(self, name: str | None, separator: str) -> None:
-        assert Table.of(PAGE, job(a=".a"), name).separator == separator
+    def test_has_a_name(self, name: str | None, separator: str) -> None:
+        assert Table.build(PAGE, job(a=".a"), name).separator == separator
 
-    def test_with_another_name_is_the_callers_error(self) -> None:
+    def test_is_rejected_if_unknown(self) -> None:
         with pytest.raises(UnknownValueError) as caught:
-            Table.of(PAGE, job(a=".a"), ";")
+            Table.build(PAGE, job(a=".a"), ";")
 
-        assert caught.value.fault == (
-            "literal_error",
-            {"field": "separator", "expected": ["comma", "semicolon", "tab"]},
-        )
+        assert caught.value.parameter == "separator"
+        assert caught.value.expected == ("comma", "semicolon", "tab")

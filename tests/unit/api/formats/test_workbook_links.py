@@ -5,7 +5,7 @@ from api.formats.workbook import make_hyperlink
 PAGE = "https://site.example/app/list/all"
 
 
-class TestLinkOf:
+class TestMakeHyperlink:
     @pytest.mark.parametrize(
         ("value", "link"),
         [
@@ -18,8 +18,8 @@ class TestLinkOf:
             ("/100%/a%20b", "https://site.example/100%25/a%20b"),
         ],
     )
-    def test_resolves_an_address_as_the_page_would(self, value: str, link: str) -> None:
-        assert make_hyperlink(value, PAGE, is_address=True) == link
+    def test_resolves_a_url_as_the_page_does(self, value: str, link: str) -> None:
+        assert make_hyperlink(value, PAGE, is_url=True) == link
 
     @pytest.mark.parametrize(
         "value",
@@ -34,13 +34,13 @@ class TestLinkOf:
             "http://[::1]/",
         ],
     )
-    def test_is_none_for_what_no_browser_should_follow(self, value: str) -> None:
-        assert make_hyperlink(value, PAGE, is_address=True) is None
+    def test_is_none_for_unsafe_or_unsupported_urls(self, value: str) -> None:
+        assert make_hyperlink(value, PAGE, is_url=True) is None
 
     @pytest.mark.parametrize("value", ["https://a.example/x?y=1", "http://a.example"])
-    def test_sees_an_absolute_address_in_a_text(self, value: str) -> None:
-        assert make_hyperlink(value, PAGE, is_address=False) == value
+    def test_accepts_an_absolute_url_in_a_text(self, value: str) -> None:
+        assert make_hyperlink(value, PAGE, is_url=False) == value
 
     @pytest.mark.parametrize("value", ["/a", "a.example", "see https://a.example", "https://a b"])
-    def test_does_not_guess(self, value: str) -> None:
-        assert make_hyperlink(value, PAGE, is_address=False) is None
+    def test_ignores_other_texts(self, value: str) -> None:
+        assert make_hyperlink(value, PAGE, is_url=False) is None

@@ -16,7 +16,7 @@ from api.formats.workbook import build_workbook
 from api.formats.xlsx import Xlsx
 from tests.support.format_writing import PAGE, Item, in_chunks, job, written
 
-NAMES = Table.of(PAGE, job(name=".n"))
+NAMES = Table.build(PAGE, job(name=".n"))
 
 
 def sheet_of(content: bytes) -> Worksheet:
@@ -26,7 +26,7 @@ def sheet_of(content: bytes) -> Worksheet:
 
 
 def column(table: Table, *values: Any) -> list[Any]:
-    """The cells that these values become, below the header of a table with one column."""
+    """Return these values as cells of the only column, without the header."""
     (only,) = table.columns
     items = [{only.name: value} for value in values]
     sheet = sheet_of(written(Xlsx(), table, items))
@@ -35,14 +35,14 @@ def column(table: Table, *values: Any) -> list[Any]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files."""
+    """Set and return the folder for temporary files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 class TestSheet:
     def test_has_a_header_that_is_bold_and_frozen_with_filters(self) -> None:
-        table = Table.of(PAGE, job(collection="channels", a=".a", b={"exists": ".b"}))
+        table = Table.build(PAGE, job(collection="channels", a=".a", b={"exists": ".b"}))
 
         sheet = sheet_of(written(Xlsx(), table, [{"a": "x", "b": True}], [{"a": "y", "b": False}]))
 
@@ -52,18 +52,18 @@ class TestSheet:
         assert sheet.freeze_panes == "A2"
         assert sheet.auto_filter.ref == "A1:B3"
 
-    def test_is_there_without_items(self) -> None:
+    def test_has_a_header_without_items(self) -> None:
         assert [cell.value for cell in sheet_of(written(Xlsx(), NAMES))[1]] == ["name"]
 
     @pytest.mark.parametrize(
         ("collection", "title"), [("history", "history 1"), ("c" * 40, "c" * 31)]
     )
-    def test_has_a_name_that_excel_takes(self, collection: str, title: str) -> None:
-        table = Table.of(PAGE, job(collection=collection, a=".a"))
+    def test_has_a_valid_name(self, collection: str, title: str) -> None:
+        table = Table.build(PAGE, job(collection=collection, a=".a"))
 
         assert sheet_of(written(Xlsx(), table)).title == title
 
-    def test_is_followed_by_another_when_it_is_full(self) -> None:
+    def test_is_followed_by_another_one_when_full(self) -> None:
         content = io.BytesIO()
 
         build_workbook(
@@ -80,8 +80,8 @@ class TestSheet:
 
 
 class TestCell:
-    def test_holds_real_booleans(self) -> None:
-        cells = column(Table.of(PAGE, job(flag={"exists": ".f"})), *[True, False])
+    def test_holds_booleans(self) -> None:
+        cells = column(Table.build(PAGE, job(flag={"exists": ".f"})), *[True, False])
 
         assert [(cell.value, cell.data_type) for cell in cells] == [(True, "b"), (False, "b")]
 
@@ -107,101 +107,101 @@ class TestCell:
             "_x0041_",
         ],
     )
-    def test_holds_a_text_as_it_is_and_as_a_text(self, text: str) -> None:
+    def test_holds_a_text_unchanged(self, text: str) -> None:
         (cell,) = column(NAMES, text)
 
         assert (unescape(cell.value), cell.data_type) == (text, "s")
         assert cell.hyperlink is None
 
-    def test_bears_what_looks_like_the_librarys_own_xml(self) -> None:
+    def test_accepts_a_text_that_looks_like_xlsxwriters_xml(self) -> None:
         (cell,) = column(NAMES, "<r><evil></r>")
 
         assert cell.value == "<r><evil></r> "
 
-    def test_bears_control_characters_and_half_a_surrogate_pair(self) -> None:
+    def test_accepts_control_characters_and_half_a_surrogate_pair(self) -> None:
         (cell,) = column(NAMES, "a\x01b\ud83dc\ufffe")
 
         assert unescape(cell.value) == "a\x01b\ufffdc\ufffe"
 
     def test_is_empty_for_null_and_for_empty_texts_and_lists(self) -> None:
-        tags = Table.of(PAGE, job(tags={"css": ".t", "split": ","}))
+        tags = Table.build(PAGE, job(tags={"css": ".t", "split": ","}))
 
         assert [cell.value for cell in column(NAMES, None, "")] == [None, None]
         assert [cell.value for cell in column(tags, [], ["a", "b"])] == [None, "a, b"]
 
     @pytest.mark.parametrize("letter", ["x", "😀", "é"])
-    def test_is_cut_at_excels_limit_with_an_ellipsis(self, letter: str) -> None:
+    def test_is_truncated_at_excels_limit_with_an_ellipsis(self, letter: str) -> None:
         (cell,) = column(NAMES, letter * 40_000)
 
         assert 32_766 <= len(cell.value.encode("utf-16-le")) // 2 <= 32_767
         assert cell.value == letter * (len(cell.value) - 1) + "…"
 
-    def test_is_whole_just_below_the_limit(self) -> None:
+    def test_is_complete_at_the_limit(self) -> None:
         (cell,) = column(NAMES, "x" * 32_767)
 
         assert cell.value == "x" * 32_767
 
 
 class TestLink:
-    ADDRESSES = Table.of(PAGE, job(link={"css": "a", "attr": "href"}))
+    URLS = Table.build(PAGE, job(link={"css": "a", "attr": "href"}))
 
-    def test_leads_where_it_does_on_the_page_and_reads_as_in_json(self) -> None:
-        (cell,) = column(self.ADDRESSES, "/channel/1")
+    def test_has_the_pages_target_and_the_text_of_the_item(self) -> None:
+        (cell,) = column(self.URLS, "/channel/1")
 
         assert cell.value == "/channel/1"
         assert cell.hyperlink.target == f"{PAGE}/channel/1"
 
-    def test_is_made_of_an_absolute_address_in_any_text(self) -> None:
+    def test_is_made_from_an_absolute_url_in_any_text(self) -> None:
         (cell,) = column(NAMES, "https://other.example/a?b=c")
 
         assert cell.value == cell.hyperlink.target == "https://other.example/a?b=c"
 
-    def test_is_not_made_of_a_part_of_an_address(self) -> None:
+    def test_is_not_made_from_a_part_of_a_url(self) -> None:
         part = job(link={"css": "a", "attr": "href", "match": "/channel/(.*)"})
 
-        (cell,) = column(Table.of(PAGE, part), "UC1")
+        (cell,) = column(Table.build(PAGE, part), "UC1")
 
         assert (cell.value, cell.hyperlink) == ("UC1", None)
 
-    @pytest.mark.parametrize("address", ["javascript:alert(1)", "data:,x", "/" + "x" * 2_100])
-    def test_stays_a_text_where_it_cannot_be_one(self, address: str) -> None:
-        (cell,) = column(self.ADDRESSES, address)
+    @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:,x", "/" + "x" * 2_100])
+    def test_stays_a_text_if_unsupported(self, url: str) -> None:
+        (cell,) = column(self.URLS, url)
 
-        assert (cell.value, cell.hyperlink) == (address, None)
+        assert (cell.value, cell.hyperlink) == (url, None)
 
     def test_stays_a_text_beyond_excels_limit(self) -> None:
         items = [{"link": f"/{number}"} for number in range(65_532)]
 
-        with ZipFile(io.BytesIO(written(Xlsx(), self.ADDRESSES, items))) as parts:
+        with ZipFile(io.BytesIO(written(Xlsx(), self.URLS, items))) as parts:
             sheet = parts.read("xl/worksheets/sheet1.xml").decode()
             links = parts.read("xl/worksheets/_rels/sheet1.xml.rels").decode()
 
-        # The library that reads the other tests' sheets takes minutes for so many links.
+        # openpyxl, which the other tests use, needs minutes for this number of links.
         assert sheet.count("<hyperlink ") == links.count("<Relationship ") == 65_530
         assert ">/65531<" in sheet
 
 
 class TestFiles:
-    def test_are_gone_at_the_end(self, temporary: Path) -> None:
+    def test_are_deleted_at_the_end(self, temporary: Path) -> None:
         assert written(Xlsx(), NAMES, [{"name": "a"}])[:2] == b"PK"
 
         assert list(temporary.iterdir()) == []
 
-    def test_are_gone_when_the_client_breaks_off(self, temporary: Path) -> None:
+    def test_are_deleted_when_the_client_disconnects(self, temporary: Path) -> None:
         items = [{"name": str(number)} for number in range(50_000)]
 
-        async def break_off() -> bytes:
+        async def disconnect() -> bytes:
             stream = Xlsx().write(NAMES, in_chunks(items))
             async for piece in stream:
                 await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
                 return piece
             raise AssertionError("there was no file")
 
-        # Else there would be nothing left to break off.
-        assert len(asyncio.run(break_off())) == 256 * 1024
+        # The first piece of several.
+        assert len(asyncio.run(disconnect())) == 256 * 1024
         assert list(temporary.iterdir()) == []
 
-    def test_are_gone_when_the_request_is_cancelled_while_they_are_made(
+    def test_are_deleted_when_the_request_is_cancelled_during_the_build(
         self, temporary: Path
     ) -> None:
         items = [{"name": str(number)} for number in range(20_000)]
@@ -225,7 +225,7 @@ class TestFiles:
 
         assert asyncio.run(cancel()) == []
 
-    def test_are_gone_when_the_items_fail(self, temporary: Path) -> None:
+    def test_are_deleted_when_reading_items_fails(self, temporary: Path) -> None:
         async def failing() -> AsyncIterator[Sequence[Item]]:
             yield [{"name": "a"}]
             raise ConnectionError

@@ -41,7 +41,7 @@ class TestRender:
 
         said = render(Language.EN, "failure.credentials_missing", args)
 
-        assert said == "The worker lacks credentials: set A_USERNAME, A_PASSWORD"
+        assert said == "The worker has no credentials for the site: set A_USERNAME, A_PASSWORD"
 
     def test_puts_a_known_reason_into_words(self) -> None:
         args = {"page": "/long/", "selector": ".card", "reason": "no_item"}
