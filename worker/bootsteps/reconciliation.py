@@ -69,7 +69,7 @@ class ReconciliationStep(bootsteps.StartStopStep):
         self._reconciler = Reconciler(
             redis, leasing, endings, name, partial(self._publish_end, parent)
         )
-        self._interval_s = leasing.reconcile.total_seconds()
+        self._interval_s = leasing.reconcile_interval.total_seconds()
         self._alive_file: Path | None = parent.app.conf.garimpo_alive_file
         self._was_blocked = False
         self._timers: list[Any] = []
