@@ -44,7 +44,7 @@ def run(site: str) -> float:
     """
     started_at = time.perf_counter()
     options = make_options(BrowserSettings(), find_chrome(None))
-    # Chrome delays scripts while a page loads; the scraper's own script timeout is too short for that.
+    # Chrome delays scripts while a page loads, for longer than the scraper's script timeout.
     options.timeouts = {"script": 30_000}
     driver = webdriver.Chrome(options=options, service=Service(find_chromedriver(None)))
     try:
