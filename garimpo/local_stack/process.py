@@ -19,8 +19,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from garimpo.cli.output import make_printable
 from garimpo.local_stack.errors import ProgramMissingError, ServiceDiedError, ServiceNotReadyError
@@ -115,18 +117,24 @@ class Process:
             elif find_members(self._popen.pid):
                 self._earlier_sessions.append(self._popen.pid)  # its descendants survived
             self._log_start = log.tell()
-            try:
-                self._popen = subprocess.Popen(
-                    self.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=self.environment,
-                    cwd=self.cwd,
-                    start_new_session=True,
-                )
-            except FileNotFoundError as error:
-                raise ProgramMissingError(self.argv[0]) from error
+            # Signal handlers run in the main thread only. There, an exception that they raise
+            # between the fork and the assignment would leave a process that `stop` does not know.
+            with ThreadPoolExecutor(1) as thread:
+                try:
+                    thread.submit(self._spawn, log).result()
+                except FileNotFoundError as error:
+                    raise ProgramMissingError(self.argv[0]) from error
+
+    def _spawn(self, log: BinaryIO) -> None:
+        self._popen = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=self.environment,
+            cwd=self.cwd,
+            start_new_session=True,
+        )
 
     def wait_ready(self) -> None:
         """Wait until it is ready.

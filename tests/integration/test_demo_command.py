@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process_leaks import assert_nothing_left, find_processes_in
+from tests.support.process_leaks import assert_no_leaks, find_processes_in
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ class TestDemo:
         progress = [line for line in err.splitlines() if "%" in line]
         assert progress, "no progress shown"
 
-        assert_nothing_left(scratch)
+        assert_no_leaks(scratch)
 
     @pytest.mark.parametrize(
         ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
@@ -78,4 +78,4 @@ class TestDemo:
             _, err = demo.communicate(timeout=60)
         assert demo.returncode == status
         assert "Traceback" not in err
-        assert_nothing_left(scratch)
+        assert_no_leaks(scratch)
