@@ -29,7 +29,7 @@ def make_error(status: Literal[429, 500, 503], retry_after_s: int | None) -> Res
 
 
 def make_list_error(request: Request, fault_state: FaultState) -> Response | None:
-    """Return the injected error of a list request; None if there is none."""
+    """Return the injected error of a list request, if any."""
     if fault_state.use("reset"):
         get_connection(request).reset()
         return NoResponse(fault_state.hanging_reset)
