@@ -10,6 +10,9 @@ from jobs.log_config import LogFormat, LogLevel
 from jobs.model.lease_policy import LeasePolicy
 from jobs.url_policy import WebhookUrlPolicy
 
+#: The defaults of lease times.
+_LEASES = LeasePolicy()
+
 
 class JobSettings(BaseSettings):
     """Settings from the environment and `.env`; the environment wins."""
@@ -28,13 +31,13 @@ class JobSettings(BaseSettings):
     result_ttl_s: int = Field(default=86_400, ge=1)
 
     #: A worker that has not renewed its lease for this time loses its job to another.
-    lease_s: float = Field(default=15, gt=0)
+    lease_s: float = Field(default=_LEASES.lease.seconds, gt=0)
     #: The interval at which workers renew their leases; at most half of the lease.
-    heartbeat_s: float = Field(default=4, gt=0)
+    heartbeat_s: float = Field(default=_LEASES.heartbeat_interval.seconds, gt=0)
     #: The interval at which lost jobs are recovered.
-    reconcile_every_s: float = Field(default=2, gt=0)
+    reconcile_every_s: float = Field(default=_LEASES.reconcile_interval.seconds, gt=0)
     #: A job that has crashed this number of workers ends as `worker_lost`.
-    max_crashes: int = Field(default=3, ge=1)
+    max_crashes: int = Field(default=_LEASES.max_crashes, ge=1)
     #: A job that has waited for this time ends as `queue_expired`; 0 for no limit.
     queue_ttl_s: float = Field(default=0, ge=0)
 

@@ -31,6 +31,7 @@ from worker.job_runner import run_job
 from worker.lease_heartbeat import LeaseHeartbeat
 from worker.log_config import LoggedRequest
 from worker.scrape_config import ScrapeConfig
+from worker.shutdown import release_at_shutdown
 
 logger = logging.getLogger(__name__)
 
@@ -96,20 +97,19 @@ class JobTask:
             update: ProgressUpdate = {**progress_meta(percent, message), "counter": counter}
             task.update_state(state=PROGRESS, meta=dict(update))
 
+        def log_release() -> None:
+            logger.info("job released", extra=end_fields("released"))
+
         try:
-            lease = claim_or_finish(
-                self.backend, job_id, worker, self.lease_policy.max_crashes, token
-            )
-            bind_contextvars(attempt=lease.record.attempt)
-            logger.info("job started", extra={"pages_done": len(lease.done_pages)})
-            result = run_job(
-                lease, store, self.config, report, partial(self._make_heartbeat, lease)
-            )
-        except SystemExit:
-            # SIGTERM: another worker continues after the last finished page.
-            if store.release(task.name, job_id, token):
-                logger.info("job released", extra=end_fields("released"))
-            raise
+            with release_at_shutdown(partial(store.release, task.name, job_id, token), log_release):
+                lease = claim_or_finish(
+                    self.backend, job_id, worker, self.lease_policy.max_crashes, token
+                )
+                bind_contextvars(attempt=lease.record.attempt)
+                logger.info("job started", extra={"pages_done": len(lease.done_pages)})
+                result = run_job(
+                    lease, store, self.config, report, partial(self._make_heartbeat, lease)
+                )
         except NotClaimableError:
             raise
         except (LeaseLostError, *UNAVAILABLE_ERRORS) as error:
