@@ -139,15 +139,14 @@ class TestWait:
             assert response.result(timeout=30).json()["error_code"] == "cancelled"
 
     def test_ends_when_the_api_shuts_down(self, services: Services, api: httpx.Client) -> None:
-        job_id = start(api)
-        port = urlsplit(services.api.url).port
-        before = open_connections(services.api.pid, port)
-        with send_in_background(
-            services, f"{PATH}/result/{job_id}", params={"wait": 60}
-        ) as response:
-            wait_until(lambda: open_connections(services.api.pid, port) > before)
-            services.api.signal(signal.SIGTERM)
-            body = response.result(timeout=30)
+        path = f"{PATH}/result/{start(api)}"
+        with services.connect() as redis:
+            redis.config_resetstat()
+            with send_in_background(services, path, params={"wait": 60}) as response:
+                # The request has read the job once: it waits.
+                wait_until(lambda: "cmdstat_hgetall" in redis.info("commandstats"))
+                services.api.signal(signal.SIGTERM)
+                body = response.result(timeout=30)
         wait_until(lambda: not services.api.is_alive)
         services.api.start()
         services.api.wait_ready()
