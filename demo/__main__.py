@@ -55,7 +55,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="demo",
         description="Demo site: an imitation of TubeHunt.",
-        epilog=f"bad days:\n{bad_days}",
+        epilog=f"bad days (faults):\n{bad_days}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")

@@ -77,13 +77,13 @@ def _parse_value(text: str) -> Value:
 
 Url = Annotated[
     str | None,
-    typer.Option(help="Address of the API. [env: GARIMPO_URL; default: http://127.0.0.1:8000]"),
+    typer.Option(help="Address of the API; by default GARIMPO_URL, else http://127.0.0.1:8000."),
 ]
 Language = Annotated[
     str | None,
     typer.Option(
-        help="Language of the jobs' messages, pt or en. [env: GARIMPO_LANGUAGE; "
-        "default: that of the locale]"
+        help="Language of the jobs' messages, pt or en; by default GARIMPO_LANGUAGE, else that "
+        "of the locale."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]

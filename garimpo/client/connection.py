@@ -122,7 +122,7 @@ class Connection:
         return body
 
     def _raise_error(self, response: httpx.Response) -> None:
-        """Raise the error that an error response stands for."""
+        """Raise the exception for an error response."""
         is_temporary = (
             response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
         )

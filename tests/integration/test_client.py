@@ -356,7 +356,7 @@ class TestFollowLive:
 
 
 def _stream(*events: CannedResponse) -> CannedResponse:
-    """Return an event stream of these bodies and keep-alive comments."""
+    """Return an event stream of these bodies and comments."""
     lines = [
         event.body
         if event is KEEP_ALIVE

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,25 @@ class TestStart:
         with pytest.raises(ProgramMissingError, match="no-such-program is not installed"):
             process.start()
         process.stop()
+
+    def test_interrupted_right_after_the_fork_leaves_no_process(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        started: list[int] = []
+        popen = subprocess.Popen
+
+        def start_and_interrupt(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":
+            child = popen(*arguments, **options)
+            started.append(child.pid)
+            os.kill(os.getpid(), signal.SIGINT)
+            return child
+
+        monkeypatch.setattr(subprocess, "Popen", start_and_interrupt)
+        process = _make(tmp_path, _PARENT)
+        with pytest.raises(KeyboardInterrupt):
+            process.start()
+        process.stop()
+        assert find_members(started[0]) == []
 
 
 class TestStop:
