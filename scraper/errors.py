@@ -40,7 +40,7 @@ class LoginFailed(ScrapeError):
     code = "login_failed"
 
     class Reason(StrEnum):
-        """A reason that the site has not put into words."""
+        """A reason without a message of the site."""
 
         #: The form or an error page came back without a message.
         WITHOUT_A_WORD = "without_a_word"

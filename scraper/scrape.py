@@ -28,7 +28,7 @@ from scraper.site_urls import SiteUrls
 __all__ = ["BrowserSettings", "Credentials", "ScrapeObserver", "ScrapeSummary", "Target", "scrape"]
 
 # How many failures of a kind in a row end a run. A page that crashes three browsers is the cause
-# itself; a browser that does not start takes half a minute to report it.
+# itself; a browser that does not start needs half a minute to report it.
 _MAX_BROWSER_FAILURES = {BrowserCrashed: 3, BrowserNotStarted: 2}
 
 

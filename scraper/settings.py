@@ -95,7 +95,7 @@ class ChromeSettings(BaseSettings):
 
 
 class RecipeSettings(BaseSettings):
-    """Location of recipes besides the bundled ones."""
+    """Location of additional recipes."""
 
     model_config = _SOURCES
 

@@ -31,8 +31,8 @@ def scrape(
 
     Recipes, credentials and browser are configured as for a worker, also by .env.
     """
-    # Only this command needs a browser: Selenium takes 0.3 s to import, and installing
-    # garimpo[cli] leaves it out.
+    # Imported here, since no other command uses a browser: Selenium is slow to import, and
+    # garimpo[cli] does not include it.
     from garimpo.local_scrape import (  # noqa: PLC0415
         InvalidRequestError,
         ScrapeFailedError,

@@ -12,7 +12,7 @@ _PHRASES: Final = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",
     "string_type": "must be a string",
-    "int_type": "must be a whole number",
+    "int_type": "must be an integer",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false",

@@ -15,7 +15,7 @@ from scraper.recipes.url_template import placeholders
 
 #: Keys of a start's body that the API uses itself.
 RESERVED_PARAMS: Final = frozenset({"webhook_url", "webhook_payload", "webhook_events", "account"})
-#: Keys of a result besides the items.
+#: Keys of a result in addition to the items.
 RESERVED_RESULT_KEYS: Final = frozenset(
     {"success", "timestamp", "error", "pages_requested", "pages_read", "warnings"}
 )

@@ -97,7 +97,7 @@ class DoneWhen(StrictModel):
 
 
 class FailedWhen(StrictModel):
-    """Signs of a rejected login, besides a form that stays."""
+    """Signs of a rejected login, in addition to a form that stays."""
 
     url_has: Annotated[
         Text,
@@ -115,7 +115,8 @@ class Login(StrictModel):
     ]
     done_when: Annotated[DoneWhen, Key(description="Signs of a successful login.")]
     failed_when: Annotated[
-        FailedWhen | None, Key(description="Signs of a rejected login, besides a form that stays.")
+        FailedWhen | None,
+        Key(description="Signs of a rejected login, in addition to a form that stays."),
     ] = None
     error: Annotated[
         Css | None,

@@ -32,7 +32,7 @@ class YamlSource:
 def parse_yaml(content: bytes) -> YamlSource:
     """Parse one YAML document with YAML 1.1's safe types; never raise for its content.
 
-    Besides invalid YAML these are faults: duplicate keys, keys that are not strings, merge keys,
+    Faults, in addition to invalid YAML, are duplicate keys, keys that are not strings, merge keys,
     and aliases that contain themselves. The data contains the other keys nevertheless, so that all
     faults can be reported at once.
 

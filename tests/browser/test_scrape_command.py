@@ -135,7 +135,7 @@ class TestScrape:
             (("tubehunt", "nojob"), "tubehunt has no job nojob; available: scrape-channels\n"),
             ((*JOB, "--param", "page=3"), "no parameter page; available: pages, "),
             ((*JOB, "--param", "pages"), "--param pages: write it as name=value"),
-            ((*JOB, "--param", "pages=x"), "parameter pages must be a whole number\n"),
+            ((*JOB, "--param", "pages=x"), "parameter pages must be an integer\n"),
             ((*JOB, "--param", "pages=101"), "parameter pages must be at most 100\n"),
             ((*JOB, "--base-url", "app.tubehunt.io"), "--base-url must be "),
             ((*JOB, "--base-url", "http://a:b@c"), "--base-url must not contain "),
