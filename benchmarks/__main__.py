@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME]...`: measure what the README claims, all of it or what is named."""
+"""Benchmarks of the README's claims: `python -m benchmarks [NAME]...`, by default all."""
 
 import sys
 
@@ -26,10 +26,10 @@ CLAIMS = {
 
 
 def main(names: list[str]) -> int:
-    """Run the named benchmarks, or all."""
+    """Run the named benchmarks, or all; return the exit code."""
     unknown = [name for name in names if name not in CLAIMS]
     if unknown:
-        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(CLAIMS)}")
+        print(f"unknown benchmark: {', '.join(unknown)}; available: {', '.join(CLAIMS)}")
         return 2
     for name in names or CLAIMS:
         CLAIMS[name]()

@@ -1,7 +1,7 @@
-"""The floor: a bare Selenium script that logs in, opens one list page and runs one script on it.
+"""Baseline: a bare Selenium script that logs in, opens one list page and runs one script on it.
 
-It has the same Chrome flags as the scraper, looks at each condition every 10 ms at most, does no
-more than the job needs, and knows the stand-in site: no recipe, no retries, no queue.
+It uses the scraper's Chrome flags, checks conditions every 10 ms, and is written for the demo site:
+no recipe, no retries, no queue.
 """
 
 import json
@@ -31,30 +31,30 @@ _READY = (
 
 
 def run(site: str) -> float:
-    """Do the job once, from the start of Chrome to its end.
+    """Run the script once, including the start and the end of Chrome.
 
     Args:
-        site: The stand-in site's address.
+        site: Address of the demo site.
 
     Returns:
-        How long it took, in seconds.
+        Duration in seconds.
 
     Raises:
-        RuntimeError: It did not read all the cards.
+        RuntimeError: It did not read all cards.
     """
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     options = make_options(BrowserSettings(), find_chrome(None))
-    # Chrome holds a script back while an answer is awaited; this script does not look meanwhile.
+    # Chrome delays scripts while a page loads, for longer than the scraper's script timeout.
     options.timeouts = {"script": 30_000}
     driver = webdriver.Chrome(options=options, service=Service(find_chromedriver(None)))
     try:
         items = _scrape(driver, site)
     finally:
         driver.quit()
-    took_s = time.perf_counter() - began
+    duration_s = time.perf_counter() - started_at
     if len(items) != CARDS:
         raise RuntimeError(len(items))
-    return took_s
+    return duration_s
 
 
 def _scrape(driver: webdriver.Chrome, site: str) -> list[object]:

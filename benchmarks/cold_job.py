@@ -1,56 +1,51 @@
-"""Claim: the whole job, with a cold Chrome, takes little longer than a bare Selenium script."""
+"""Claim: a job with a cold Chrome takes little longer than a bare Selenium script."""
 
-import threading
 import time
 from statistics import median
 
-import httpx
-
 from benchmarks import baseline
+from benchmarks.jobs import LATENCY_MS, run_job
+from garimpo.client.client import Client
 from garimpo.local_stack.stack import Stack
 
 PAIRS = 9
-#: How long the stand-in site takes for each of its pages.
-LATENCY_MS = 50
-#: How often the job's caller asks; its last question is part of what the job takes.
-ASK_EVERY_S = 0.01
+#: Polling interval; the last poll is part of the measured time.
+POLL_S = 0.01
 
 
 def run() -> None:
-    """Run both in turn on one stand-in site, and print the medians and their ratio."""
-    print(f"one page of 50 channels, cold Chrome, {LATENCY_MS} ms a page, {PAIRS} pairs in turn:")
-    bare_s, job_s = [], []
+    """Run both alternately on one demo site; print the medians and their ratio."""
+    print(f"one page of 50 channels, cold Chrome, {LATENCY_MS} ms per page, {PAIRS} pairs:")
+    script_s: list[float] = []
+    job_s: list[float] = []
     with Stack() as stack:
         stack.redis()
         site = stack.site("--latency-ms", str(LATENCY_MS))
         api = stack.api()
         stack.worker()
-        with httpx.Client(base_url=api.url) as client:
-            _job(client)  # not counted: the worker's first job loads its modules
+        with Client(api.url) as client:
+            _measure_job(client)  # warm-up: the worker's first job imports its modules
             for _ in range(PAIRS):
-                bare_s.append(baseline.run(site.url))
-                job_s.append(_job(client))
-    print(f"  bare script  median {median(bare_s):.2f} s  ({_range(bare_s)})")
-    print(f"  the job      median {median(job_s):.2f} s  ({_range(job_s)})")
-    print(f"  ratio        {median(job_s) / median(bare_s):.2f}")
+                script_s.append(baseline.run(site.url))
+                job_s.append(_measure_job(client))
+    print(f"  bare script  median {median(script_s):.2f} s  ({_format_range(script_s)})")
+    print(f"  job          median {median(job_s):.2f} s  ({_format_range(job_s)})")
+    print(f"  ratio        {median(job_s) / median(script_s):.2f}")
 
 
-def _job(client: httpx.Client) -> float:
-    """Start a job over HTTP and ask for its result until it is there; return the seconds.
+def _measure_job(client: Client) -> float:
+    """Return the seconds from the start request to the response with the result.
 
     Raises:
-        RuntimeError: The job has not read its 50 channels.
+        RuntimeError: The job did not read its 50 channels.
     """
-    pause = threading.Event()
-    began = time.perf_counter()
-    start = client.post("/api/v1/tubehunt/scrape-channels/start").json()
-    while not (body := client.get(start["result_url"]).json())["is_final"]:
-        pause.wait(ASK_EVERY_S)
-    took_s = time.perf_counter() - began
-    if body["status"] != "completed" or body["result"]["total_channels"] != baseline.CARDS:
+    started_at = time.perf_counter()
+    body = run_job(client, poll_interval_s=POLL_S)
+    duration_s = time.perf_counter() - started_at
+    if body["result"]["total_channels"] != baseline.CARDS:
         raise RuntimeError(body)
-    return took_s
+    return duration_s
 
 
-def _range(seconds: list[float]) -> str:
+def _format_range(seconds: list[float]) -> str:
     return f"{min(seconds):.2f} to {max(seconds):.2f}"

@@ -1,4 +1,4 @@
-"""Claim: a thousand clients that wait for their jobs cost next to nothing."""
+"""Claim: a thousand clients that wait for their jobs cost almost nothing."""
 
 import resource
 import socket
@@ -9,18 +9,19 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httpx
 import psutil
 from redis import Redis
 
+from benchmarks.jobs import START_PATH, start_job
 from benchmarks.load_generator import Latencies, load
+from garimpo.client.client import Client
 from garimpo.local_stack.process import Process
 from garimpo.local_stack.stack import Stack
 
 CLIENTS = 1000
 JOBS = 100
 ROUNDS = 3
-#: How long nobody does anything but wait.
+#: How long the idle API is measured.
 IDLE_S = 10.0
 IN_FLIGHT = 20
 STARTS = 1000
@@ -28,7 +29,7 @@ STARTS = 1000
 
 @dataclass(frozen=True)
 class Cost:
-    """What a round took."""
+    """CPU, memory, Redis commands and start latency of a round."""
 
     cpu_percent: float
     memory_mb: float
@@ -36,7 +37,7 @@ class Cost:
     start: Latencies
 
     def __str__(self) -> str:
-        """Show it as one line."""
+        """Format it as one line."""
         return (
             f"CPU {self.cpu_percent:4.1f} %   memory {self.memory_mb:5.1f} MiB   "
             f"Redis {self.commands_per_s:5.1f} commands/s   "
@@ -45,26 +46,25 @@ class Cost:
 
 
 def run() -> None:
-    """Measure the API without and with waiting clients, in turn, and print each round."""
+    """Measure the API alternately without and with waiting clients; print each round."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # one for each client
-    print(f"{CLIENTS} clients that wait for {JOBS} jobs; then starts, {IN_FLIGHT} in flight:")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a socket for each client
+    print(f"{CLIENTS} clients waiting for {JOBS} jobs, then starts with {IN_FLIGHT} in flight:")
     with Stack() as stack:
         redis = stack.redis()
         api = stack.api()
-        start = "/api/v1/tubehunt/scrape-channels/start"
-        with httpx.Client(base_url=api.url) as client:
-            results = [client.post(start).json()["result_url"] for _ in range(JOBS)]
+        with Client(api.url) as client:
+            paths = [start_job(client).make_path("result") for _ in range(JOBS)]
         for number in range(1, ROUNDS + 1):
-            print(f"  round {number}: nobody waits  {_measure(redis, api)}")
-            with _waiting(api.url, [results[n % JOBS] for n in range(CLIENTS)]):
-                print(f"           {CLIENTS} wait     {_measure(redis, api)}")
+            print(f"  round {number}: no clients    {_measure(redis, api)}")
+            with _waiting_clients(api.url, [paths[n % JOBS] for n in range(CLIENTS)]):
+                print(f"           {CLIENTS} clients  {_measure(redis, api)}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @contextmanager
-def _waiting(url: str, paths: list[str]) -> Iterator[None]:
-    """Have a client for each path that waits for a minute; none is answered in the block."""
+def _waiting_clients(url: str, paths: list[str]) -> Iterator[None]:
+    """Open a client for each path, which waits for up to a minute, until the block ends."""
     address = urlsplit(url)
     with ExitStack() as connections:
         for path in paths:
@@ -78,30 +78,32 @@ def _waiting(url: str, paths: list[str]) -> Iterator[None]:
 def _measure(redis: Process, api: Process) -> Cost:
     process = psutil.Process(api.pid)
     with Redis.from_url(redis.url) as connection:
-        _settle(connection)
-        before, began = process.cpu_times(), time.perf_counter()
-        commands = _commands(connection)
+        _wait_until_idle(connection)
+        cpu_before = process.cpu_times()
+        started_at = time.perf_counter()
+        commands_before = _count_commands(connection)
         threading.Event().wait(IDLE_S)
-        took_s, after = time.perf_counter() - began, process.cpu_times()
-        # Less the question itself.
-        commands = _commands(connection) - commands - 1
+        duration_s = time.perf_counter() - started_at
+        cpu_after = process.cpu_times()
+        # Minus one for the INFO command of the count itself.
+        commands = _count_commands(connection) - commands_before - 1
     memory_mb = process.memory_info().rss / 1024 / 1024
-    cpu_s = after.user + after.system - before.user - before.system
-    url = f"{api.url}/api/v1/tubehunt/scrape-channels/start"
-    start = load(url, method="POST", in_flight=IN_FLIGHT, requests=STARTS)
-    return Cost(100 * cpu_s / took_s, memory_mb, commands / took_s, start)
+    cpu_s = cpu_after.user + cpu_after.system - cpu_before.user - cpu_before.system
+    start = load(f"{api.url}{START_PATH}", method="POST", in_flight=IN_FLIGHT, requests=STARTS)
+    return Cost(100 * cpu_s / duration_s, memory_mb, commands / duration_s, start)
 
 
-def _commands(connection: Redis) -> int:
+def _count_commands(connection: Redis) -> int:
     return int(connection.info("stats")["total_commands_processed"])
 
 
-def _settle(connection: Redis) -> None:
-    """Return once what came before is over: Redis hears next to nothing for a second."""
-    pause, last = threading.Event(), _commands(connection)
+def _wait_until_idle(connection: Redis) -> None:
+    """Wait until Redis receives at most five commands per second."""
+    never = threading.Event()
+    previous = _count_commands(connection)
     while True:
-        pause.wait(1)
-        now = _commands(connection)
-        if now - last <= 5:
+        never.wait(1)
+        current = _count_commands(connection)
+        if current - previous <= 5:
             return
-        last = now
+        previous = current

@@ -1,4 +1,4 @@
-"""Claim: the list of jobs stays cheap, however many there are."""
+"""Claim: the response time of the job list does not depend on the number of jobs."""
 
 import asyncio
 import time
@@ -6,6 +6,7 @@ from statistics import median
 
 import httpx
 
+from benchmarks.jobs import JOB, SITE
 from garimpo.local_stack.stack import Stack
 from jobs.model.job import JobRequest
 from jobs.redis.async_client import connect
@@ -14,56 +15,56 @@ from jobs.store.job_store import JobStore
 
 FEW, MANY = 100, 100_000
 REQUESTS = 100
-_AT_ONCE = 500
+_BATCH = 500
 
 
 def run() -> None:
-    """Ask for pages of the list with few jobs and with many, and print how long each takes."""
-    print(f"a page of 50 out of the list of jobs, median of {REQUESTS} requests:")
+    """Request pages of the list with few and with many jobs; print their response times."""
+    print(f"page of 50 jobs, median of {REQUESTS} requests:")
     with Stack() as stack:
-        redis, api = stack.redis(), stack.api()
-        accepted = 0
+        redis = stack.redis()
+        api = stack.api()
+        submitted = 0
         with httpx.Client(base_url=api.url) as client:
             for count in (FEW, MANY):
-                middle = asyncio.run(_accept(redis.url, count - accepted))
-                accepted = count
-                questions = {
-                    "the newest": {},
-                    "in the middle": {"cursor": middle},
-                    "of one state": {"status": "pending", "site": "tubehunt"},
+                middle = asyncio.run(_submit(redis.url, count - submitted))
+                submitted = count
+                queries = {
+                    "newest": {},
+                    "middle": {"cursor": middle},
+                    "one status": {"status": "pending", "site": SITE},
                 }
-                took = [
-                    f"{name} {_ask(client, asked):5.1f} ms" for name, asked in questions.items()
+                results = [
+                    f"{name} {_measure(client, query):5.1f} ms" for name, query in queries.items()
                 ]
-                print(f"  {count:6d} jobs: {'   '.join(took)}")
+                print(f"  {count:6d} jobs: {'   '.join(results)}")
 
 
-async def _accept(url: str, count: int) -> str:
-    """Accept so many jobs; return a cursor to the middle one."""
+async def _submit(url: str, count: int) -> str:
+    """Submit jobs; return a cursor to the middle one."""
     settings = JobSettings()
     middle = ""
     async with connect(url) as redis:
-        front = JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl)
-        for begun in range(0, count, _AT_ONCE):
-            batch = min(_AT_ONCE, count - begun)
+        store = JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl)
+        for position in range(0, count, _BATCH):
+            batch = min(_BATCH, count - position)
             jobs = (
-                front.submit(
-                    JobRequest("tubehunt", "scrape-channels", "", {"pages": begun + number})
-                )
+                store.submit(JobRequest(SITE, JOB, "", {"pages": position + number}))
                 for number in range(batch)
             )
-            accepted = await asyncio.gather(*jobs)
-            if begun <= count // 2:
-                last = accepted[-1]
+            results = await asyncio.gather(*jobs)
+            if position <= count // 2:
+                last = results[-1]
                 middle = f"{int(last.created_at.timestamp() * 1000)}-{last.id}"
     return middle
 
 
-def _ask(client: httpx.Client, params: dict[str, str]) -> float:
-    took_ms = []
+def _measure(client: httpx.Client, params: dict[str, str]) -> float:
+    """Return the median response time in ms."""
+    durations_ms = []
     for _ in range(REQUESTS):
-        began = time.perf_counter()
-        answer = client.get("/api/v1/jobs", params=params)
-        took_ms.append((time.perf_counter() - began) * 1000)
-        answer.raise_for_status()
-    return median(took_ms)
+        started_at = time.perf_counter()
+        response = client.get("/api/v1/jobs", params=params)
+        durations_ms.append((time.perf_counter() - started_at) * 1000)
+        response.raise_for_status()
+    return median(durations_ms)

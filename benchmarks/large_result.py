@@ -10,7 +10,7 @@ from typing import Self, cast
 import httpx
 import psutil
 
-from demo.golden import expected_page
+from demo.golden import expected_items
 from garimpo.local_stack.stack import Stack
 from jobs.celery_app import make_celery
 from jobs.model.lease_policy import LeasePolicy
@@ -59,7 +59,7 @@ def _store_job(client: httpx.Client, redis_url: str) -> str:
     backend = cast("FencedRedisBackend", app.backend)
     job_id, store = start["job_id"], backend.leased_jobs
     lease = store.claim(job_id, "benchmark", ProgressMessage("starting", {}))
-    rows, pages = cycle(expected_page()), ROWS // _PAGE_SIZE
+    rows, pages = cycle(expected_items()), ROWS // _PAGE_SIZE
     for number in range(1, pages + 1):
         items = list(islice(rows, _PAGE_SIZE))
         store.append_page(job_id, lease.token, FinishedPage(number, items))

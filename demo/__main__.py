@@ -1,4 +1,4 @@
-"""Run the stand-in site: `python -m demo`."""
+"""Entry point of the demo site: `python -m demo`."""
 
 import argparse
 import contextlib
@@ -15,15 +15,15 @@ from demo.site import create_app
 
 
 def main() -> None:
-    """Serve until SIGINT or SIGTERM; say on standard output where."""
+    """Print the address to stdout and serve until SIGINT or SIGTERM."""
     parser = _make_parser()
     options = parser.parse_args()
     try:
-        bad_days = parse_fault_arguments(options.bad_day)
+        faults = parse_fault_arguments(options.bad_day)
     except FaultError as error:
         parser.error(str(error))
     account = Account(options.email, options.password)
-    app = create_app(account, bad_days, options.latency_ms)
+    app = create_app(account, faults, options.latency_ms)
     try:
         listener = socket.create_server((options.host, options.port), backlog=256)
     except OSError as error:
@@ -40,35 +40,39 @@ def _serve(app: Starlette, listener: socket.socket) -> None:
         app,
         http=ConnectionProtocol,
         ws="none",
-        log_level="critical",  # a reset and a hang are what was asked for, not errors
+        log_level="critical",  # injected resets and hangs would be logged as errors
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=1,  # a page that hangs must not hold up the end
+        timeout_graceful_shutdown=1,  # a page that hangs must not delay the exit
     )
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    days = "\n".join(
+    bad_days = "\n".join(
         f"  {name:<22}{field.description}" for name, field in Faults.model_fields.items()
     )
     parser = argparse.ArgumentParser(
         prog="demo",
-        description="The stand-in TubeHunt site.",
-        epilog=f"bad days:\n{days}",
+        description="Demo site: an imitation of TubeHunt.",
+        epilog=f"bad days:\n{bad_days}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8090, help="0 takes any that is free")
-    parser.add_argument("--latency-ms", type=int, default=50, help="how long each page takes")
-    parser.add_argument("--email", default=Account().email, help="the account's e-mail address")
-    parser.add_argument("--password", default=Account().password, help="the account's password")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument(
+        "--port", type=int, default=8090, help="port to listen on; 0 selects a free one"
+    )
+    parser.add_argument(
+        "--latency-ms", type=int, default=50, help="response time of each page in ms"
+    )
+    parser.add_argument("--email", default=Account().email, help="e-mail address of the account")
+    parser.add_argument("--password", default=Account().password, help="password of the account")
     parser.add_argument(
         "--bad-day",
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
-        help="switch a bad day on; may be given again",
+        help="inject a fault; can be repeated",
     )
     return parser
 

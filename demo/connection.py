@@ -1,4 +1,4 @@
-"""Connections that can be torn down: what no ASGI answer can do."""
+"""TCP resets and requests without a response, which ASGI does not support."""
 
 import asyncio
 import socket
@@ -14,54 +14,62 @@ _STATE_KEY = "connection"
 
 
 class Connection:
-    """One client's TCP connection, as the requests that come over it see it."""
+    """TCP connection of a client."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
 
     def reset(self) -> None:
-        """End it with a TCP reset, which clients see as ECONNRESET."""
-        # Lingering for 0 s makes the close a reset instead of an orderly end.
+        """Close it with a TCP reset, which clients see as ECONNRESET."""
+        # With SO_LINGER of 0 s, close sends RST instead of FIN.
         linger = struct.pack("ii", 1, 0)
-        opened: socket.socket = self._transport.get_extra_info("socket")
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        connected: socket.socket = self._transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._transport.abort()
 
 
 class ConnectionProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol that hands each request its connection, in the ASGI state."""
+    """uvicorn's HTTP protocol, with the connection added to the ASGI state of each request."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own does
-        """Keep the connection where requests find it."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own signature
+        """Add the connection to the ASGI state."""
         super().connection_made(transport)
         self.app_state: dict[str, Any] = {**self.app_state, _STATE_KEY: Connection(transport)}
 
 
-def connection_of(request: Request) -> Connection:
-    """Return the connection that a request came over."""
+def get_connection(request: Request) -> Connection:
+    """Return the connection of a request."""
     connection: Connection = request.scope["state"][_STATE_KEY]
     return connection
 
 
-class NoAnswer(Response):
-    """Answers nothing, until the client goes; or the site gives up, and resets the connection."""
+class NoResponse(Response):
+    """Sends nothing until the client disconnects, or until the connection is to be reset."""
 
-    def __init__(self, given_up: asyncio.Event) -> None:
+    def __init__(self, reset: asyncio.Event) -> None:
+        """Create the response.
+
+        Args:
+            reset: Set to reset the connection.
+        """
         super().__init__()
-        self._given_up = given_up
+        self._reset = reset
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the ASGI signature
-        """Wait for either."""
-        ends = [asyncio.create_task(_gone(receive)), asyncio.create_task(self._given_up.wait())]
+        """Wait for the client to disconnect, or for the reset."""
+        tasks = [
+            asyncio.create_task(_wait_for_disconnect(receive)),
+            asyncio.create_task(self._reset.wait()),
+        ]
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for end in ends:
-                end.cancel()
-        if self._given_up.is_set():
-            connection_of(Request(scope)).reset()
+            for task in tasks:
+                task.cancel()
+        if self._reset.is_set():
+            get_connection(Request(scope)).reset()
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

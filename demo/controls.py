@@ -1,4 +1,4 @@
-"""The site's own controls for tests, below `/_demo/`: bad days, the request log, health."""
+"""Control endpoints for tests, below `/_demo/`: injected faults, request log, health."""
 
 from collections import deque
 from dataclasses import asdict
@@ -13,21 +13,21 @@ from demo.faults import FaultError, parse_faults
 from demo.request_log import CONTROLS, LoggedRequest
 
 
-def make_controls(day: FaultState, requests: deque[LoggedRequest]) -> Mount:
-    """Make the routes that read and change a site's day and read its log."""
+def make_controls(fault_state: FaultState, requests: deque[LoggedRequest]) -> Mount:
+    """Return the routes that read and set the injected faults and read the request log."""
 
-    async def get_bad_days(_request: Request) -> Response:
-        return JSONResponse(day.faults.model_dump())
+    async def get_faults(_request: Request) -> Response:
+        return JSONResponse(fault_state.faults.model_dump())
 
-    async def put_bad_days(request: Request) -> Response:
+    async def set_faults(request: Request) -> Response:
         try:
             values = await request.json()
-            day.begin(parse_faults(values))
+            fault_state.set_faults(parse_faults(values))
         except FaultError as error:
             return JSONResponse({"detail": str(error)}, status_code=422)
         except (JSONDecodeError, UnicodeDecodeError):
-            return JSONResponse({"detail": "The body is not JSON."}, status_code=422)
-        return JSONResponse(day.faults.model_dump())
+            return JSONResponse({"detail": "The body is not valid JSON."}, status_code=422)
+        return JSONResponse(fault_state.faults.model_dump())
 
     async def get_requests(_request: Request) -> Response:
         return JSONResponse([asdict(request) for request in requests])
@@ -36,18 +36,18 @@ def make_controls(day: FaultState, requests: deque[LoggedRequest]) -> Mount:
         requests.clear()
         return Response(status_code=204)
 
-    async def give_up(_request: Request) -> Response:
-        day.give_up()
+    async def reset_hanging(_request: Request) -> Response:
+        fault_state.reset_hanging()
         return Response(status_code=204)
 
     return Mount(
         CONTROLS.rstrip("/"),
         routes=[
-            Route("/bad-days", get_bad_days, methods=["GET"]),
-            Route("/bad-days", put_bad_days, methods=["POST"]),
+            Route("/bad-days", get_faults, methods=["GET"]),
+            Route("/bad-days", set_faults, methods=["POST"]),
             Route("/requests", get_requests, methods=["GET"]),
             Route("/requests", clear_requests, methods=["DELETE"]),
-            Route("/give-up", give_up, methods=["POST"]),
+            Route("/give-up", reset_hanging, methods=["POST"]),
             Route("/health", _health, methods=["GET"]),
         ],
     )

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - look-alikes from other scripts are what these texts are about
+# ruff: noqa: RUF001 - these texts contain look-alike characters on purpose
 """Channels with unusual texts and missing fields."""
 
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 from demo.records import Channel, Stats
 
-#: By the channel's place in the list, what differs. All stand on the first page of 50.
+#: Changed fields of a channel, by its position in the list. All are on the first page of 50.
 CHANNELS: dict[int, dict[str, Any]] = {
     1: {"name": "Fish & Chips <b>\"best\"</b> 'n' more > less"},
     2: {"handle": None, "country": None, "subscribers": None, "categories": None},
@@ -29,7 +29,7 @@ CHANNELS: dict[int, dict[str, Any]] = {
     33: {"has_absolute_link": True},
 }
 
-#: By the channel's place in the list, what differs in its first video.
+#: Changed fields of a channel's first video, by the channel's position in the list.
 FIRST_VIDEOS: dict[int, dict[str, Any]] = {
     0: {"id": "3iHy-TGCV1A", "duration": "1:53"},
     1: {"title": "<img src=x onerror=\"document.title='no'\"> & co"},
@@ -48,10 +48,10 @@ FIRST_VIDEOS: dict[int, dict[str, Any]] = {
 }
 
 
-def make_edge_case(channel: Channel, place: int) -> Channel:
-    """Give a channel what is odd at its place in the list; most are returned as they came."""
-    channel = replace(channel, **CHANNELS.get(place, {}))
-    if place not in FIRST_VIDEOS:
+def apply_edge_case(channel: Channel, position: int) -> Channel:
+    """Return the channel with the edge case of its position in the list, if there is one."""
+    channel = replace(channel, **CHANNELS.get(position, {}))
+    if position not in FIRST_VIDEOS:
         return channel
-    first, *others = channel.videos
-    return replace(channel, videos=(replace(first, **FIRST_VIDEOS[place]), *others))
+    first, *remaining = channel.videos
+    return replace(channel, videos=(replace(first, **FIRST_VIDEOS[position]), *remaining))

@@ -1,52 +1,55 @@
-"""The faults in force, and how often each is still to come."""
+"""Injected faults, and how many requests each of them still affects."""
 
 import asyncio
 from typing import Literal
 
-from demo.faults import FOR_EVER, Faults
+from demo.faults import UNLIMITED, Faults
 
 Counted = Literal["status_503", "status_429", "status_500", "login_status_503", "reset"]
 
 
 class FaultState:
-    """The bad days of now; `begin` starts the counts anew."""
+    """Current faults and their counters."""
 
-    def __init__(self, bad: Faults) -> None:
-        #: Set once those who wait for an answer that never comes shall wait no more.
-        self.given_up = asyncio.Event()
-        self.begin(bad)
+    def __init__(self, faults: Faults) -> None:
+        #: Set to reset the connections of the requests that hang.
+        self.hanging_reset = asyncio.Event()
+        self.set_faults(faults)
 
-    def give_up(self) -> None:
-        """Reset the connections of all who wait for an answer that never comes."""
-        self.given_up.set()
-        self.given_up = asyncio.Event()
+    def reset_hanging(self) -> None:
+        """Reset the connections of all requests that hang."""
+        self.hanging_reset.set()
+        self.hanging_reset = asyncio.Event()
 
-    def begin(self, bad: Faults) -> None:
-        """Replace all bad days."""
-        self.faults = bad
-        self._left: dict[Counted, int] = {
-            "status_503": bad.status_503,
-            "status_429": bad.status_429,
-            "status_500": bad.status_500,
-            "login_status_503": bad.login_status_503,
-            "reset": bad.reset,
+    def set_faults(self, faults: Faults) -> None:
+        """Replace all faults, and restart their counters."""
+        self.faults = faults
+        self._remaining: dict[Counted, int] = {
+            "status_503": faults.status_503,
+            "status_429": faults.status_429,
+            "status_500": faults.status_500,
+            "login_status_503": faults.login_status_503,
+            "reset": faults.reset,
         }
-        self._pages_until_session_ends = bad.session_ends_after
+        self._pages_until_session_ends = faults.session_ends_after
 
-    def take(self, name: Counted) -> bool:
-        """Use up one of a count; false when none is left."""
-        if self._left[name] == 0:
+    def use(self, name: Counted) -> bool:
+        """Decrement a counter; return False if it was zero."""
+        if self._remaining[name] == 0:
             return False
-        if self._left[name] != FOR_EVER:
-            self._left[name] -= 1
+        if self._remaining[name] != UNLIMITED:
+            self._remaining[name] -= 1
         return True
 
-    def ends_session(self) -> bool:
-        """Tell, once per list page, whether the session ends instead of the page being served."""
+    def should_end_session(self) -> bool:
+        """Return whether the session ends instead of a list page being served.
+
+        It must be called once for each list page, since it counts them.
+        """
         if self.faults.session_never_holds:
             return True
-        left = self._pages_until_session_ends
-        if left is None:
+        remaining = self._pages_until_session_ends
+        if remaining is None:
             return False
-        self._pages_until_session_ends = left - 1 if left else None
-        return left == 0
+        self._pages_until_session_ends = remaining - 1 if remaining else None
+        return remaining == 0

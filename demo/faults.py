@@ -1,4 +1,4 @@
-"""Fault injection: which faults the site shows."""
+"""Fault injection: the available faults, and the parser of `--bad-day`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,94 +7,107 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-FOR_EVER = -1
+#: A count of requests that never reaches zero.
+UNLIMITED = -1
 
 
 class Faults(BaseModel):
-    """The names and what their values mean; the defaults are a good day.
-
-    A count of requests takes -1 for "for ever".
-    """
+    """Faults to inject; by default none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    slow_ms: int = Field(0, ge=0, description="ms that a list page takes longer")
-    status_503: int = Field(0, ge=FOR_EVER, description="so many list requests answer 503")
-    status_429: int = Field(0, ge=FOR_EVER, description="so many list requests answer 429")
-    status_500: int = Field(0, ge=FOR_EVER, description="so many list requests answer 500")
-    login_status_503: int = Field(0, ge=FOR_EVER, description="so many /login requests answer 503")
+    slow_ms: int = Field(0, ge=0, description="extra response time of list pages in ms")
+    status_503: int = Field(
+        0, ge=UNLIMITED, description="number of list requests answered with 503; -1 for all"
+    )
+    status_429: int = Field(
+        0, ge=UNLIMITED, description="number of list requests answered with 429; -1 for all"
+    )
+    status_500: int = Field(
+        0, ge=UNLIMITED, description="number of list requests answered with 500; -1 for all"
+    )
+    login_status_503: int = Field(
+        0, ge=UNLIMITED, description="number of /login requests answered with 503; -1 for all"
+    )
     retry_after: int | None = Field(
-        None, ge=0, description="s in the Retry-After of those answers; none without it"
+        None, ge=0, description="Retry-After of these responses in seconds; omitted by default"
     )
     reset: int = Field(
         0,
-        ge=FOR_EVER,
-        description="so many list requests have their connection reset; Chrome asks up to some ten "
-        "times by itself before it says so, so only a large count or -1 is sure to be seen",
+        ge=UNLIMITED,
+        description="number of list requests whose connection is reset; -1 for all. Chrome "
+        "retries about ten times, so a small count has no visible effect",
     )
-    hang_page: int | None = Field(None, ge=1, description="the list page that never answers")
+    hang_page: int | None = Field(
+        None, ge=1, description="number of the list page that never responds"
+    )
     session_ends_after: int | None = Field(
-        None, ge=0, description="list pages served until the session ends, once"
+        None, ge=0, description="number of list pages served before the session ends, once"
     )
     session_never_holds: bool = Field(
-        default=False, description="every list page ends the session and goes to /login"
+        default=False, description="each list page ends the session and redirects to /login"
     )
     shifting: bool = Field(
-        default=False, description="a list page begins with the last 3 channels of the one before"
+        default=False,
+        description="each list page starts with the last 3 channels of the previous one",
     )
     renamed_card: int | None = Field(
-        None, ge=1, description="the list page from which .channel-card has another name"
+        None, ge=1, description="first list page on which the class channel-card is renamed"
     )
     renamed_field: bool = Field(
-        default=False, description="the class of the channel's name is another, everywhere"
+        default=False, description="the class of the channel's name is renamed on all pages"
     )
     maintenance_page: int | None = Field(
-        None, ge=1, description="the list page from which a notice (200) stands there instead"
+        None, ge=1, description="first list page that is replaced by a maintenance notice (200)"
     )
-    empty_first_page: bool = Field(default=False, description="list page 1 has no channel")
+    empty_first_page: bool = Field(default=False, description="list page 1 has no channels")
     late_cards_ms: int = Field(
-        0, ge=0, description="ms after the load until a script draws the first of 4 lots of cards"
+        0, ge=0, description="ms after page load until a script adds the first quarter of the cards"
     )
-    late_cards_every_ms: int = Field(100, ge=0, description="ms between two of these lots")
+    late_cards_every_ms: int = Field(100, ge=0, description="ms between two of these quarters")
     missing_stat_card: bool = Field(
-        default=False, description="each channel lacks the second of its six stat cards"
+        default=False, description="channels lack the second of their six stat cards"
     )
     slow_frame_ms: int = Field(
-        0, ge=0, description="ms that a frame in a list page takes, which has none without it"
+        0, ge=0, description="list pages contain a frame with this response time in ms"
     )
     last_page_repeats: bool = Field(
-        default=False, description="pages past the last one show the last one again"
+        default=False, description="pages after the last one repeat the last one"
     )
-    short_page: int | None = Field(None, ge=1, description="the list page that has only 4 channels")
-    slow_image_ms: int = Field(0, ge=0, description="ms that the banner of a list page takes")
+    short_page: int | None = Field(
+        None, ge=1, description="number of the list page with only 4 channels"
+    )
+    slow_image_ms: int = Field(
+        0, ge=0, description="response time of the list pages' banner image in ms"
+    )
     login_late_button_ms: int = Field(
-        200, ge=0, description="ms after the load until the log-in button can be pressed"
+        200, ge=0, description="ms after page load until the login button is enabled"
     )
-    wrong_password: bool = Field(default=False, description="no password is right")
+    wrong_password: bool = Field(default=False, description="every password is rejected")
     error_url_login: bool = Field(
-        default=False, description="a wrong password leads to /?error=1 instead of /login"
+        default=False, description="a wrong password redirects to /?error=1 instead of /login"
     )
 
 
 class FaultError(ValueError):
-    """A bad day that the site does not know, or a value that it cannot have."""
+    """A fault is unknown, or its value is invalid."""
 
     def __init__(self, details: Sequence[ErrorDetails]) -> None:
-        super().__init__("; ".join(self._sentence(detail) for detail in details))
+        super().__init__("; ".join(self._describe(detail) for detail in details))
 
     @staticmethod
-    def _sentence(detail: ErrorDetails) -> str:
+    def _describe(detail: ErrorDetails) -> str:
         name = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":
-            return f"There is no bad day {name}: choose from {', '.join(Faults.model_fields)}"
+            return f"Unknown bad day {name}: choose from {', '.join(Faults.model_fields)}"
         return f"{name or 'bad days'}: {detail['msg']}, not {detail['input']!r}"
 
 
 def parse_faults(values: Mapping[str, Any]) -> Faults:
-    """Check names and values.
+    """Parse faults by name.
 
     Raises:
-        BadDayError: naming each that is unknown or has a value that does not fit.
+        FaultError: A fault is unknown, or its value is invalid.
     """
     try:
         return Faults.model_validate(values)
@@ -103,16 +116,16 @@ def parse_faults(values: Mapping[str, Any]) -> Faults:
 
 
 def parse_fault_arguments(arguments: Sequence[str]) -> Faults:
-    """Read `NAME=VALUE`, the value as JSON; `NAME` alone is `NAME=true`.
+    """Parse arguments `NAME=VALUE`, with the value as JSON; `NAME` is short for `NAME=true`.
 
     Raises:
-        BadDayError: as `read_bad_days`.
+        FaultError: A fault is unknown, or its value is invalid.
     """
     values: dict[str, Any] = {}
     for argument in arguments:
-        name, has_value, value = argument.partition("=")
+        name, equals, value = argument.partition("=")
         try:
-            values[name] = json.loads(value) if has_value else True
+            values[name] = json.loads(value) if equals else True
         except ValueError:
-            values[name] = value  # no JSON: let the model say what should stand there
+            values[name] = value  # not JSON: the model reports which type it expects
     return parse_faults(values)

@@ -1,4 +1,4 @@
-"""One page of the channel list: what was asked for, and which channels stand on it."""
+"""Page of the channel list: the parsed query, and the channels on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from demo.records import Channel
 
 PAGE_SIZES = (10, 50)
 
-#: How many channels a page repeats from the one before while the list shifts.
+#: Number of channels that a page repeats from the previous one with the fault `shifting`.
 SHIFT = 3
 
-#: How many channels a page has that is short on a bad day.
+#: Number of channels on the page of the fault `short_page`.
 SHORT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list page: equal ones look the same, so that a page is drawn once."""
+    """Everything that determines the HTML of a list page; hashable, so that pages are cached."""
 
     page: int
     order: str
@@ -35,7 +35,7 @@ class Listing:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """The channels on the page; none past the last."""
+        """Channels on the page; empty after the last page."""
         if self.is_empty:
             return ()
         step = self.size - SHIFT if self.is_shifting else self.size
@@ -44,34 +44,34 @@ class Listing:
 
     @property
     def page_count(self) -> int:
-        """How many pages the list has, as its page links tell."""
+        """Number of pages in the pagination links."""
         return -(-COUNT // self.size)
 
 
-def parse_listing(query: Mapping[str, str], bad: Faults) -> Listing:
-    """Read a list page's query; what the site does not know counts as not given."""
+def parse_listing(query: Mapping[str, str], faults: Faults) -> Listing:
+    """Parse the query of a list page; invalid values count as missing."""
     order = query.get("OrderBy", DEFAULT_ORDER)
-    size = _whole_number(query.get("ChangePerPage"))
-    page = max(1, _whole_number(query.get("page")))
+    size = _parse_integer(query.get("ChangePerPage"))
+    page = max(1, _parse_integer(query.get("page")))
     size = size if size in PAGE_SIZES else PAGE_SIZES[0]
-    if bad.last_page_repeats:
+    if faults.last_page_repeats:
         page = min(page, -(-COUNT // size))
-    is_renamed = bad.renamed_card is not None and page >= bad.renamed_card
+    is_renamed = faults.renamed_card is not None and page >= faults.renamed_card
     return Listing(
         page=page,
         order=order if order in ORDERS else DEFAULT_ORDER,
         size=size,
-        is_shifting=bad.shifting,
-        is_empty=bad.empty_first_page and page == 1,
+        is_shifting=faults.shifting,
+        is_empty=faults.empty_first_page and page == 1,
         card_class="canal-card" if is_renamed else "channel-card",
-        name_class="fw-bolder" if bad.renamed_field else "fw-semibold",
-        late_cards_ms=bad.late_cards_ms,
-        late_cards_every_ms=bad.late_cards_every_ms,
-        lacks_stat=bad.missing_stat_card,
-        has_frame=bad.slow_frame_ms > 0,
-        is_short=page == bad.short_page,
+        name_class="fw-bolder" if faults.renamed_field else "fw-semibold",
+        late_cards_ms=faults.late_cards_ms,
+        late_cards_every_ms=faults.late_cards_every_ms,
+        lacks_stat=faults.missing_stat_card,
+        has_frame=faults.slow_frame_ms > 0,
+        is_short=page == faults.short_page,
     )
 
 
-def _whole_number(text: str | None) -> int:
+def _parse_integer(text: str | None) -> int:
     return int(text) if text is not None and text.isascii() and text.isdigit() else 0

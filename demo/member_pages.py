@@ -1,34 +1,34 @@
-"""Pages for members: home and channel."""
+"""Members' pages: home and channel."""
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from demo.channels import find_channel
-from demo.login import LOGIN_FIRST, WRONG
-from demo.pages import channel_page, home_page, notice_page
+from demo.login import LOGIN_FAILED, LOGIN_REQUIRED
+from demo.pages import render_channel, render_home, render_notice
 from demo.sessions import Sessions
 
 
 class MemberPages:
-    """What a visitor sees after the log-in."""
+    """Pages that require a login."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     async def show_home(self, request: Request) -> Response:
-        """Show the first page; or, on `/?error=1`, that a log-in has failed."""
+        """Respond with the home page; or on `/?error=1`, that a login failed."""
         if "error" in request.query_params:
-            return HTMLResponse(notice_page("Entrar", WRONG))
+            return HTMLResponse(render_notice("Entrar", LOGIN_FAILED))
         if self._sessions.find_logged_in(request.cookies) is None:
-            return LOGIN_FIRST
-        return HTMLResponse(home_page())
+            return LOGIN_REQUIRED
+        return HTMLResponse(render_home())
 
     async def show_channel(self, request: Request) -> Response:
-        """Show one channel's page."""
+        """Respond with the page of a channel."""
         if self._sessions.find_logged_in(request.cookies) is None:
-            return LOGIN_FIRST
+            return LOGIN_REQUIRED
         channel = find_channel(request.path_params["channel_id"])
         if channel is None:
-            notice = notice_page("404 Não encontrado", "Este canal não existe.")
+            notice = render_notice("404 Não encontrado", "Este canal não existe.")
             return HTMLResponse(notice, status_code=404)
-        return HTMLResponse(channel_page(channel))
+        return HTMLResponse(render_channel(channel))

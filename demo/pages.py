@@ -1,4 +1,4 @@
-"""The site's pages as HTML."""
+"""HTML pages of the site."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -18,30 +18,30 @@ _TEMPLATES = Environment(
 )
 
 
-def login_page(csrf_token: str, *, enable_after_ms: int, email: str = "", error: str = "") -> str:
-    """Draw the log-in form, with an error text if there is one."""
+def render_login(csrf_token: str, *, enable_after_ms: int, email: str = "", error: str = "") -> str:
+    """Render the login form, with an error message if there is one."""
     return _TEMPLATES.get_template("login.html").render(
         csrf_token=csrf_token, enable_after_ms=enable_after_ms, email=email, error=error
     )
 
 
-def home_page() -> str:
-    """Draw what stands behind the log-in."""
+def render_home() -> str:
+    """Render the home page."""
     return _TEMPLATES.get_template("home.html").render()
 
 
 @lru_cache(maxsize=64)
-def list_page(listing: Listing) -> bytes:
-    """Draw a page of channels once; the site's slowness is asked for, never accidental."""
+def render_list(listing: Listing) -> bytes:
+    """Render a page of channels; cached, so that only injected faults make the site slow."""
     template = _TEMPLATES.get_template("list.html")
     return template.render(listing=listing, orders=ORDERS, sizes=PAGE_SIZES).encode()
 
 
-def channel_page(channel: Channel) -> str:
-    """Draw a channel's own page."""
+def render_channel(channel: Channel) -> str:
+    """Render the page of a channel."""
     return _TEMPLATES.get_template("channel.html").render(channel=channel)
 
 
-def notice_page(title: str, text: str, *, is_error: bool = True) -> str:
-    """Draw a page that holds one sentence."""
+def render_notice(title: str, text: str, *, is_error: bool = True) -> str:
+    """Render a page with one sentence."""
     return _TEMPLATES.get_template("notice.html").render(title=title, text=text, is_error=is_error)

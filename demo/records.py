@@ -1,13 +1,13 @@
-"""What the stand-in site knows of a channel and of its videos."""
+"""Records of channels and their videos."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One video, as its channel's card shows it; `None` leaves the element out.
+    """Video on a channel's card; `None` omits the element.
 
-    A line of which `views`, `comments` and `uploaded_time` are all `None` is left out as a whole.
+    If `views`, `comments` and `uploaded_time` are all `None`, the line is omitted.
     """
 
     id: str
@@ -21,18 +21,18 @@ class Video:
 
     @property
     def link(self) -> str:
-        """The video's address at YouTube; nobody here follows it."""
+        """URL of the video at YouTube; it is never requested."""
         return f"https://youtube.com/watch?v={self.id}"
 
     @property
     def thumbnail(self) -> str:
-        """A path of this site, where the real one has i.ytimg.com: no test loads the internet."""
+        """Path of the image; the real site uses i.ytimg.com, but tests work offline."""
         return f"/img/vi/{self.id}/mqdefault.jpg"
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The six figures of a card, in the order in which it shows them; `None` is a card without."""
+    """The six stats of a card in their order; `None` omits the value."""
 
     total_views: str | None
     views_last_60_days: str | None
@@ -44,7 +44,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What only the channel's own page shows; an empty list or `None` leaves the block out."""
+    """Details on the channel's own page; an empty list or `None` omits the block."""
 
     keywords: tuple[str, ...]
     subjects: tuple[str, ...]
@@ -55,32 +55,32 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One channel; a `None` leaves its element out, an empty text leaves the element empty."""
+    """Channel; `None` omits the element, an empty text leaves it empty."""
 
     id: str
     name: str
     handle: str | None
     country: str | None
     subscribers: str | None
-    #: What the list is sorted by; the card shows `subscribers`.
+    #: Sort key of the list; the card shows `subscribers`.
     subscriber_count: int
     is_verified: bool
     is_monetized: bool
-    #: As the badge reads, names parted by commas; `None` is a card without the badge.
+    #: Text of the badge: names separated by commas; `None` omits the badge.
     categories: str | None
     stats: Stats
     videos: tuple[Video, ...]
     details: Details
-    #: The real site links some channels with its host before the path.
+    #: Whether the link contains the host, as some links of the real site do.
     has_absolute_link: bool = False
 
     @property
     def link(self) -> str:
-        """The `href` of the channel's name."""
+        """`href` of the channel's name."""
         host = "https://app.tubehunt.io" if self.has_absolute_link else ""
         return f"{host}/channel/{self.id}"
 
     @property
     def has_line(self) -> bool:
-        """Whether the line under the name has anything to show."""
+        """Whether the line below the name is shown."""
         return not (self.handle is None and self.country is None and self.subscribers is None)

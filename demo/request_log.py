@@ -1,4 +1,4 @@
-"""What the site was asked: every request but those to its own controls."""
+"""Log of all requests, except those to the control endpoints."""
 
 import time
 from collections import deque
@@ -8,25 +8,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTROLS = "/_demo/"
 
-#: Enough for any test, and an end to what a site that runs for days keeps.
-_KEPT = 20_000
+#: Bounds the memory of a site that runs for days; more than any test needs.
+_MAX_ENTRIES = 20_000
 
 
 @dataclass(slots=True)
 class LoggedRequest:
-    """One request; `status` is 0 while it waits, and stays so when no answer was given."""
+    """Logged request; `status` is 0 until a response is sent."""
 
     n: int
-    #: Seconds since the epoch at which it arrived.
+    #: Arrival time in seconds since the epoch.
     at: float
     method: str
-    #: With the query.
+    #: Including the query.
     path: str
     status: int = 0
 
 
 class RequestLog:
-    """ASGI middleware that keeps the last requests; `n` counts on over `clear`."""
+    """ASGI middleware that logs requests; clearing the log does not restart `n`."""
 
     def __init__(self, app: ASGIApp, entries: deque[LoggedRequest]) -> None:
         self._app = app
@@ -34,7 +34,7 @@ class RequestLog:
         self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Note a request when it arrives, and its status when the answer begins."""
+        """Log a request when it arrives, and its status when the response starts."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROLS):
             await self._app(scope, receive, send)
             return
@@ -44,14 +44,14 @@ class RequestLog:
         entry = LoggedRequest(self._count, time.time(), scope["method"], path)
         self._entries.append(entry)
 
-        async def note_status(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
             await send(message)
 
-        await self._app(scope, receive, note_status)
+        await self._app(scope, receive, record_status)
 
 
 def make_entries() -> deque[LoggedRequest]:
-    """Make the place where a log keeps its entries; readers may clear it."""
-    return deque(maxlen=_KEPT)
+    """Return an empty log; callers may clear it."""
+    return deque(maxlen=_MAX_ENTRIES)

@@ -1,7 +1,7 @@
-# ruff: noqa: RUF001 - look-alikes from other scripts are what these texts are about
-"""Sample names and texts."""
+# ruff: noqa: RUF001 - these texts contain look-alike characters on purpose
+"""Sample names and texts in many scripts."""
 
-#: Each script: first words and second words of channel names.
+#: For each script, the first and the second words of channel names.
 NAMES: tuple[tuple[tuple[str, str, str, str], tuple[str, str, str, str]], ...] = (
     (("Lately", "Golden", "Quiet", "Rapid"), ("Fashionable", "Kitchen", "Machines", "Rivers")),
     (("Ação", "Coração", "Família", "São João"), ("à Paulista", "Maçã", "Avó", "Violão")),

@@ -1,44 +1,48 @@
-"""The command line's settings: from the environment, then from `.env` in the current folder."""
+"""Settings of the command line, from the environment and from `.env` in the current folder."""
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from scraper.credentials import variable_prefix
+
+# An empty value counts as not set, as in compose files.
+_SOURCES = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
 
 class SettingsError(Exception):
-    """The environment, `.env` or a flag says something wrong; the text says which and what."""
+    """A setting is invalid or `.env` cannot be read; the text names it and the reason."""
 
 
 class Settings(BaseSettings):
-    """What the commands read; an empty value counts as none."""
+    """Settings that the commands read."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = _SOURCES
 
-    #: Where the commands find the API.
+    #: Address of the API.
     garimpo_url: str = "http://127.0.0.1:8000"
-    #: The language of the jobs' messages; by default the locale's.
+    #: Language of the jobs' messages; by default that of the locale.
     garimpo_language: Literal["pt", "en"] | None = None
 
-    # What `garimpo dev` looks at to decide what to start; the services read them by themselves.
+    # `garimpo dev` reads these to decide which services to start; the services read them too.
     redis_url: str | None = None
-    tubehunt_base_url: str | None = None
-    tubehunt_username: str | None = None
-    tubehunt_password: SecretStr | None = None
+    recipes_dir: Path | None = None
 
-    # This machine's Chrome: `garimpo demo` takes nothing else from `.env`.
+    # This machine's Chrome; `garimpo demo` uses no other setting of `.env`.
     chrome_binary: str | None = None
     chromedriver: str | None = None
     chrome_arguments: str | None = None
 
-    # The user's language, in the order in which POSIX has them count.
+    # The user's language, in POSIX's order of precedence.
     lc_all: str | None = None
     lc_messages: str | None = None
     lang: str | None = None
 
     @property
     def language(self) -> str:
-        """The language to ask the API for: `pt` or `en`."""
+        """Language to request from the API: `pt` or `en`."""
         if self.garimpo_language:
             return self.garimpo_language
         locale = self.lc_all or self.lc_messages or self.lang or ""
@@ -46,29 +50,57 @@ class Settings(BaseSettings):
 
     @property
     def chrome(self) -> dict[str, str]:
-        """This machine's Chrome as environment variables."""
-        ours = {
+        """Environment variables that select this machine's Chrome."""
+        variables = {
             "CHROME_BINARY": self.chrome_binary,
             "CHROMEDRIVER": self.chromedriver,
             "CHROME_ARGUMENTS": self.chrome_arguments,
         }
-        return {name: value for name, value in ours.items() if value is not None}
+        return {name: value for name, value in variables.items() if value is not None}
+
+
+class SiteVariables(BaseSettings):
+    """Variables of one site, such as `TUBEHUNT_BASE_URL` for the site `tubehunt`.
+
+    `scraper.settings.SiteSettings` reads the same ones for the worker, but needs Selenium, which
+    the `cli` extra does not install.
+    """
+
+    model_config = _SOURCES
+
+    #: Used instead of the recipe's `base_url`.
+    base_url: str | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+
+    @classmethod
+    def read(cls, site: str) -> Self:
+        """Read the variables of a site."""
+        return cls(_env_prefix=variable_prefix(site))
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether any of them is set."""
+        return bool(self.base_url or self.username or self.password)
 
 
 def read_settings(language: str | None = None) -> Settings:
-    """Read them; `language`, if given, is what a flag says.
+    """Read the settings.
+
+    Args:
+        language: Value of the `--language` option, which overrides the environment.
 
     Raises:
-        SettingsError: one of them is wrong, or `.env` cannot be read.
+        SettingsError: A setting is invalid, or `.env` cannot be read.
     """
-    given: dict[str, Any] = {"garimpo_language": language} if language else {}
+    overrides: dict[str, Any] = {"garimpo_language": language} if language else {}
     try:
-        return Settings(**given)
+        return Settings(**overrides)
     except ValidationError as error:
-        faults = [f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
-        raise SettingsError("; ".join(faults)) from error
+        reasons = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        raise SettingsError("; ".join(reasons)) from error
     except UnicodeDecodeError as error:
-        message = ".env in this folder is not UTF-8: save it as UTF-8."
+        message = ".env in this folder is not valid UTF-8: save it as UTF-8."
         raise SettingsError(message) from error
     except OSError as error:
         message = f".env in this folder cannot be read: {error.strerror}"

@@ -1,6 +1,6 @@
 /**
- * Enable each button that comes disabled with `data-enable-after-ms`, so many milliseconds after
- * the page has loaded: before that, a click does nothing.
+ * Enable each button with `data-enable-after-ms` that many milliseconds after page load; until then
+ * it is disabled.
  */
 addEventListener("load", () => {
   for (const button of document.querySelectorAll("button[data-enable-after-ms]")) {

@@ -1,4 +1,4 @@
-"""Run one job of an acceptance test."""
+"""One job of an acceptance test."""
 
 import time
 from dataclasses import dataclass
@@ -14,65 +14,87 @@ from garimpo.cli.progress_display import ProgressDisplay
 from garimpo.client.client import Body, Client
 from garimpo.client.job_ref import JobRef
 
-#: The longest pause between two questions, whatever the API says.
-_LONGEST_PAUSE_S = 5.0
+#: Longest pause between two polls, whatever `retry_after_seconds` says.
+_MAX_PAUSE_S = 5.0
 
 
 @dataclass(frozen=True)
 class StartedJob:
-    """A job that was accepted."""
+    """A job that the API accepted."""
 
-    address: JobRef
+    ref: JobRef
     start: Body
-    #: How long the answer took.
+    #: Response time of the start in milliseconds.
     start_ms: float
 
 
-def start_job(client: Client, plan: CheckOptions, key: str | None = None) -> StartedJob:
-    """Start a job; raises ApiError, or NotMetError if the answer is not as it must be."""
-    begin = time.perf_counter()
-    body = client.start(plan.site, plan.job, plan.params, key)
-    took_ms = (time.perf_counter() - begin) * 1000
+def start_job(client: Client, options: CheckOptions, key: str | None = None) -> StartedJob:
+    """Start a job and check the JobStart.
+
+    Args:
+        client: Client of the API.
+        options: Name the job and its parameters.
+        key: The Idempotency-Key; by default a new one.
+
+    Raises:
+        ApiError: The request failed.
+        CheckFailedError: The JobStart is not as specified.
+    """
+    started_at = time.perf_counter()
+    body = client.start(options.site, options.job, options.params, key)
+    start_ms = (time.perf_counter() - started_at) * 1000
     check_start(body)
-    return StartedJob(JobRef(plan.site, plan.job, body["job_id"]), body, took_ms)
+    return StartedJob(JobRef(options.site, options.job, body["job_id"]), body, start_ms)
 
 
 def follow_job(
     client: Client,
-    plan: CheckOptions,
+    options: CheckOptions,
     started: StartedJob,
     display: ProgressDisplay,
     name: str = "",
 ) -> list[Body]:
-    """Ask for a job's state until its end, and show it; return all bodies.
+    """Poll a job until it ends, show its progress, and return all of its bodies.
+
+    Args:
+        client: Client of the API.
+        options: Set the polling interval and the time limit.
+        started: The job.
+        display: Shows the progress.
+        name: Label of the job, if several are shown.
 
     Raises:
-        ApiError: its end could not be learnt.
-        NotMetError: it has no end in time.
+        ApiError: A request failed.
+        CheckFailedError: The job did not end within the time limit.
     """
-    deadline = time.monotonic() + plan.timeout_s
+    deadline = time.monotonic() + options.timeout_s
     display.show(started.start, name)
     bodies: list[Body] = []
     for body in client.follow(
-        started.address,
-        lambda reason: display.show_trouble(reason, name),
-        poll_interval_s=plan.poll_interval_s,
-        max_interval_s=_LONGEST_PAUSE_S,
+        started.ref,
+        lambda reason: display.show_outage(reason, name),
+        poll_interval_s=options.poll_interval_s,
+        max_interval_s=_MAX_PAUSE_S,
     ):
         bodies.append(body)
         display.show(body, name)
         if time.monotonic() > deadline:
             message = (
-                f"no end within {plan.timeout_s:g} s; the last was {body['status']}, "
-                f"{body.get('progress')}%. It goes on: `garimpo watch {started.address.id}`"
+                f"not finished within {options.timeout_s:g} s; the last status was "
+                f"{body['status']}, {body.get('progress')}%. The job keeps running: "
+                f"`garimpo watch {started.ref.id}`"
             )
             raise CheckFailedError(message)
     return bodies
 
 
 def finish_job(started: StartedJob, bodies: list[Body]) -> FinishedJob:
-    """Look at a whole job; raises NotMetError unless it was completed as it must."""
+    """Check all bodies of a job, which must have completed.
+
+    Raises:
+        CheckFailedError: The job failed, or a body is not as specified.
+    """
     check_progress(bodies)
     count = check_result(bodies[-1])
-    took_s = bodies[-1]["execution_time_seconds"]
-    return FinishedJob(started.address.id, "completed", round(started.start_ms, 1), took_s, count)
+    execution_s = bodies[-1]["execution_time_seconds"]
+    return FinishedJob(started.ref.id, "completed", round(started.start_ms, 1), execution_s, count)

@@ -7,17 +7,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """The words on the command line."""
+    """Options of `garimpo check`."""
 
-    #: Empty is the first that the API has.
+    #: Empty selects the first site that the API lists.
     site: str = ""
+    #: Empty selects the first job of the site.
     job: str = ""
     params: dict[str, Any] = field(default_factory=dict)
-    #: Only one job, without those at once.
+    #: Whether to skip the concurrent jobs.
     quick: bool = False
-    #: So many at once.
+    #: Number of concurrent jobs.
     jobs: int = 3
-    #: When to ask again; None is when the API says, after 5 s at most.
+    #: Polling interval; None is the body's `retry_after_seconds`, at most 5 s.
     poll_interval_s: float | None = None
     max_start_ms: float = 100.0
     timeout_s: float = 600.0
@@ -25,18 +26,18 @@ class CheckOptions:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at."""
+    """Outcome of one check."""
 
     name: str
     passed: bool
-    #: What was seen, or why it is not good.
+    #: What was measured, or why the check failed.
     detail: str
     seconds: float
 
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """A job that came to its end."""
+    """A job that completed."""
 
     job_id: str
     status: str
@@ -47,29 +48,29 @@ class FinishedJob:
 
 @dataclass
 class Report:
-    """All checks of one run."""
+    """Outcome of an acceptance test."""
 
     url: str
     quick: bool
     checks: list[CheckResult] = field(default_factory=list)
-    #: The checks that would have come after one that makes them senseless.
+    #: Names of the checks that were skipped because an earlier one failed.
     not_run: list[str] = field(default_factory=list)
-    #: What to know, or to do first; mostly empty.
+    #: What to do before the next run; empty in most cases.
     advice: str = ""
     jobs: list[FinishedJob] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def passed(self) -> bool:
-        """Whether every check has passed."""
+        """Whether every check passed."""
         return bool(self.checks) and all(check.passed for check in self.checks)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the report as a JSON object."""
         return {"passed": self.passed, **asdict(self)}
 
     def summary(self) -> list[str]:
-        """Return its last lines for people."""
+        """Return the lines that are printed after the checks."""
         failed = sum(not check.passed for check in self.checks)
         verdict = f"{failed} of {len(self.checks)} checks failed" if failed else "All checks passed"
         if self.not_run:
@@ -78,17 +79,19 @@ class Report:
         if self.advice:
             lines.append(self.advice)
         if self.jobs:
-            starts = [job.start_ms for job in self.jobs]
-            ran = [job.execution_time_seconds for job in self.jobs]
+            start_ms = [job.start_ms for job in self.jobs]
+            execution_s = [job.execution_time_seconds for job in self.jobs]
             lines.append(
-                f"Jobs: {len(self.jobs)}, with {sum(job.items for job in self.jobs)} rows. "
-                f"Starts took {_spread(starts, 'ms', 0)}, jobs {_spread(ran, 's', 1)}."
+                f"Jobs: {len(self.jobs)}, rows: {sum(job.items for job in self.jobs)}. "
+                f"Start: {_format_spread(start_ms, 'ms', 0)}. "
+                f"Execution: {_format_spread(execution_s, 's', 1)}."
             )
         return lines
 
 
-def _spread(numbers: list[float], unit: str, digits: int) -> str:
+def _format_spread(numbers: list[float], unit: str, digits: int) -> str:
+    """Return the median, and the range if there are several numbers."""
     middle = f"{median(numbers):.{digits}f} {unit}"
     if len(numbers) == 1:
         return middle
-    return f"{middle} ({min(numbers):.{digits}f} to {max(numbers):.{digits}f})"
+    return f"median {middle} ({min(numbers):.{digits}f} to {max(numbers):.{digits}f})"

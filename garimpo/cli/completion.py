@@ -8,28 +8,30 @@ from garimpo.client.client import Client
 from garimpo.client.errors import ApiError
 from garimpo.settings import SettingsError, read_settings
 
-#: Whoever presses Tab does not wait longer.
+#: Longest wait after a press of Tab.
 _TIMEOUT_S = 1.0
+#: Number of recent jobs to offer.
 _JOBS = 30
-#: Tab is no place for messages; the command itself will tell.
+#: Completion stays silent on errors: the command itself reports them.
 _ERRORS = (ApiError, SettingsError)
 
 
 def complete_site(ctx: typer.Context, incomplete: str) -> list[str]:
-    """List the sites that begin so."""
-    return _filter_prefix(incomplete, (site for site, _ in _names(ctx)))
+    """Return the sites that start with `incomplete`."""
+    return _filter_prefix(incomplete, (site for site, _ in _list_names(ctx)))
 
 
 def complete_job(ctx: typer.Context, incomplete: str) -> list[str]:
-    """List the jobs of the site before it that begin so."""
-    wanted = ctx.params.get("site")
-    return _filter_prefix(incomplete, (job for site, job in _names(ctx) if wanted in {site, None}))
+    """Return the jobs that start with `incomplete`, of the site before it if there is one."""
+    chosen = ctx.params.get("site")
+    names = _list_names(ctx)
+    return _filter_prefix(incomplete, (job for site, job in names if chosen in {site, None}))
 
 
 def complete_job_id(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """List the latest jobs' ids that begin so, each with what it is."""
+    """Return the recent job ids that start with `incomplete`, each with a description."""
     try:
-        with _open(ctx) as client:
+        with _open_client(ctx) as client:
             jobs = client.list_jobs(limit=_JOBS)["jobs"]
     except _ERRORS:
         return []
@@ -40,17 +42,18 @@ def complete_job_id(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]
     ]
 
 
-def _names(ctx: typer.Context) -> list[tuple[str, str]]:
+def _list_names(ctx: typer.Context) -> list[tuple[str, str]]:
+    """Return the site and the name of each job that the API has; none if it cannot be reached."""
     try:
-        with _open(ctx) as client:
+        with _open_client(ctx) as client:
             return client.list_job_names()
     except _ERRORS:
         return []
 
 
-def _open(ctx: typer.Context) -> Client:
+def _open_client(ctx: typer.Context) -> Client:
     return Client(ctx.params.get("url") or read_settings().garimpo_url, timeout_s=_TIMEOUT_S)
 
 
-def _filter_prefix(incomplete: str, words: Iterable[str]) -> list[str]:
-    return sorted({word for word in words if word.startswith(incomplete)})
+def _filter_prefix(prefix: str, names: Iterable[str]) -> list[str]:
+    return sorted({name for name in names if name.startswith(prefix)})

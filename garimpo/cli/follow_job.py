@@ -1,95 +1,81 @@
-"""Show a job on the screen until it ends."""
+"""Follow a job and show its progress until it ends."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 
 from garimpo.cli.output import FAILED, INTERRUPTED, describe_failure, print_error
 from garimpo.cli.progress_display import ProgressDisplay
 from garimpo.client.client import Body, Client
-from garimpo.client.errors import ApiError
 from garimpo.client.job_ref import JobRef
 
-#: How long a job may wait before workers are looked for, and then again and again.
-_LOOK_EVERY_S = 10.0
-_HINT = "No worker is alive, so the job waits until one is: start one; `garimpo check` looks at it."
+#: Idle workers claim a job within a second; a job that waits this long without workers is stuck.
+_HINT_AFTER_S = 10.0
+_NO_WORKER = (
+    "No worker is running, so the job stays pending until one starts. "
+    "`garimpo check` reports what is missing."
+)
 
 
-@contextmanager
-def warn_if_no_worker(
-    client: Client, tell: Callable[[str], None], *, every_s: float = _LOOK_EVERY_S
-) -> Iterator[Callable[[Body], None]]:
-    """Tell once, if the job waits for long, that no worker is alive.
+class NoWorkerHint:
+    """Warn once if a job stays pending because no worker is running."""
 
-    Gives what is to be called with each of the job's bodies. The API may be silent about a job
-    that waits, so it is asked beside the following, until the block ends.
+    def __init__(self, show: Callable[[str], None]) -> None:
+        """Create the hint.
 
-    Args:
-        client: of the API.
-        tell: called with the hint, in another thread.
-        every_s: how long the job may wait before workers are looked for.
-    """
-    over = threading.Event()
-    is_waiting = threading.Event()
+        Args:
+            show: Called with the text of the hint, at most once.
+        """
+        self._show = show
+        self._is_shown = False
 
-    def watch() -> None:
-        while not over.wait(every_s):
-            if is_waiting.is_set() and _is_nobody_there(client) and not over.is_set():
-                tell(_HINT)
-                return
-
-    def see(body: Body) -> None:
-        if body.get("status") == "pending":
-            is_waiting.set()
-        else:
-            is_waiting.clear()
-
-    # A daemon: a question that is still open must not hold the program up.
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield see
-    finally:
-        over.set()
+    def check(self, body: Body) -> None:
+        """Show the hint if the job has waited for 10 s or more and no worker is running."""
+        if (
+            not self._is_shown
+            and body["status"] == "pending"
+            and body.get("workers_alive") == 0
+            and body.get("elapsed_seconds", 0.0) >= _HINT_AFTER_S
+        ):
+            self._is_shown = True
+            self._show(_NO_WORKER)
 
 
-def _is_nobody_there(client: Client) -> bool:
-    with suppress(ApiError, RuntimeError):  # RuntimeError: the client has just been closed
-        return client.health().get("workers_alive") == 0
-    return False
-
-
-def show_job(
-    client: Client, address: JobRef, start: Body | None = None, *, live: bool = True
-) -> Body:
+def show_job(client: Client, job: JobRef, start: Body | None = None, *, live: bool = True) -> Body:
     """Show a job's progress until it ends; return its JobResult or JobError.
 
     Args:
-        client: of the API.
-        address: the job.
-        start: its JobStart, to be shown at once.
-        live: whether the API tells each change; else it is asked, as often as it says.
+        client: Client of the API.
+        job: The job.
+        start: Its JobStart, which is shown at once.
+        live: Whether to follow the event stream; otherwise the status is polled.
 
     Raises:
-        ApiError: the job's end could not be learnt.
+        ApiError: The job cannot be followed to its end.
     """
-    with ProgressDisplay() as display, warn_if_no_worker(client, display.show_hint) as see:
+    with ProgressDisplay() as display:
+        hint = NoWorkerHint(display.show_hint)
         if start:
             display.show(start)
-            see(start)
         body = start or {}
-        for body in client.follow(address, display.show_trouble, live=live):
+        for body in client.follow(job, display.show_outage, live=live):
             display.show(body)
-            see(body)
+            hint.check(body)
     return body
 
 
-def report_interrupted(address: JobRef) -> int:
-    """Say after a Ctrl-C how to get the result; return the exit code."""
-    print_error(f"The job goes on: `garimpo watch {address.id}`, or `garimpo cancel {address.id}`.")
+def report_interrupted(job: JobRef) -> int:
+    """Print how to follow or cancel the job after Ctrl-C; return the exit code."""
+    print_error(
+        f"The job keeps running: `garimpo watch {job.id}` follows it, "
+        f"`garimpo cancel {job.id}` cancels it."
+    )
     return INTERRUPTED
 
 
 def report_failure(body: Body) -> int:
-    """Say why a job has failed; return the exit code."""
+    """Print why a job failed; return the exit code.
+
+    Args:
+        body: The job's JobError.
+    """
     print_error(describe_failure(body))
     return FAILED

@@ -1,9 +1,10 @@
-"""Options that commands share: API address, language, parameters, output."""
+"""Options that several commands share: API address, language, parameters, output."""
 
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,27 +16,50 @@ from garimpo.client.client import Client
 from garimpo.client.errors import ApiError
 from garimpo.settings import Settings, SettingsError, read_settings
 
+#: Value of a job parameter.
 Value = str | int | float | bool
 
 
+# The API's own list of formats imports packages that the `cli` extra does not install; a unit test
+# keeps both of these equal to the API's.
+class ResultFormat(StrEnum):
+    """Format of a result file."""
+
+    JSON = "json"
+    CSV = "csv"
+    NDJSON = "ndjson"
+    XLSX = "xlsx"
+
+
+class Separator(StrEnum):
+    """CSV delimiter."""
+
+    COMMA = "comma"
+    SEMICOLON = "semicolon"
+    TAB = "tab"
+
+
 class ParamError(ValueError):
-    """A `--param` that is not name=value, or is there twice."""
+    """A `--param` is not `name=value`, or is repeated."""
 
 
 def parse_params(pairs: Iterable[str]) -> dict[str, Value]:
-    """Return the parameters that `name=value` pairs give; raises ParamError.
+    """Parse `name=value` pairs.
 
-    A value that is a JSON number, boolean or quoted string is taken as such, any other is the
-    string itself; which type is right is for the API to say.
+    A value that is a JSON number, boolean or quoted string becomes one; any other value is the
+    string itself. The API checks whether the type is right.
+
+    Raises:
+        ParamError: A pair has no name or no `=`, or a name is repeated.
     """
     params: dict[str, Value] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
-            message = f"--param {pair}: write it as name=value"
+            message = f"--param {pair}: expected name=value"
             raise ParamError(message)
         if name in params:
-            message = f"--param {name}: given twice"
+            message = f"--param {name}: given more than once"
             raise ParamError(message)
         params[name] = _parse_value(value)
     return params
@@ -47,37 +71,54 @@ def _parse_value(text: str) -> Value:
     except ValueError:
         return text
     if isinstance(value, float) and not math.isfinite(value):
-        return text  # Python's JSON takes NaN and Infinity, nobody else's does
+        return text  # NaN and Infinity are accepted by Python, but are not JSON
     return value if isinstance(value, str | int | float) else text
 
 
 Url = Annotated[
     str | None,
-    typer.Option(help="Where the API is. (GARIMPO_URL; http://127.0.0.1:8000)"),
+    typer.Option(help="Address of the API. [env: GARIMPO_URL; default: http://127.0.0.1:8000]"),
 ]
 Language = Annotated[
     str | None,
-    typer.Option(help="Of the jobs' messages: pt or en. (GARIMPO_LANGUAGE; the locale's)"),
+    typer.Option(
+        help="Language of the jobs' messages, pt or en. [env: GARIMPO_LANGUAGE; "
+        "default: that of the locale]"
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
 JobId = Annotated[
-    str, typer.Argument(help="The job's id.", autocompletion=completion.complete_job_id)
+    str, typer.Argument(help="Id of the job.", autocompletion=completion.complete_job_id)
 ]
 Site = Annotated[
-    str, typer.Argument(help="Such as tubehunt.", autocompletion=completion.complete_site)
+    str,
+    typer.Argument(
+        help="Name of the site, e.g. tubehunt.", autocompletion=completion.complete_site
+    ),
 ]
 Job = Annotated[
-    str, typer.Argument(help="Such as scrape-channels.", autocompletion=completion.complete_job)
+    str,
+    typer.Argument(
+        help="Name of the job, e.g. scrape-channels.", autocompletion=completion.complete_job
+    ),
 ]
-Params = Annotated[list[str] | None, typer.Option("--param", help="name=value; may be repeated.")]
-Output = Annotated[Path | None, typer.Option(help="The file to write; without it: stdout.")]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", help="Job parameter as name=value; can be repeated."),
+]
+Output = Annotated[
+    Path | None, typer.Option(help="File to write the result to; by default stdout.")
+]
 
 
 def load_settings(language: str | None = None) -> Settings:
-    """Read the settings; `language` is what the flag says.
+    """Read the settings.
+
+    Args:
+        language: Value of the `--language` option.
 
     Raises:
-        typer.BadParameter: one of them is wrong, or `.env` cannot be read.
+        typer.BadParameter: A setting is invalid, or `.env` cannot be read.
     """
     try:
         return read_settings(language)
@@ -93,24 +134,24 @@ def open_client(
     as_json: bool = False,
     pause: Callable[[float], object] | None = None,
 ) -> Iterator[Client]:
-    """Open a client of the API that flags, the environment or `.env` name.
+    """Open a client of the API that the options, the environment or `.env` name.
 
-    What goes wrong with the API is told, and ends the program.
+    An ApiError in the block is printed and ends the program.
 
     Args:
-        url: what the flag says; None if it is not given.
-        language: the same.
-        as_json: whether errors are told on stdout too, in the API's own shape.
-        pause: the client's, between two questions.
+        url: Value of the `--url` option.
+        language: Value of the `--language` option.
+        as_json: Whether to print errors to stdout too, in the API's own shape.
+        pause: Called with seconds between two polls.
 
     Raises:
-        typer.BadParameter: a setting is wrong.
-        typer.Exit: the API has not done what was asked.
+        typer.BadParameter: A setting is invalid.
+        typer.Exit: A request to the API failed; the reason was printed.
     """
     settings = load_settings(language)
     try:
-        address = url or settings.garimpo_url
-        with Client(address, language=settings.language, pause=pause) as client:
+        api_url = url or settings.garimpo_url
+        with Client(api_url, language=settings.language, pause=pause) as client:
             yield client
     except ApiError as error:
         print_error(str(error))
@@ -120,7 +161,11 @@ def open_client(
 
 
 def read_params(pairs: list[str] | None) -> dict[str, Value]:
-    """Return what --param says; raises typer.BadParameter."""
+    """Parse the `--param` options.
+
+    Raises:
+        typer.BadParameter: One of them is not `name=value`, or is repeated.
+    """
     try:
         return parse_params(pairs or [])
     except ParamError as error:
@@ -128,11 +173,16 @@ def read_params(pairs: list[str] | None) -> dict[str, Value]:
 
 
 def check_output(output: Path | None) -> None:
-    """Refuse a file that cannot be written, before anything is asked.
+    """Check that `--output` can be written to, before any request is sent.
 
     Raises:
-        typer.BadParameter: its folder is not there, or it is a folder.
+        typer.BadParameter: Its folder does not exist, or it is a folder itself.
     """
-    if output is not None and (output.is_dir() or not output.parent.is_dir()):
-        message = f"--output {output}: no such folder, or it is one"
+    if output is None:
+        return
+    if output.is_dir():
+        message = f"--output {output}: is a folder"
+        raise typer.BadParameter(message)
+    if not output.parent.is_dir():
+        message = f"--output {output}: no such folder: {output.parent}"
         raise typer.BadParameter(message)

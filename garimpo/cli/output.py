@@ -6,116 +6,129 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from secrets import token_hex
+from typing import Any, BinaryIO, Final, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
 
 from garimpo.client.connection import Body
 
-
-def make_printable(text: str) -> str:
-    """Return `text` on one line, without what would steer a terminal (escape sequences, bells)."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-FAILED, API_ERROR, NOT_YET, INTERRUPTED = 1, 2, 3, 130
+#: The job or a check failed.
+FAILED: Final = 1
+#: Usage error, a failed request to the API, or output that cannot be written.
+API_ERROR: Final = 2
+#: The job has no result yet.
+NOT_YET: Final = 3
+#: Ctrl-C: 128 + SIGINT.
+INTERRUPTED: Final = 130
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 the job has failed, or a check has; 2 the API has refused, is not "
-    "there, or a word on the command line is wrong, or the result cannot be written; 3 the job "
-    "has no result yet; 130 Ctrl-C."
+    "Exit codes: 0 success; 1 the job or a check failed; 2 usage error, the API rejected the "
+    "request or cannot be reached, or the result cannot be written; 3 the job has no result yet; "
+    "130 interrupted by Ctrl-C."
 )
 
-
-#: Wide enough for every column where no terminal cuts lines.
-_UNCUT = 400
+#: Width in columns where stdout is no terminal: wide enough for every table.
+_FILE_WIDTH = 400
 
 
 class _Console(Console):
-    """A console that lets us say that nobody reads any more."""
+    """Console that raises BrokenPipeError instead of exiting the program."""
 
     def on_broken_pipe(self) -> None:
-        """Go on with the BrokenPipeError that is being handled; rich would end the program."""
-        raise  # noqa: PLE0704 - it is called where it is handled
+        """Raise the BrokenPipeError that is being handled."""
+        raise  # noqa: PLE0704 - rich calls this in its `except` block
+
+
+def make_printable(text: str) -> str:
+    """Return `text` on one line, without control characters such as escape sequences and bells."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def print_error(text: str) -> None:
-    """Write a line to stderr: stdout belongs to the result."""
+    """Write a line to stderr: stdout is for the result."""
     sys.stderr.write(text + "\n")
 
 
 def format_json(result: Any) -> str:
-    """Return a result as JSON for people and programs."""
+    """Format a result as indented JSON."""
     return json.dumps(result, ensure_ascii=False, indent=2) + "\n"
 
 
 @contextmanager
 def open_stdout() -> Iterator[BinaryIO]:
-    """Give stdout to write to; at the block's end all is written.
+    """Open stdout for writing; it is flushed at the end of the block.
 
     Raises:
-        typer.Exit: it is closed, full, or nobody reads it; it has been said.
+        typer.Exit: stdout is closed, full, or a pipe without a reader; the reason was printed.
     """
-    if sys.stdout is None:  # as Python has it after `>&-`
+    if sys.stdout is None:  # Python sets it so after `>&-`
         _exit_stdout_error("it is closed")
     try:
         yield sys.stdout.buffer
         sys.stdout.flush()
     except OSError as error:
-        # What is still in the buffer must not be tried again, and told again, at the very end.
+        # Python flushes the rest of the buffer at exit, which would fail and be reported again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _exit_stdout_error(str(error.strerror))
 
 
 def print_stdout(text: str) -> None:
-    """Write text to stdout; raises typer.Exit as `open_stdout` does."""
+    """Write text to stdout.
+
+    Raises:
+        typer.Exit: stdout cannot be written to; the reason was printed.
+    """
     with open_stdout() as stdout:
         stdout.write(text.encode())
 
 
-def render_stdout(drawing: RenderableType, **how: Any) -> None:
-    """Draw something on stdout; raises typer.Exit as `open_stdout` does.
+def render_stdout(renderable: RenderableType, **options: Any) -> None:
+    """Render a table or a text on stdout.
 
     Args:
-        drawing: a table, a text, or the like.
-        how: as rich's Console.print takes it.
+        renderable: What to render.
+        options: Keyword arguments of rich's `Console.print`.
+
+    Raises:
+        typer.Exit: stdout cannot be written to; the reason was printed.
     """
     with open_stdout():
-        make_console().print(drawing, **how)
+        make_console().print(renderable, **options)
 
 
 def make_console() -> Console:
-    """Make a console for stdout: as wide as the terminal, and uncut where there is none."""
+    """Return a console for stdout, as wide as the terminal or else wide enough for any table."""
     console = _Console(highlight=False)
-    return console if console.is_terminal else _Console(highlight=False, width=_UNCUT)
+    return console if console.is_terminal else _Console(highlight=False, width=_FILE_WIDTH)
 
 
 def describe_failure(body: Body) -> str:
-    """Return a JobError's own words and its code on one line."""
+    """Return a JobError's message and code on one line."""
     code = f" [{body['error_code']}]" if body.get("error_code") else ""
     return make_printable(f"{body['error']}{code}")
 
 
 def _exit_stdout_error(reason: str) -> NoReturn:
-    print_error(f"stdout cannot be written: {reason}.")
+    print_error(f"Cannot write to stdout: {reason}.")
     raise typer.Exit(API_ERROR)
 
 
 def write_result(pieces: Iterable[bytes], output: Path | None, kind: str = "json") -> None:
     """Write a result, piece by piece, to `output` or to stdout.
 
-    A file is whole in the end, or as it was. A link stays one: the file that it leads to is
-    written. What is no file, such as a pipe or a device, is written into.
+    A file is replaced atomically: it has either its old or its complete new content. For a
+    symbolic link, its target is replaced. A pipe or a device is written to directly.
 
     Args:
-        pieces: the result.
-        output: where to; None is stdout.
-        kind: what the result is written as, for the message.
+        pieces: The result.
+        output: Where to write it; None is stdout.
+        kind: Format of the result, for the message.
 
     Raises:
-        typer.BadParameter: the file cannot be written.
-        typer.Exit: stdout cannot; it has been said.
+        typer.BadParameter: The file cannot be written.
+        typer.Exit: stdout cannot be written to; the reason was printed.
     """
     if output is None:
         with open_stdout() as stdout:
@@ -130,15 +143,20 @@ def write_result(pieces: Iterable[bytes], output: Path | None, kind: str = "json
     except OSError as error:
         message = f"--output {output}: {error.strerror}"
         raise typer.BadParameter(message) from error
-    print_error(f"The result is in {output}, as {kind.upper()}")
+    print_error(f"Result written to {output} as {kind.upper()}.")
 
 
 def _replace(file: Path, pieces: Iterable[bytes]) -> None:
-    part = file.with_name(file.name + ".part")
+    """Write a temporary file beside `file` and rename it to that.
+
+    Its name is unique, so that two processes with the same target do not write into one file.
+    `tempfile` is not used: its files are readable by their owner alone, whatever the umask.
+    """
+    temporary = file.with_name(f"{file.name}.{token_hex(4)}.part")
     try:
-        with part.open("wb") as new:
+        with temporary.open("xb") as new:
             new.writelines(pieces)
-        part.replace(file)
+        temporary.replace(file)
     finally:
-        with suppress(OSError):  # there never was one, or it has its name now
-            part.unlink()
+        with suppress(FileNotFoundError):  # it was renamed, or could not be created
+            temporary.unlink()

@@ -8,27 +8,32 @@ from rich.text import Text
 
 from garimpo.cli.output import make_printable
 
-#: The widest that a column gets; longer texts are cut.
-_WIDEST = 24
-#: What a column takes beside its text: a border and a blank on either side.
-_FRAME = 3
+#: Maximum width of a column; longer texts are truncated.
+_MAX_COLUMN_WIDTH = 24
+#: Width that each column adds to its text: a border, and a space on either side.
+_COLUMN_FRAME = 3
 
 
 def make_table(items: Sequence[dict[str, Any]], *, rows: int, width: int) -> Table:
-    """Return a table of the first `rows` items in at most `width` columns of the terminal.
+    """Return a table of the first items.
 
-    Its columns are the fields that hold one value (text, number, yes or no), in the items' own
-    order, as many as fit. A field that is empty in all these rows is left out.
+    Its columns are the scalar fields (text, number, boolean) in the items' own order, as many as
+    fit. A field that is empty in all rows is left out.
+
+    Args:
+        items: The items.
+        rows: Maximum number of rows.
+        width: Maximum width of the table, in terminal columns.
     """
     shown = items[:rows]
     table = Table(header_style="bold")
     columns: list[list[Text]] = []
-    room = width - 1
+    remaining = width - 1
     for field in _list_scalar_fields(shown):
-        cells = [Text(_write(item.get(field))) for item in shown]
-        widest = min(_WIDEST, max(cell.cell_len for cell in [Text(field), *cells]))
-        if widest + _FRAME <= room:
-            room -= widest + _FRAME
+        cells = [Text(_format_value(item.get(field))) for item in shown]
+        widest = min(_MAX_COLUMN_WIDTH, max(cell.cell_len for cell in [Text(field), *cells]))
+        if widest + _COLUMN_FRAME <= remaining:
+            remaining -= widest + _COLUMN_FRAME
             table.add_column(Text(field), width=widest, no_wrap=True, overflow="ellipsis")
             columns.append(cells)
     for row in zip(*columns, strict=True):
@@ -46,7 +51,7 @@ def _list_scalar_fields(items: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _write(value: object) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""HTTP requests to the API; failures become errors of ours."""
+"""HTTP requests to the API; failures are raised as ApiError."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import httpx
 
 from garimpo.client.errors import ApiRefusedError, ApiUnreachableError, NotTheApiError
 
+#: A response body: a JSON object.
 Body = dict[str, Any]
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -18,29 +19,34 @@ class Connection:
     """Sends requests to one API."""
 
     def __init__(self, url: str, *, language: str, timeout_s: float) -> None:
-        """Prepare it; nothing is sent.
+        """Create the connection; no request is sent.
+
+        Args:
+            url: Address of the API without a path; without a scheme, http is used.
+            language: Value of `Accept-Language`.
+            timeout_s: Timeout of a request in seconds.
 
         Raises:
-            ApiUnreachableError: the address is none.
+            ApiUnreachableError: The address is invalid.
         """
         self._url = _add_scheme(url)
-        #: For messages: without the user name and password that may stand in it.
-        self.url = _hide_account(self._url)
+        #: The address for messages: without the user name and password that it may contain.
+        self.url = _remove_account(self._url)
         try:
             host = httpx.URL(self._url).host
-        except (httpx.InvalidURL, UnicodeError) as error:  # UnicodeError: a name in bad punycode
-            # What httpx says of it may quote the password.
-            reason = "the address is none" if self.url != self._url else str(error)
+        except (httpx.InvalidURL, UnicodeError) as error:  # UnicodeError: invalid punycode
+            # httpx's message may contain the password.
+            reason = "the address is invalid" if self.url != self._url else str(error)
             raise ApiUnreachableError(self.url, reason) from error
         self._http = httpx.Client(
             timeout=timeout_s,
             headers={"Accept-Language": language},
-            # A proxy of the environment has no business with our own loopback interface.
+            # A proxy set in the environment cannot reach this machine's loopback interface.
             trust_env=host not in _LOOPBACK,
         )
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         self._http.close()
 
     def request_json(
@@ -49,44 +55,49 @@ class Connection:
         path: str,
         *,
         required_keys: tuple[str, ...] = ("status",),
-        **request: Any,
+        **options: Any,
     ) -> Body:
-        """Send a request and return its answer's body.
+        """Send a request and return the JSON body of the response.
 
         Args:
-            method: of the request.
-            path: below the API's address.
-            required_keys: the keys by which an answer of this API is known.
-            request: the rest of it, as httpx takes it.
+            method: HTTP method.
+            path: Path below the API's address.
+            required_keys: Keys that every response of the API has at this path.
+            options: Further arguments of `httpx.Client.stream`.
 
         Raises:
-            ApiUnreachableError: nothing answers, or it cannot answer now.
-            ApiRefusedError: the API says no.
-            NotTheApiError: somebody else answers.
+            ApiUnreachableError: The API cannot be reached, or is unavailable.
+            ApiRefusedError: The API sent an error response.
+            NotTheApiError: The response is not one of Garimpo's API.
         """
-        with self.open(method, path, **request) as response:
-            answer = self.read_json(response)
-        if not answer.keys() >= set(required_keys):
+        with self.open(method, path, **options) as response:
+            body = self.read_json(response)
+        if not body.keys() >= set(required_keys):
             raise NotTheApiError(self.url, response.status_code)
-        return answer
+        return body
 
     @contextmanager
     def open(
-        self, method: str, path: str, *, accept_errors: bool = False, **request: Any
+        self, method: str, path: str, *, accept_errors: bool = False, **options: Any
     ) -> Iterator[httpx.Response]:
-        """Send a request; give its answer, whose body is still to come. Raises as `ask` does.
+        """Send a request and yield the response, whose body has not been read.
 
         Args:
-            method: of the request.
-            path: below the API's address.
-            accept_errors: whether an answer that tells of an error is an answer too.
-            request: the rest of it, as httpx takes it.
+            method: HTTP method.
+            path: Path below the API's address.
+            accept_errors: Whether to yield error responses instead of raising.
+            options: Further arguments of `httpx.Client.stream`.
+
+        Raises:
+            ApiUnreachableError: The API cannot be reached, or is unavailable.
+            ApiRefusedError: The API sent an error response.
+            NotTheApiError: The error response is not one of Garimpo's API.
         """
         try:
-            with self._http.stream(method, self._url + path, **request) as response:
+            with self._http.stream(method, self._url + path, **options) as response:
                 if not (response.is_success or accept_errors):
                     response.read()
-                    self._raise(response)
+                    self._raise_error(response)
                 yield response
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ApiUnreachableError(
@@ -96,40 +107,47 @@ class Connection:
             ) from error
 
     def read_json(self, response: httpx.Response) -> Body:
-        """Return an answer's body; raises NotTheApiError unless it is a JSON object."""
+        """Read and return the body of a response.
+
+        Raises:
+            NotTheApiError: It is not a JSON object.
+        """
         try:
             response.read()
-            answer = response.json()
+            body = response.json()
         except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
+            body = None
+        if not isinstance(body, dict):
             raise NotTheApiError(self.url, response.status_code)
-        return answer
+        return body
 
-    def _raise(self, response: httpx.Response) -> None:
-        passing = response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
-        if passing:
+    def _raise_error(self, response: httpx.Response) -> None:
+        """Raise the error that an error response stands for."""
+        is_temporary = (
+            response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
+        )
+        if is_temporary:
             reason = _read_detail(response) or f"HTTP {response.status_code}"
             raise ApiUnreachableError(self.url, reason, _read_retry_after(response), answered=True)
-        answer = self.read_json(response)
-        if "detail" not in answer:
+        body = self.read_json(response)
+        if "detail" not in body:
             raise NotTheApiError(self.url, response.status_code)
-        raise ApiRefusedError(response.status_code, str(answer["detail"]), answer.get("error_code"))
+        raise ApiRefusedError(response.status_code, str(body["detail"]), body.get("error_code"))
 
 
 def _add_scheme(url: str) -> str:
-    """Return an address with its scheme, also where only host and port are given."""
+    """Return the address with a scheme; http if it has none."""
     url = url.strip().rstrip("/")
     return url if "://" in url else f"http://{url}"
 
 
-def _hide_account(url: str) -> str:
-    """Return an address, even a broken one, without a user name and a password."""
+def _remove_account(url: str) -> str:
+    """Return an address, even an invalid one, without its user name and password."""
     return re.sub(r"//.*@", "//", url)
 
 
 def _read_detail(response: httpx.Response) -> str:
-    """Return the API's own sentence; empty if something else has answered."""
+    """Return the API's error message; empty if the response is not the API's."""
     try:
         return str(response.json()["detail"]).rstrip(".")
     except (ValueError, KeyError, TypeError):
@@ -137,7 +155,8 @@ def _read_detail(response: httpx.Response) -> str:
 
 
 def _read_retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds in `Retry-After`; None if it is missing or a date."""
     try:
         return float(response.headers["Retry-After"])
-    except (KeyError, ValueError):  # none, or a date: our own pauses serve
+    except (KeyError, ValueError):
         return None

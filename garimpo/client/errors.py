@@ -1,22 +1,22 @@
-"""What can go wrong between the command line and the API; the texts say what to do."""
+"""Errors of the API client; their texts say what to do."""
 
-#: What to do after a refusal, where the API's own sentence does not say it.
+#: What to do after an error response, where the API's own message does not say it.
 _ADVICE = {
-    "job_not_found": "`garimpo jobs` lists those that there are.",
-    "job_expired": "Start it again: results are kept for a day unless the API is set otherwise.",
-    "idempotency_conflict": "Take another --key for another scrape.",
+    "job_not_found": "`garimpo jobs` lists the existing jobs.",
+    "job_expired": "Start it again: results are kept for a day unless RESULT_TTL_S is set.",
+    "idempotency_conflict": "Use another --key for a different job.",
 }
 
 
 class ApiError(Exception):
-    """The API has not done what was asked."""
+    """A request to the API failed."""
 
-    #: For programs: the API's own code, or one of ours.
+    #: For programs: the API's `error_code`, or one of the client's own.
     code = "api_error"
 
 
 class ApiUnreachableError(ApiError):
-    """Nothing answers there, or it says that it cannot serve now."""
+    """The API cannot be reached, or reports that it is unavailable."""
 
     code = "api_unreachable"
 
@@ -29,54 +29,55 @@ class ApiUnreachableError(ApiError):
         may_have_arrived: bool = True,
         answered: bool = False,
     ) -> None:
-        """Describe it.
+        """Create the error.
 
         Args:
-            url: where the API should be.
-            reason: what is wrong, in a few words.
-            retry_after_s: when to ask again, if the API says.
-            may_have_arrived: False where nobody can have read the request.
-            answered: whether something is there, only it does not serve.
+            url: Address of the API.
+            reason: What failed, in a few words.
+            retry_after_s: Seconds after which to retry, if the API sent them.
+            may_have_arrived: False if the API cannot have received the request.
+            answered: Whether a server responded.
         """
-        advice = (
-            ""
-            if answered
-            else (" Start it with `make dev`, or say where it is with --url or GARIMPO_URL.")
-        )
-        super().__init__(f"The API at {url} does not serve ({reason}).{advice}")
+        if answered:
+            text = f"The API at {url} is unavailable ({reason})."
+        else:
+            text = (
+                f"Cannot reach the API at {url} ({reason}). Start it with `make dev`, or set its "
+                "address with --url or GARIMPO_URL."
+            )
+        super().__init__(text)
         self.reason = reason
         self.retry_after_s = retry_after_s
         self.may_have_arrived = may_have_arrived
 
 
 class ApiRefusedError(ApiError):
-    """The API has answered with an error of its own; the text is its sentence, and advice."""
+    """The API sent an error response; the text is its message, and advice."""
 
-    def __init__(self, status: int, sentence: str, code: str | None) -> None:
+    def __init__(self, status: int, detail: str, code: str | None) -> None:
         advice = _ADVICE.get(code or "")
-        super().__init__(f"{sentence.rstrip('.')}. {advice}" if advice else sentence)
+        super().__init__(f"{detail.rstrip('.')}. {advice}" if advice else detail)
         self.status = status
         self.code = code or ""
 
 
 class UnknownJobError(ApiError):
-    """The API has no such job to start."""
+    """The API has no such job definition."""
 
     code = "not_found"
 
     def __init__(self, url: str, site: str, job: str, known: list[tuple[str, str]]) -> None:
         names = ", ".join(" ".join(name) for name in known)
-        there = f"It has: {names}." if names else f"{url}/docs shows those that it has."
-        super().__init__(f"The API at {url} has no job {site} {job}. {there}")
+        available = f"Available jobs: {names}." if names else f"{url}/docs lists its jobs."
+        super().__init__(f"The API at {url} has no job {site} {job}. {available}")
 
 
 class NotTheApiError(ApiError):
-    """Something answers there, but not as this API does."""
+    """A server responded, but it is not Garimpo's API."""
 
     code = "not_the_api"
 
     def __init__(self, url: str, status: int) -> None:
         super().__init__(
-            f"What answers at {url} (HTTP {status}) is not Garimpo's API: check --url or "
-            "GARIMPO_URL."
+            f"The server at {url} (HTTP {status}) is not Garimpo's API: check --url or GARIMPO_URL."
         )

@@ -1,4 +1,4 @@
-"""A reference to one job, and its URL path."""
+"""Reference to a job, and its URL paths."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class JobRef:
-    """One job of a site's."""
+    """Site, name and id of a job."""
 
     site: str
     job: str
@@ -15,14 +15,14 @@ class JobRef:
 
     @classmethod
     def from_listing(cls, listed: dict[str, Any]) -> Self:
-        """Read it from a job as the API lists it."""
+        """Return the reference to a job as the API lists it."""
         return cls(listed["site"], listed["job"], listed["job_id"])
 
     def make_path(self, endpoint: str) -> str:
-        """Return a path below the API's address; `what` is `result`, `events` or `cancel`."""
+        """Return the URL path of an endpoint: `result`, `events` or `cancel`."""
         return f"{make_job_path(self.site, self.job)}/{endpoint}/{quote(self.id, safe='')}"
 
 
 def make_job_path(site: str, job: str) -> str:
-    """Return where a site's job has its addresses."""
+    """Return the URL path that all endpoints of a job definition start with."""
     return f"/api/v1/{quote(site, safe='')}/{quote(job, safe='')}"

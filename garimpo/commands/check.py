@@ -1,4 +1,4 @@
-"""`garimpo check`: the acceptance test of a deployment, for people and for CI."""
+"""`garimpo check`: acceptance test of a deployment, for people and for CI."""
 
 from typing import Annotated
 
@@ -24,48 +24,67 @@ def check(  # noqa: PLR0913 - each is an option
     *,
     site: Annotated[
         str,
-        typer.Argument(help="By default the first that the API has.", autocompletion=complete_site),
+        typer.Argument(
+            help="Site of the job; by default the first one that the API lists.",
+            autocompletion=complete_site,
+        ),
     ] = "",
     job: Annotated[
-        str, typer.Argument(help="By default the first of the site.", autocompletion=complete_job)
+        str,
+        typer.Argument(
+            help="Name of the job; by default the first one of the site.",
+            autocompletion=complete_job,
+        ),
     ] = "",
     param: Params = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="One job, and nothing at once: the small test.")
+        bool, typer.Option("--quick", help="Run a single job and skip the concurrent ones.")
     ] = False,
     jobs: Annotated[
-        int, typer.Option(min=1, max=200, help="How many jobs at once, after the single one.")
+        int,
+        typer.Option(
+            min=1, max=200, help="Number of jobs to run concurrently after the single one."
+        ),
     ] = 3,
     every: Annotated[
         float | None,
         typer.Option(
             min=0.05,
-            help="Ask every so many seconds; by default when the API says, after 5 s at most.",
+            help="Polling interval in seconds; by default the API's retry_after_seconds, "
+            "at most 5 s.",
         ),
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds that a job may take.")] = 600,
+    timeout: Annotated[float, typer.Option(help="Time limit for each job in seconds.")] = 600,
     start_within_ms: Annotated[
         float,
         typer.Option(
-            help="What the single start may take, not those at once; "
-            "a far network takes its own time."
+            help="Time limit for starting the single job in milliseconds, network included. "
+            "It does not apply to the concurrent jobs."
         ),
     ] = 100,
     as_json: AsJson = False,
     url: Url = None,
     language: Language = None,
 ) -> None:
-    """Test a deployment: health, a start, its progress, its result, unknown ids, jobs at once.
+    """Test a deployment: health, start, progress, result, unknown ids, concurrent jobs.
 
-    It runs real jobs, so the site is asked. It starts nothing else and changes nothing.
+    It runs real jobs, so requests are sent to the site. It starts no services and changes no
+    settings.
     """
-    plan = CheckOptions(site, job, read_params(param), quick, jobs, every, start_within_ms, timeout)
-    examination = AcceptanceTest(plan, lambda one: None if as_json else render_stdout(_line(one)))
-    with open_client(url, language, as_json=as_json, pause=examination.pause) as client:
+    options = CheckOptions(
+        site, job, read_params(param), quick, jobs, every, start_within_ms, timeout
+    )
+
+    def show(result: CheckResult) -> None:
+        if not as_json:
+            render_stdout(_format_result(result))
+
+    test = AcceptanceTest(options, show)
+    with open_client(url, language, as_json=as_json, pause=test.pause) as client:
         try:
-            report = examination.run(client)
+            report = test.run(client)
         except KeyboardInterrupt:
-            print_error("Broken off. Jobs that were started go on: `garimpo jobs`.")
+            print_error("Interrupted. Started jobs keep running: see `garimpo jobs`.")
             raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_stdout(format_json(report.as_json()))
@@ -77,6 +96,6 @@ def check(  # noqa: PLR0913 - each is an option
         raise typer.Exit(FAILED)
 
 
-def _line(one: CheckResult) -> Text:
-    word, style = ("ok    ", "green") if one.passed else ("FAILED", "bold red")
-    return Text.assemble((word, style), f"  {one.name:<16}  {make_printable(one.detail)}")
+def _format_result(result: CheckResult) -> Text:
+    verdict, style = ("ok    ", "green") if result.passed else ("FAILED", "bold red")
+    return Text.assemble((verdict, style), f"  {result.name:<16}  {make_printable(result.detail)}")

@@ -1,88 +1,151 @@
-"""`garimpo dev`: the whole stack on this machine, kept running until Ctrl-C."""
+"""`garimpo dev`: run the whole stack on this machine until Ctrl-C."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from demo.account import Account
+from garimpo.cli.options import load_settings
+from garimpo.cli.output import FAILED, print_error
 from garimpo.local_stack.errors import StackError
-from garimpo.local_stack.services import has_redis
+from garimpo.local_stack.services import DEMO_SITE, has_redis
 from garimpo.local_stack.stack import Stack
 from garimpo.local_stack.system import exit_on_signals, lock_folder, require_free
-from garimpo.settings import Settings
+from garimpo.settings import Settings, SiteVariables
 from jobs.redis import keys
+from scraper.credentials import variable_prefix
+from scraper.recipes.loader import RecipeError, load_recipes
+from scraper.recipes.models import Recipe
 
-#: Redis' data, so that jobs survive a restart, and the logs.
+#: Holds the logs, and Redis' data so that jobs survive a restart.
 _FOLDER = Path(".garimpo")
 _POLL_S = 0.5
 
 
 class DevSettingsError(StackError):
-    """The settings do not say which site to use, or which Redis."""
+    """A setting or a recipe is invalid; the text names it."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the services listen."""
+    """Ports that the services listen on."""
 
     api: int = 8000
     flower: int = 5555
     site: int = 8090
 
 
-def run_dev(settings: Settings, ports: Ports) -> None:
+@dataclass(frozen=True)
+class Site:
+    """A recipe's site, and the variables that are set for it."""
+
+    recipe: Recipe
+    variables: SiteVariables
+
+    @property
+    def name(self) -> str:
+        """Name of the site in the recipe."""
+        return self.recipe.site
+
+
+def dev(
+    api_port: Annotated[int, typer.Option(help="Port of the API.")] = Ports.api,
+    flower_port: Annotated[int, typer.Option(help="Port of Flower.")] = Ports.flower,
+    site_port: Annotated[int, typer.Option(help="Port of the demo site.")] = Ports.site,
+) -> None:
+    """Run the whole stack on this machine until Ctrl-C.
+
+    The demo site runs too, unless a base URL or an account is set for any recipe's site.
+    """
+    settings = load_settings()
+    try:
+        _run(settings, Ports(api_port, flower_port, site_port))
+    except StackError as error:
+        print_error(str(error))
+        raise typer.Exit(FAILED) from error
+
+
+def _run(settings: Settings, ports: Ports) -> None:
     """Run the stack until Ctrl-C.
 
-    With a site in the settings it is used, and with its user name and password alone the real
-    one that the recipe names; otherwise the stand-in site is started.
-
     Raises:
-        StackError: it could not be started, or a service has died; the text says which and why.
+        StackError: It could not be started, or a service exited; the text names it and says why.
     """
     console = Console(highlight=False, soft_wrap=True)
-    stand_in = wants_stand_in(settings)
+    sites = read_sites(settings.recipes_dir)
+    with_demo_site = needs_demo_site(sites)
     with exit_on_signals(), lock_folder(_FOLDER), Stack(_FOLDER, project=Path.cwd()) as stack:
-        _require_room(settings, ports, stand_in=stand_in)
+        _check_requirements(settings, ports, with_demo_site=with_demo_site)
         console.print("Starting ...")
-        _start(stack, settings, ports, stand_in=stand_in)
+        _start_services(stack, settings, ports, with_demo_site=with_demo_site)
         stack.wait_ready()
-        for line in _list_addresses(settings, ports, stack, stand_in=stand_in):
+        for line in _describe(stack, ports, sites, with_demo_site=with_demo_site):
             console.print(line)
         try:
             _watch(stack)
         except KeyboardInterrupt:
-            console.print("\nStopping; a service may take up to 10 s to end ...")
+            console.print("\nStopping; this can take up to 10 s ...")
 
 
-def _require_room(settings: Settings, ports: Ports, *, stand_in: bool) -> None:
-    """Raise a StackError if a port is taken, or the Redis of the settings is not there."""
+def read_sites(recipes_dir: Path | None) -> list[Site]:
+    """Return the sites of all recipes, with their variables.
+
+    Args:
+        recipes_dir: Folder with recipes in addition to the bundled ones.
+
+    Raises:
+        DevSettingsError: A recipe is invalid, or only one half of an account is set.
+    """
+    try:
+        recipes = load_recipes(recipes_dir)
+    except RecipeError as error:
+        raise DevSettingsError(str(error)) from error
+    sites = [Site(recipe, SiteVariables.read(name)) for name, recipe in recipes.items()]
+    for site in sites:
+        username, password = site.variables.username, site.variables.password
+        if bool(username) != bool(password):
+            missing = variable_prefix(site.name) + ("PASSWORD" if username else "USERNAME")
+            message = f"{missing} is not set: set both the user name and the password, or neither."
+            raise DevSettingsError(message)
+    return sites
+
+
+def needs_demo_site(sites: Sequence[Site]) -> bool:
+    """Return whether to start the demo site: no site has a base URL or an account set."""
+    return any(site.name == DEMO_SITE for site in sites) and not any(
+        site.variables.is_configured for site in sites
+    )
+
+
+def _check_requirements(settings: Settings, ports: Ports, *, with_demo_site: bool) -> None:
+    """Check that the ports are free and that the Redis of the settings answers.
+
+    Raises:
+        PortTakenError: A port is in use.
+        DevSettingsError: No Redis answers at REDIS_URL.
+    """
     require_free(ports.api, "the API", "--api-port")
     require_free(ports.flower, "Flower", "--flower-port")
-    if stand_in:
-        require_free(ports.site, "the stand-in site", "--site-port")
+    if with_demo_site:
+        require_free(ports.site, "the demo site", "--site-port")
     if settings.redis_url and not has_redis(settings.redis_url):
-        message = "No Redis answers at REDIS_URL: start it, or unset REDIS_URL to get one of ours."
-        raise DevSettingsError(message)
-
-
-def wants_stand_in(settings: Settings) -> bool:
-    """Whether the settings name neither a site nor an account; raises DevSettingsError."""
-    has_user, has_password = settings.tubehunt_username, settings.tubehunt_password
-    if bool(has_user) != bool(has_password):
-        missing = "TUBEHUNT_PASSWORD" if has_user else "TUBEHUNT_USERNAME"
         message = (
-            f"{missing} is not set: set both for the real site, or neither for the stand-in site."
+            "No Redis answers at REDIS_URL: start it, or unset REDIS_URL to run a bundled one."
         )
         raise DevSettingsError(message)
-    return not (settings.tubehunt_base_url or has_user)
 
 
-def _start(stack: Stack, settings: Settings, ports: Ports, *, stand_in: bool) -> None:
+def _start_services(
+    stack: Stack, settings: Settings, ports: Ports, *, with_demo_site: bool
+) -> None:
     if not settings.redis_url:
         stack.redis()
-    if stand_in:
+    if with_demo_site:
         stack.site(port=ports.site, wait=False)
     stack.api(port=ports.api, wait=False)
     stack.worker(queues=keys.JOB_QUEUE, wait=False)
@@ -90,27 +153,45 @@ def _start(stack: Stack, settings: Settings, ports: Ports, *, stand_in: bool) ->
     stack.flower(port=ports.flower, wait=False)
 
 
-def _list_addresses(settings: Settings, ports: Ports, stack: Stack, *, stand_in: bool) -> list[str]:
+def _describe(
+    stack: Stack, ports: Ports, sites: Sequence[Site], *, with_demo_site: bool
+) -> list[str]:
+    """Return the addresses of the services and sites, one line each."""
     api = f"http://127.0.0.1:{ports.api}"
-    site = f"http://127.0.0.1:{ports.site}  ({Account().email} / {Account().password})"
-    if not stand_in:
-        site = (
-            settings.tubehunt_base_url
-            or "the real one, as TUBEHUNT_USERNAME (no TUBEHUNT_BASE_URL is set)"
-        )
-    redis = stack.settings.get("REDIS_URL", "REDIS_URL as set")
+    demo_site = f"http://127.0.0.1:{ports.site}" if with_demo_site else None
     return [
-        f"API     {api}  (its pages: {api}/docs)",
+        f"API     {api}  (docs: {api}/docs)",
         f"Flower  http://127.0.0.1:{ports.flower}",
-        f"Site    {site}",
-        f"Redis   {redis}",
+        *(f"Site    {_describe_site(site, demo_site)}" for site in sites),
+        f"Redis   {stack.settings.get('REDIS_URL', 'as set in REDIS_URL')}",
         f"Logs    {stack.folder}/*.log",
-        "Ready. Ctrl-C ends it.",
+        "Ready. Press Ctrl-C to stop.",
     ]
 
 
+def _describe_site(site: Site, demo_site: str | None) -> str:
+    """Return a site's address, and the account that is used there.
+
+    Args:
+        site: The site.
+        demo_site: Address of the demo site, if it runs.
+    """
+    if demo_site and site.name == DEMO_SITE:
+        account = Account()
+        return f"{demo_site}  ({site.name} demo: {account.email} / {account.password})"
+    username = variable_prefix(site.name) + "USERNAME"
+    if site.variables.username:
+        note = f", account from {username}"
+    elif site.recipe.login:
+        note = f", needs an account: {username} is not set"
+    else:
+        note = ""
+    return f"{site.variables.base_url or site.recipe.base_url}  ({site.name}{note})"
+
+
 def _watch(stack: Stack) -> None:
-    nothing = threading.Event()
+    """Block until a service exits, which raises ServiceDiedError."""
+    never = threading.Event()
     while True:
-        nothing.wait(_POLL_S)
+        never.wait(_POLL_S)
         stack.check()

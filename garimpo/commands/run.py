@@ -1,4 +1,4 @@
-"""`garimpo run`: start a job, show its progress, hand out its result."""
+"""`garimpo run`: start a job, show its progress and write its result."""
 
 from typing import Annotated
 
@@ -30,8 +30,8 @@ def run(  # noqa: PLR0913 - each is an option
     key: Annotated[
         str | None,
         typer.Option(
-            help="Your own name for this scrape: given again within a day, it is shown "
-            "again instead of started."
+            help="Idempotency key: running again with the same key within a day follows the "
+            "same job instead of starting another."
         ),
     ] = None,
     as_json: AsJson = False,
@@ -40,17 +40,17 @@ def run(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Run a job and print its result as JSON.
 
-    With --json it is the API's whole last answer, also that of a failed job.
+    With --json, print the API's complete last response, also for a failed job.
     """
     params = read_params(param)
     check_output(output)
     with open_client(url, language, as_json=as_json) as client:
         start = client.start(site, job, params, key)
-        address = JobRef(site, job, start["job_id"])
+        job_ref = JobRef(site, job, start["job_id"])
         try:
-            body = show_job(client, address, start)
+            body = show_job(client, job_ref, start)
         except KeyboardInterrupt:
-            raise typer.Exit(report_interrupted(address)) from None
+            raise typer.Exit(report_interrupted(job_ref)) from None
     failed = body["status"] == "failed"
     if as_json or not failed:
         write_result([format_json(body if as_json else body["result"]).encode()], output)

@@ -1,11 +1,11 @@
-"""What can go wrong with a stack's processes; each message says what to do or what was seen."""
+"""Errors of a local stack; their texts say what happened or what to do."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 class StackError(Exception):
-    """A stack cannot start or go on; the text is fit to be shown as it is."""
+    """A stack cannot start or continue; the text can be shown to the user."""
 
 
 class ProgramMissingError(StackError):
@@ -17,45 +17,45 @@ class ProgramMissingError(StackError):
 
 
 class PortTakenError(StackError):
-    """Somebody else listens on the port that a service should have."""
+    """The port of a service is in use."""
 
-    def __init__(self, port: int, wanted_by: str, option: str) -> None:
+    def __init__(self, port: int, service: str, option: str) -> None:
         super().__init__(
-            f"Port {port}, wanted by {wanted_by}, is in use: end the program that listens there, "
+            f"Port {port}, needed by {service}, is in use: stop the program that listens on it, "
             f"or choose another port with {option}."
         )
         self.port = port
 
 
 class FolderTakenError(StackError):
-    """Another stack runs in the folder that this one should have."""
+    """Another stack runs in the folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"Another `make dev` runs in this folder ({folder.resolve().parent}): end that one "
-            "first, or work with it."
+            f"Another `make dev` is running in this folder ({folder.resolve().parent}): stop it "
+            "first, or use it."
         )
 
 
 class ServiceDiedError(StackError):
-    """A service has ended although nobody stopped it."""
+    """A service exited unexpectedly."""
 
     def __init__(self, name: str, status: int, last_lines: Sequence[str]) -> None:
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        super().__init__(_with_log(f"{name} {how}.", last_lines))
+        reason = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+        super().__init__(_append_log(f"{name} {reason}.", last_lines))
         self.name = name
         self.status = status
 
 
 class ServiceNotReadyError(StackError):
-    """A service runs but does not serve within its deadline."""
+    """A service runs, but was not ready within its deadline."""
 
     def __init__(self, name: str, seconds: float, last_lines: Sequence[str]) -> None:
-        super().__init__(_with_log(f"{name} is not ready after {seconds:g} s.", last_lines))
+        super().__init__(_append_log(f"{name} is not ready after {seconds:g} s.", last_lines))
         self.name = name
 
 
-def _with_log(sentence: str, last_lines: Sequence[str]) -> str:
+def _append_log(message: str, last_lines: Sequence[str]) -> str:
     if not last_lines:
-        return f"{sentence} Its log is empty."
-    return "\n  ".join([f"{sentence} The last lines of its log:", *last_lines])
+        return f"{message} Its log is empty."
+    return "\n  ".join([f"{message} The last lines of its log:", *last_lines])

@@ -1,12 +1,13 @@
-"""The product's services as processes: what each is started with, and when it is ready.
+"""Definitions of the services: command line, environment and readiness check of each.
 
-Each function only describes its process (see process.py); `stack.py` starts them.
+The functions only create a Process (see process.py); `stack.py` starts it.
 """
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import httpx
 from redis import RedisError
@@ -16,32 +17,44 @@ from garimpo.local_stack.process import Process
 from garimpo.local_stack.system import find_free_port
 from jobs.redis.sync_client import connect_impatient
 from jobs.redis.url import RedisUrl
+from scraper.credentials import variable_prefix
+
+#: Site of the bundled recipe that the demo site imitates.
+DEMO_SITE: Final = "tubehunt"
 
 
 @dataclass(frozen=True)
 class ProcessContext:
-    """Where a stack's processes run."""
+    """Folders and environment of a stack's processes."""
 
-    #: Log files and data go here.
+    #: Folder for logs and data.
     folder: Path
-    #: The processes' working folder; its `.env` is read.
+    #: Working folder of the processes, whose `.env` they read.
     cwd: Path
-    #: The processes' whole environment.
+    #: Complete environment of the processes.
     environment: Mapping[str, str]
 
 
-def make_redis(place: ProcessContext, port: int | None = None, data: Path | None = None) -> Process:
-    """Describe a Redis whose every answered write is on disk; `data` keeps them over a restart."""
+def make_redis(
+    context: ProcessContext, port: int | None = None, data: Path | None = None
+) -> Process:
+    """Return a Redis that writes to disk before it acknowledges a command.
+
+    Args:
+        context: Its folders and environment.
+        port: Its port; by default a free one.
+        data: Folder of its append-only file; by default one in the stack's folder.
+    """
     port = port or find_free_port()
-    data = data or place.folder / "redis"
+    data = data or context.folder / "redis"
     data.mkdir(parents=True, exist_ok=True)
     listen = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(data.resolve())]
     durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
-    # A Redis that is full refuses; it must never make room by forgetting jobs.
+    # Without it, a full Redis would evict jobs instead of rejecting writes.
     durable += ["--maxmemory-policy", "noeviction"]
     url = f"redis://127.0.0.1:{port}/0"
     return _make(
-        place,
+        context,
         "redis",
         ["redis-server", *listen, *durable],
         url=url,
@@ -49,83 +62,97 @@ def make_redis(place: ProcessContext, port: int | None = None, data: Path | None
     )
 
 
-def make_site(place: ProcessContext, port: int | None = None, flags: Sequence[str] = ()) -> Process:
-    """Describe the stand-in site; `flags` are those of `python -m demo`, such as its bad days."""
+def make_site(
+    context: ProcessContext, port: int | None = None, flags: Sequence[str] = ()
+) -> Process:
+    """Return the demo site.
+
+    Args:
+        context: Its folders and environment.
+        port: Its port; by default a free one.
+        flags: Options of `python -m demo`, such as `--bad-day`.
+    """
     port = port or find_free_port()
     url = f"http://127.0.0.1:{port}"
     argv = _python("demo", "--port", str(port), *flags)
-    return _make(place, "site", argv, url=url, is_ready=lambda _: _answers(f"{url}/_demo/health"))
+    return _make(
+        context, "site", argv, url=url, is_ready=lambda _: _is_healthy(f"{url}/_demo/health")
+    )
 
 
-def make_api(place: ProcessContext, port: int | None = None) -> Process:
-    """Describe the API; it is ready as soon as it answers, with or without Redis."""
+def make_api(context: ProcessContext, port: int | None = None) -> Process:
+    """Return the API; it is ready as soon as it responds, with or without Redis."""
     port = port or find_free_port()
     url = f"http://127.0.0.1:{port}"
-    where = ("--host", "127.0.0.1", "--port", str(port))
-    argv = _python("uvicorn", "api.app:app", *where, "--timeout-graceful-shutdown", "8")
-    return _make(place, "api", argv, url=url, is_ready=lambda _: _answers(f"{url}/api/live"))
+    listen = ("--host", "127.0.0.1", "--port", str(port))
+    argv = _python("uvicorn", "api.app:app", *listen, "--timeout-graceful-shutdown", "8")
+    return _make(context, "api", argv, url=url, is_ready=lambda _: _is_healthy(f"{url}/api/live"))
 
 
-def make_worker(place: ProcessContext, name: str = "worker", queues: str = "") -> Process:
-    """Describe a worker; several in one stack need different names.
+def make_worker(context: ProcessContext, name: str = "worker", queues: str = "") -> Process:
+    """Return a worker.
 
     Args:
-        place: Where it runs.
-        name: Its own.
-        queues: The only ones that it takes from, with commas between them; by default all.
+        context: Its folders and environment.
+        name: Its name, which must be unique in a stack.
+        queues: Queues that it consumes, separated by commas; by default all.
     """
-    only = ["--queues", queues] if queues else []
-    return _make_celery(place, name, "worker.app", "--concurrency", "1", *only)
+    queue_flags = ["--queues", queues] if queues else []
+    return _make_celery(context, name, "worker.app", "--concurrency", "1", *queue_flags)
 
 
-def make_webhook_sender(place: ProcessContext) -> Process:
-    """Describe the worker that only sends call backs."""
-    return _make_celery(place, "callbacks", "worker.webhooks.app")
+def make_webhook_sender(context: ProcessContext) -> Process:
+    """Return the worker that only sends webhooks."""
+    return _make_celery(context, "callbacks", "worker.webhooks.app")
 
 
-def _make_celery(place: ProcessContext, name: str, app: str, *flags: str) -> Process:
-    usual = ["--hostname", f"{name}@%h"]
-    # Mingle and gossip: talk between workers that nothing here needs, a second at each start.
-    quiet = ["--without-mingle", "--without-gossip"]
+def _make_celery(context: ProcessContext, name: str, app: str, *flags: str) -> Process:
+    hostname = ["--hostname", f"{name}@%h"]
+    # Workers do not need each other's state, and mingle adds a second to each start.
+    no_sync = ["--without-mingle", "--without-gossip"]
     return _make(
-        place,
+        context,
         name,
-        _python("celery", "-A", app, "worker", *flags, *usual, *quiet),
-        # Celery reads it before any of our code: SIGTERM shall not wait for the running job.
+        _python("celery", "-A", app, "worker", *flags, *hostname, *no_sync),
+        # On SIGTERM Celery would wait for the running job; it reads this before loading our code.
         extra={"REMAP_SIGTERM": "SIGQUIT"},
         is_ready=lambda process: " ready." in process.read_log(),
     )
 
 
-def make_flower(place: ProcessContext, port: int | None = None) -> Process:
-    """Describe Flower, which watches the workers."""
+def make_flower(context: ProcessContext, port: int | None = None) -> Process:
+    """Return Flower, which monitors the workers."""
     port = port or find_free_port()
     url = f"http://127.0.0.1:{port}"
     listen = [f"--port={port}", "--address=127.0.0.1"]
     argv = _python("celery", "-A", "jobs.queue", "flower", *listen)
-    return _make(place, "flower", argv, url=url, is_ready=lambda _: _answers(f"{url}/healthcheck"))
+    return _make(
+        context, "flower", argv, url=url, is_ready=lambda _: _is_healthy(f"{url}/healthcheck")
+    )
 
 
-def site_settings(site: Process) -> dict[str, str]:
-    """Return the settings that point a worker at the stand-in site."""
+def make_site_settings(site: Process) -> dict[str, str]:
+    """Return the environment variables with which a worker scrapes the demo site."""
+    prefix = variable_prefix(DEMO_SITE)
+    account = Account()
     return {
-        "TUBEHUNT_BASE_URL": site.url,
-        "TUBEHUNT_USERNAME": Account().email,
-        "TUBEHUNT_PASSWORD": Account().password,
+        f"{prefix}BASE_URL": site.url,
+        f"{prefix}USERNAME": account.email,
+        f"{prefix}PASSWORD": account.password,
     }
 
 
 def has_redis(url: str) -> bool:
-    """Whether a Redis answers there."""
+    """Return whether a Redis answers at this URL."""
     try:
         with connect_impatient(RedisUrl.parse(url)) as redis:
             return bool(redis.ping())
-    except (RedisError, ValueError):  # ValueError: the address is none
+    except (RedisError, ValueError):  # ValueError: the URL is invalid
         return False
 
 
-def _make(  # noqa: PLR0913 - what differs from one service to the next
-    place: ProcessContext,
+def _make(  # noqa: PLR0913 - the settings that differ between services
+    context: ProcessContext,
     name: str,
     argv: list[str],
     *,
@@ -136,9 +163,9 @@ def _make(  # noqa: PLR0913 - what differs from one service to the next
     return Process(
         name,
         argv,
-        {**place.environment, **(extra or {})},
-        cwd=place.cwd,
-        log=place.folder / f"{name}.log",
+        {**context.environment, **(extra or {})},
+        cwd=context.cwd,
+        log=context.folder / f"{name}.log",
         url=url,
         is_ready=is_ready,
     )
@@ -148,9 +175,9 @@ def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def _answers(url: str) -> bool:
+def _is_healthy(url: str) -> bool:
     try:
-        # Past any proxy: it is our own loopback interface.
+        # A proxy set in the environment cannot reach this machine's loopback interface.
         return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

@@ -1,20 +1,20 @@
-"""A stack: the services that run together, started in order, ended in reverse.
+"""Stack of services on this machine, started in order and stopped in reverse order.
 
     with Stack() as stack:                       # Stack(folder) keeps logs and data there
-        redis = stack.redis()                    # from here on the others get its REDIS_URL
-        site = stack.site("--latency-ms", "0")   # ... and TUBEHUNT_BASE_URL, _USERNAME, _PASSWORD
+        redis = stack.redis()                    # services started later get its REDIS_URL,
+        site = stack.site("--latency-ms", "0")   # and the demo site's address and account
         api = stack.api()
         worker = stack.worker()                  # stack.worker("second", {"NAME": "value"})
         redis.url, api.url, worker.pid, worker.log, worker.kill(), worker.start(), ...
-        stack.check()                            # ServiceDiedError if one has ended by itself
+        stack.check()                            # ServiceDiedError if one has exited
 
-Every call returns a Process (process.py) that is ready, or with `wait=False` one that is only
-started; `stack.wait_ready()` waits for all of these. However the block is left, nothing runs on
-and a temporary folder is gone.
+Each method returns a Process (process.py) that is ready, or with `wait=False` one that has only
+been started; `stack.wait_ready()` waits for all of them. At the end of the block all processes are
+stopped and a temporary folder is deleted, also after an exception.
 
-A Stack has settings of its own: of the caller's environment it takes only the machine's facts,
-and its processes run in its folder, where there is no `.env`. With `project=FOLDER` they run
-there, with the caller's whole environment and that folder's `.env`.
+A Stack does not inherit settings: its processes get only the variables that describe the machine,
+and run in its folder, which has no `.env`. With `project=FOLDER` they run in that folder, with its
+`.env` and the caller's complete environment.
 """
 
 import shutil
@@ -31,7 +31,7 @@ from garimpo.local_stack.system import make_environment
 
 
 class Stack:
-    """The services that run together; see the module's own text."""
+    """Services that run together; see the module docstring."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class Stack:
         *,
         project: Path | None = None,
     ) -> None:
-        """Prepare it; nothing is started.
+        """Create the stack; no service is started.
 
         Args:
-            folder: takes logs and data; a temporary one if None.
-            settings: environment variables for every process, on top of what the stack sets.
-            project: where the processes run; see the module's own text.
+            folder: Folder for logs and data; None is a temporary one.
+            settings: Environment variables for every process.
+            project: Working folder of the processes; see the module docstring.
         """
         self._exits = ExitStack()
         if folder is None:
@@ -58,7 +58,7 @@ class Stack:
         self._processes: list[Process] = []
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Return the stack."""
         return self
 
     def __exit__(
@@ -67,21 +67,21 @@ class Stack:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End everything."""
+        """Stop all services."""
         self._exits.close()
 
     def redis(
         self, *, port: int | None = None, data: Path | None = None, wait: bool = True
     ) -> Process:
-        """Start a Redis and hand its address to the services that are started later."""
-        process = services.make_redis(self._place(), port, data)
+        """Start a Redis; services started later get its URL."""
+        process = services.make_redis(self._make_context(), port, data)
         self.settings["REDIS_URL"] = process.url
         return self._start(process, wait=wait)
 
     def site(self, *flags: str, port: int | None = None, wait: bool = True) -> Process:
-        """Start the stand-in site and hand its address and account to the later services."""
-        process = services.make_site(self._place(), port, flags)
-        self.settings |= services.site_settings(process)
+        """Start the demo site; services started later get its address and account."""
+        process = services.make_site(self._make_context(), port, flags)
+        self.settings |= services.make_site_settings(process)
         return self._start(process, wait=wait)
 
     def api(
@@ -91,8 +91,14 @@ class Stack:
         port: int | None = None,
         wait: bool = True,
     ) -> Process:
-        """Start the API; `extra` are settings for it alone."""
-        return self._start(services.make_api(self._place(extra), port), wait=wait)
+        """Start the API.
+
+        Args:
+            extra: Environment variables for the API only.
+            port: Its port; by default a free one.
+            wait: Whether to wait until it is ready.
+        """
+        return self._start(services.make_api(self._make_context(extra), port), wait=wait)
 
     def worker(
         self,
@@ -102,37 +108,54 @@ class Stack:
         queues: str = "",
         wait: bool = True,
     ) -> Process:
-        """Start a worker; `extra` are settings for it alone, `queues` all that it takes from."""
-        return self._start(services.make_worker(self._place(extra), name, queues), wait=wait)
+        """Start a worker.
+
+        Args:
+            name: Its name, which must be unique in the stack.
+            extra: Environment variables for this worker only.
+            queues: Queues that it consumes, separated by commas; by default all.
+            wait: Whether to wait until it is ready.
+        """
+        return self._start(services.make_worker(self._make_context(extra), name, queues), wait=wait)
 
     def webhook_sender(
         self, extra: Mapping[str, str] | None = None, *, wait: bool = True
     ) -> Process:
-        """Start the worker that only sends call backs; `extra` are settings for it alone."""
-        return self._start(services.make_webhook_sender(self._place(extra)), wait=wait)
+        """Start the worker that only sends webhooks.
+
+        Args:
+            extra: Environment variables for it only.
+            wait: Whether to wait until it is ready.
+        """
+        return self._start(services.make_webhook_sender(self._make_context(extra)), wait=wait)
 
     def flower(self, *, port: int | None = None, wait: bool = True) -> Process:
         """Start Flower."""
-        return self._start(services.make_flower(self._place(), port), wait=wait)
+        return self._start(services.make_flower(self._make_context(), port), wait=wait)
 
     def wait_ready(self) -> None:
-        """Return once every service is ready; raises what Process.wait_ready raises."""
+        """Wait until every service is ready.
+
+        Raises:
+            ServiceDiedError: A service exited.
+            ServiceNotReadyError: A service was not ready within its deadline.
+        """
         for process in self._processes:
             process.wait_ready()
 
     def check(self) -> None:
-        """Raise ServiceDiedError if a service has ended by itself."""
+        """Raise ServiceDiedError if a service has exited."""
         for process in self._processes:
             process.check()
 
-    def _place(self, extra: Mapping[str, str] | None = None) -> services.ProcessContext:
+    def _make_context(self, extra: Mapping[str, str] | None = None) -> services.ProcessContext:
         environment = make_environment(
             {**self.settings, **(extra or {})}, inherit_all=self._project is not None
         )
         return services.ProcessContext(self.folder, self._project or self.folder, environment)
 
     def _start(self, process: Process, *, wait: bool) -> Process:
-        # First the promise to end it, then the start: nothing can come between the two.
+        # Registered before the start, so that an exception in between cannot leave it running.
         self._exits.callback(process.stop)
         self._processes.append(process)
         process.start()

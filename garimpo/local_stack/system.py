@@ -14,44 +14,44 @@ from garimpo.local_stack.errors import FolderTakenError, PortTakenError
 
 
 def find_free_port() -> int:
-    """Return a port that nobody listens on; the system picks it (a bind to port 0)."""
+    """Return a free port of the loopback interface, chosen by the system (a bind to port 0)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 
 
-def require_free(port: int, wanted_by: str, option: str) -> None:
-    """Do nothing if a port of the loopback interface is free.
+def require_free(port: int, service: str, option: str) -> None:
+    """Check that a port of the loopback interface is free.
 
     Args:
-        port: the port.
-        wanted_by: who is to listen there, for the message.
-        option: what chooses another port, for the message.
+        port: The port.
+        service: Service that needs it, for the error message.
+        option: Command-line option that selects another port, for the error message.
 
     Raises:
-        PortTakenError: somebody listens there.
+        PortTakenError: The port is in use.
     """
     with socket.socket() as probe:
-        # As servers do: a port whose last connections are still being closed is free.
+        # Servers set it too: a port with connections in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise PortTakenError(port, wanted_by, option) from error
+            raise PortTakenError(port, service, option) from error
 
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Have a folder, which is made if need be, for this process alone until the block ends.
+    """Lock a folder for this process until the block ends; create it if needed.
 
-    Two stacks would write into one Redis' data, and each begins its logs anew.
+    Two stacks in one folder would share Redis' data, and truncate each other's logs.
 
     Raises:
-        FolderTakenError: another process has it.
+        FolderTakenError: Another process has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # The system lets go of the lock with the process, however that ends; the file may stay.
+    # The system releases the lock when the process ends, even after SIGKILL; the file may stay.
     with (folder / "lock").open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,18 +62,18 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and a closed terminal into SystemExit, as Ctrl-C is KeyboardInterrupt.
+    """Raise SystemExit on SIGTERM and SIGHUP, so that `with` and `finally` blocks clean up.
 
-    So `with` blocks and `finally` do their work. Exits with 128 + the signal's number.
+    The exit code is 128 + the signal's number.
     """
     signals = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays ignored
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
         signals.append(signal.SIGHUP)
-    before = {number: signal.signal(number, _exit) for number in signals}
+    previous = {number: signal.signal(number, _exit) for number in signals}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
@@ -81,9 +81,9 @@ def _exit(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-#: What a stack with settings of its own keeps of the caller's environment: the machine's facts
-#: (where programs, certificates and this machine's Chrome are), none of the product's settings.
-#: A Selenium Grid is not among them: its browser cannot see a site on our loopback interface.
+#: Variables of the caller that a stack with its own settings inherits: where programs, certificates
+#: and this machine's Chrome are, but no setting of Garimpo. SELENIUM_REMOTE_URL is not among them:
+#: the browser of a Selenium Grid cannot reach a site on this machine's loopback interface.
 _MACHINE = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR"),
     *("LD_LIBRARY_PATH", "DYLD_*", "XDG_*", "SSL_*", "VIRTUAL_ENV", "PYTHON*"),
@@ -92,12 +92,17 @@ _MACHINE = (
 
 
 def make_environment(settings: Mapping[str, str], *, inherit_all: bool) -> dict[str, str]:
-    """Return the machine's part of our environment, or all of it, with `settings` on top."""
-    ours = {
+    """Return the environment of a process.
+
+    Args:
+        settings: Variables that override inherited ones.
+        inherit_all: Whether to inherit all variables, or only those that describe the machine.
+    """
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if inherit_all or any(fnmatch.fnmatchcase(name, pattern) for pattern in _MACHINE)
     }
-    # Unbuffered: the last lines of a log are wanted most when the process has just died.
-    # And its lines are read by a person, unless its reader wishes otherwise.
-    return {"LOG_FORMAT": "text", **ours, "PYTHONUNBUFFERED": "1", **settings}
+    # PYTHONUNBUFFERED: otherwise the last lines of a log are lost when a process is killed.
+    # LOG_FORMAT: people read these logs, unless the variable is set.
+    return {"LOG_FORMAT": "text", **inherited, "PYTHONUNBUFFERED": "1", **settings}

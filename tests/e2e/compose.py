@@ -1,4 +1,4 @@
-"""docker-compose.yml as a project of the tests' own: other ports, other image tags."""
+"""Compose project of the tests, with its own ports and image tags."""
 
 import json
 import os
@@ -9,21 +9,21 @@ from typing import Any
 
 from tests.support.paths import ROOT
 
-#: How the machine's engine is reached and builds; of the product's settings none.
+#: Variables that Docker needs; no settings of Garimpo.
 _MACHINE = ("PATH", "HOME", "DOCKER_", "COMPOSE_BAKE", "BUILDKIT_", "HTTP_PROXY", "HTTPS_PROXY")
 
 
 def run(*command: str, settings: Mapping[str, str] | None = None, stdin: str = "") -> str:
-    """Run a command in the project's folder and return what it says.
+    """Run a command in the repository's folder; return its stdout.
 
     Raises:
-        AssertionError: it failed; with its own words.
+        AssertionError: It failed; the text contains its stderr.
     """
-    ours = {name: value for name, value in os.environ.items() if name.startswith(_MACHINE)}
+    environment = {name: value for name, value in os.environ.items() if name.startswith(_MACHINE)}
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**ours, **(settings or {})},
+        env={**environment, **(settings or {})},
         input=stdin,
         capture_output=True,
         text=True,
@@ -35,7 +35,7 @@ def run(*command: str, settings: Mapping[str, str] | None = None, stdin: str = "
 
 @dataclass
 class Compose:
-    """The project, with the settings of the stand-in site."""
+    """A Compose project with the settings of the demo site."""
 
     project: str
     api_port: int
@@ -45,12 +45,12 @@ class Compose:
     files: str = "docker-compose.yml"
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
-        """Run `docker compose` with these arguments and return what it says."""
+        """Run `docker compose` with these arguments; return its stdout."""
         project = ("-p", self.project, "--env-file", "demo/.env", "--profile", "demo")
-        return run("docker", "compose", *project, *arguments, settings=self._ours, stdin=stdin)
+        return run("docker", "compose", *project, *arguments, settings=self._settings, stdin=stdin)
 
     @property
-    def _ours(self) -> dict[str, str]:
+    def _settings(self) -> dict[str, str]:
         return {
             "API_PORT": str(self.api_port),
             "FLOWER_PORT": str(self.flower_port),
@@ -60,7 +60,7 @@ class Compose:
         }
 
     def scale(self, workers: int) -> None:
-        """Have so many workers, all of them healthy; those that run stay."""
+        """Scale to this number of healthy workers without recreating running ones."""
         count = f"worker={workers}"
         self("up", "-d", "--wait", "--no-build", "--no-recreate", "--scale", count, "worker")
 
@@ -69,10 +69,10 @@ class Compose:
         return self("ps", "-q", service).split()
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """Return all that the engine knows of a container."""
-        seen: list[dict[str, Any]] = json.loads(run("docker", "inspect", container))
-        return seen[0]
+        """Return the output of `docker inspect` for a container or network."""
+        objects: list[dict[str, Any]] = json.loads(run("docker", "inspect", container))
+        return objects[0]
 
     def redis(self, *command: str) -> str:
-        """Return Redis' answer to a command, as text without a line end."""
+        """Run a command with redis-cli; return its output without trailing whitespace."""
         return self("exec", "-T", "redis", "redis-cli", *command).strip()

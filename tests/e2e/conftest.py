@@ -1,4 +1,4 @@
-"""The containers, once for all tests; each test begins with a site that behaves."""
+"""The containers, built once for all tests; each test starts without faults of the demo site."""
 
 import os
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ import pytest
 
 from garimpo.local_stack.system import find_free_port
 from tests.e2e.compose import Compose, run
-from tests.e2e.deployment import PatientWatch, Scene
-from tests.faults.scenario import PAGE_MS
+from tests.e2e.deployment import Deployment, TolerantPollRecorder
+from tests.faults.job_scenario import PAGE_MS
 
 
 @pytest.fixture(scope="session")
 def compose() -> Iterator[Compose]:
-    """Build the images, bring the project up, take all of it down again."""
+    """Build the images, start the project, and remove all of it at the end."""
     try:
         run("docker", "version")
         run("docker", "compose", "version")
@@ -22,7 +22,7 @@ def compose() -> Iterator[Compose]:
     name = f"garimpo-e2e-{os.getpid()}"
     compose = Compose(name, find_free_port(), find_free_port(), find_free_port(), tag=name)
     try:
-        # As README has it: the images are built on the way.
+        # As in the README: this builds the images too.
         compose("up", "-d", "--wait")
         yield compose
     finally:
@@ -33,12 +33,12 @@ def compose() -> Iterator[Compose]:
 
 
 @pytest.fixture
-def scene(compose: Compose) -> Iterator[Scene]:
-    """Begin with one worker; end with the checks that no fault excuses."""
+def deployment(compose: Compose) -> Iterator[Deployment]:
+    """Start with one worker and no faults; check the invariants at the end."""
     compose.scale(1)
-    with PatientWatch(f"http://127.0.0.1:{compose.api_port}") as watch:
-        scene = Scene(compose, watch)
-        scene.demo.have(slow_ms=PAGE_MS)
-        scene.demo.forget_requests()
-        yield scene
-        scene.check()
+    with TolerantPollRecorder(f"http://127.0.0.1:{compose.api_port}") as recorder:
+        deployment = Deployment(recorder, compose)
+        deployment.demo.have(slow_ms=PAGE_MS)
+        deployment.demo.forget_requests()
+        yield deployment
+        deployment.check()

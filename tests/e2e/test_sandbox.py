@@ -1,4 +1,4 @@
-"""Chrome's own sandbox, where the host allows a container to make user namespaces."""
+"""Chrome's own sandbox, on hosts that allow user namespaces in containers."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.compose import Compose, run
-from tests.e2e.deployment import Scene
+from tests.e2e.deployment import Deployment
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -22,7 +22,7 @@ done
 
 @pytest.fixture
 def sandboxed(compose: Compose) -> Iterator[Compose]:
-    """Have a worker whose Chrome keeps its sandbox, instead of the usual one."""
+    """Replace the worker by one whose Chrome uses its sandbox."""
     image = f"garimpo-worker:{compose.tag}"
     unshare = ("--entrypoint=unshare", image, "--user", "--map-root-user", "true")
     try:
@@ -37,18 +37,18 @@ def sandboxed(compose: Compose) -> Iterator[Compose]:
 
 
 class TestSandbox:
-    def test_keeps_what_renders_pages_in_a_namespace_of_its_own(
-        self, scene: Scene, sandboxed: Compose
+    def test_isolates_renderers_in_their_own_namespace(
+        self, deployment: Deployment, sandboxed: Compose
     ) -> None:
-        with scene.held_at(2):
-            job = scene.start(pages=2)
-            scene.wait_for_page(job, 2)
+        with deployment.hold_page(2):
+            job = deployment.start(pages=2)
+            deployment.wait_for_page(job, 2)
             processes = sandboxed("exec", "-T", "worker", "sh", "-c", _LIST).splitlines()
-        scene.demo.give_up()
+        deployment.demo.give_up()
 
-        assert scene.end(job)["status"] == "completed"
-        assert not [one for one in processes if "--no-sandbox" in one]
-        usual = next(one for one in processes if "celery" in one).partition(" ")[0]
-        renderers = [one for one in processes if "--type=renderer" in one]
+        assert deployment.wait_for_end(job)["status"] == "completed"
+        assert not [process for process in processes if "--no-sandbox" in process]
+        namespace = next(process for process in processes if "celery" in process).partition(" ")[0]
+        renderers = [process for process in processes if "--type=renderer" in process]
         assert renderers
-        assert not [one for one in renderers if one.startswith(f"{usual} ")]
+        assert not [process for process in renderers if process.startswith(f"{namespace} ")]

@@ -1,4 +1,4 @@
-"""Workers scale by number: jobs spread over them, and go on where one is taken away."""
+"""Scaling workers up and down: jobs are distributed, and continue elsewhere."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.compose import Compose
-from tests.e2e.deployment import PatientWatch, Scene
-from tests.faults.scenario import Asked
+from tests.e2e.deployment import Deployment, TolerantPollRecorder
+from tests.faults.job_scenario import SubmittedJob
 from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.timeout(900)
 
 
-def ask_flower(compose: Compose, jobs: list[Asked]) -> list[dict[str, Any]]:
-    """Return what Flower knows of these jobs, once it knows how each has ended."""
+def get_flower_tasks(compose: Compose, jobs: list[SubmittedJob]) -> list[dict[str, Any]]:
+    """Return the tasks of these jobs in Flower, as soon as all have ended there."""
     url = f"http://127.0.0.1:{compose.flower_port}/api/tasks"
 
     def ended() -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def ask_flower(compose: Compose, jobs: list[Asked]) -> list[dict[str, Any]]:
 
 
 def read_metrics(compose: Compose) -> dict[tuple[str, str], float]:
-    """Return the jobs' counters by name and outcome, and the gauges that have no labels."""
+    """Return the jobs' counters by name and outcome, and the gauges without labels."""
     text = httpx.get(f"http://127.0.0.1:{compose.api_port}/metrics", trust_env=False).text
     return {
         (sample.name, sample.labels.get("outcome", "")): sample.value
@@ -41,30 +41,30 @@ def read_metrics(compose: Compose) -> dict[tuple[str, str], float]:
 
 
 @dataclass(frozen=True)
-class Twelve:
-    """Twelve jobs that were started at once, for three workers."""
+class TwelveJobs:
+    """Twelve jobs, started at once for three workers."""
 
     compose: Compose
-    jobs: list[Asked]
-    #: Which worker has run each, as its record has it.
+    jobs: list[SubmittedJob]
+    #: Worker of each job, from its record.
     workers: list[str]
-    #: What the metrics say more after them than before them.
+    #: Increase of the metrics.
     counted: dict[str, float]
     alive: float
 
 
 @pytest.fixture(scope="module")
-def twelve(compose: Compose) -> Twelve:
-    """Run them to their ends."""
+def twelve(compose: Compose) -> TwelveJobs:
+    """Run the jobs until they have ended."""
     compose.scale(3)
-    with PatientWatch(f"http://127.0.0.1:{compose.api_port}") as watch:
-        scene = Scene(compose, watch)
-        scene.demo.have()
+    with TolerantPollRecorder(f"http://127.0.0.1:{compose.api_port}") as recorder:
+        deployment = Deployment(recorder, compose)
+        deployment.demo.have()
         before = read_metrics(compose)
-        jobs = [scene.start(pages=2) for _ in range(12)]
-        ends = [scene.end(job) for job in jobs]
+        jobs = [deployment.start(pages=2) for _ in range(12)]
+        ends = [deployment.wait_for_end(job) for job in jobs]
         assert [(end["status"], end["attempt"]) for end in ends] == [("completed", 1)] * 12
-        scene.check()
+        deployment.check()
         after = read_metrics(compose)
         names = {
             "ended": ("garimpo_jobs_ended_total", "completed"),
@@ -73,42 +73,44 @@ def twelve(compose: Compose) -> Twelve:
             "ran": ("garimpo_job_running_seconds_count", ""),
         }
         counted = {name: after[key] - before.get(key, 0) for name, key in names.items()}
-        workers = [scene.field(job, "worker") for job in jobs]
-        return Twelve(compose, jobs, workers, counted, after["garimpo_workers_alive", ""])
+        workers = [deployment.record_field(job, "worker") for job in jobs]
+        return TwelveJobs(compose, jobs, workers, counted, after["garimpo_workers_alive", ""])
 
 
 class TestOneJob:
-    def test_scrapes_the_stand_in_site(self, scene: Scene) -> None:
-        end = scene.end(scene.start(pages=1))
+    def test_scrapes_the_demo_site(self, deployment: Deployment) -> None:
+        end = deployment.wait_for_end(deployment.start(pages=1))
         assert (end["status"], end["result"]["total_channels"]) == ("completed", 10)
 
 
 class TestTwelveJobs:
-    def test_spread_over_three_workers(self, twelve: Twelve) -> None:
+    def test_are_distributed_over_three_workers(self, twelve: TwelveJobs) -> None:
         hosts = {worker.partition("@")[2] for worker in twelve.workers}
         assert hosts == {name[:12] for name in twelve.compose.containers("worker")}
 
-    def test_are_the_same_in_flower(self, twelve: Twelve) -> None:
-        tasks = ask_flower(twelve.compose, twelve.jobs)
+    def test_are_the_same_in_flower(self, twelve: TwelveJobs) -> None:
+        tasks = get_flower_tasks(twelve.compose, twelve.jobs)
 
         assert {task["name"] for task in tasks} == {"tubehunt.scrape-channels"}
         assert {task["state"] for task in tasks} == {"SUCCESS"}
         assert [task["worker"] for task in tasks] == twelve.workers
 
-    def test_are_the_same_in_the_metrics(self, twelve: Twelve) -> None:
+    def test_are_the_same_in_the_metrics(self, twelve: TwelveJobs) -> None:
         assert twelve.counted == {"ended": 12, "accepted": 12, "pages": 24, "ran": 12}
         assert twelve.alive == 3
 
-    def test_are_remembered_by_flower(self, twelve: Twelve) -> None:
-        before = ask_flower(twelve.compose, twelve.jobs)
+    def test_are_kept_by_flower_after_a_restart(self, twelve: TwelveJobs) -> None:
+        tasks_before = get_flower_tasks(twelve.compose, twelve.jobs)
         twelve.compose("restart", "flower")
         twelve.compose("up", "-d", "--wait", "--no-build", "--no-recreate", "flower")
 
-        after = ask_flower(twelve.compose, twelve.jobs)
-        assert [task["runtime"] for task in after] == [task["runtime"] for task in before]
+        tasks_after = get_flower_tasks(twelve.compose, twelve.jobs)
+        assert [task["runtime"] for task in tasks_after] == [
+            task["runtime"] for task in tasks_before
+        ]
 
-    def test_run_one_at_a_time_in_each_worker(self, twelve: Twelve) -> None:
-        tasks = ask_flower(twelve.compose, twelve.jobs)
+    def test_run_one_at_a_time_in_each_worker(self, twelve: TwelveJobs) -> None:
+        tasks = get_flower_tasks(twelve.compose, twelve.jobs)
 
         for worker in set(twelve.workers):
             times = sorted(
@@ -118,19 +120,19 @@ class TestTwelveJobs:
 
 
 class TestScalingDown:
-    def test_hands_over_the_jobs_of_those_that_go(self, scene: Scene) -> None:
-        scene.compose.scale(3)
-        with scene.held_at(3):
-            jobs = [scene.start() for _ in range(3)]
+    def test_releases_the_jobs_of_removed_workers(self, deployment: Deployment) -> None:
+        deployment.compose.scale(3)
+        with deployment.hold_page(3):
+            jobs = [deployment.start() for _ in range(3)]
             for job in jobs:
-                scene.wait_for_page(job, 3)
-            scene.compose.scale(1)
-        # The one that stays, and whoever has taken over meanwhile, ask again.
-        scene.demo.give_up()
+                deployment.wait_for_page(job, 3)
+            deployment.compose.scale(1)
+        # The remaining worker requests the held pages again.
+        deployment.demo.give_up()
 
-        ends = [scene.end(job) for job in jobs]
+        ends = [deployment.wait_for_end(job) for job in jobs]
         assert [end["status"] for end in ends] == ["completed"] * 3
         assert Counter(end["attempt"] for end in ends) == {1: 1, 2: 2}
-        assert {scene.field(job, "crashes") for job in jobs} == {"0"}
-        assert all(scene.pages(job)[:3] == [1, 2, 3] for job in jobs)
-        assert all(scene.pages(job).count(1) == 1 for job in jobs)
+        assert {deployment.record_field(job, "crashes") for job in jobs} == {"0"}
+        assert all(deployment.requested_pages(job)[:3] == [1, 2, 3] for job in jobs)
+        assert all(deployment.requested_pages(job).count(1) == 1 for job in jobs)

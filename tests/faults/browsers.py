@@ -1,29 +1,30 @@
-"""The processes of a worker's browser, to strike at."""
+"""Signals to the processes of a worker's browser."""
 
 import os
 import signal
 from pathlib import Path
 from typing import Literal
 
-from tests.faults.scenario import Scene
+from tests.faults.scenario import FaultScenario
 from tests.support.polling import wait_until
 
 Part = Literal["browser", "driver", "page"]
 
 
-def _find(scene: Scene, worker: str, part: Part) -> list[int]:
-    """Return the ids of a part of the worker's browser; of pages there is a spare one."""
+def _find(scenario: FaultScenario, worker: str, part: Part) -> list[int]:
+    """Wait for and return the process ids of a part of the worker's browser."""
 
     def find() -> list[int]:
-        return [pid for pid in scene.browsers(worker) if _part(pid) == part]
+        return [pid for pid in scenario.browsers(worker) if _identify(pid) == part]
 
     return wait_until(find)
 
 
-def _part(pid: int) -> str:
+def _identify(pid: int) -> str:
+    """Return which part of a browser a process is; empty for other processes."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # it ended while we looked
+    except OSError:  # it has exited meanwhile
         return ""
     if b"chromedriver" in command.partition(b"\0")[0]:
         return "driver"
@@ -32,7 +33,9 @@ def _part(pid: int) -> str:
     return "" if b"--type=" in command or b"crashpad" in command else "browser"
 
 
-def strike(scene: Scene, worker: str, part: Part, number: signal.Signals) -> None:
+def signal_browser(
+    scenario: FaultScenario, worker: str, part: Part, number: signal.Signals
+) -> None:
     """Send a signal to a part of the worker's browser."""
-    for pid in _find(scene, worker, part):
+    for pid in _find(scenario, worker, part):
         os.kill(pid, number)

@@ -1,4 +1,4 @@
-"""The real services, with short leases; what must hold after a fault is checked after each test."""
+"""Real services with short leases; the invariants are checked after each test."""
 
 from collections.abc import Iterator
 
@@ -6,43 +6,45 @@ import pytest
 
 from garimpo.local_stack.stack import Stack
 from tests.faults import invariants
-from tests.faults.poll_recorder import Watch
+from tests.faults.job_scenario import PAGE_MS
+from tests.faults.poll_recorder import PollRecorder
 from tests.faults.recipes import LIMITS, write_recipes
-from tests.faults.scenario import PAGE_MS, SETTINGS, Scene
+from tests.faults.scenario import SETTINGS, FaultScenario
 from tests.integration.services import Services
 from tests.support.polling import wait_until
 
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    """Run Redis, the site, API and Flower for one module of tests; workers are each test's own."""
+    """Run Redis, the demo site, the API and Flower for a module; each test starts its workers."""
     with Stack(settings=SETTINGS) as stack:
         stack.settings["RECIPES_DIR"] = str(write_recipes(stack.folder / "recipes"))
         redis, site = stack.redis(), stack.site("--latency-ms", "0")
-        ours = {
+        site_settings = {
             name: value for name, value in stack.settings.items() if name.startswith("TUBEHUNT")
         }
-        for other in LIMITS:
+        for name in LIMITS:
             stack.settings |= {
-                name.replace("TUBEHUNT", other.upper()): value for name, value in ours.items()
+                variable.replace("TUBEHUNT", name.upper()): value
+                for variable, value in site_settings.items()
             }
         services = Services(stack, redis, site, stack.api(), stack.flower())
         with services.connect() as connection:
-            # It answers before it listens to what workers tell.
+            # Flower serves HTTP before it subscribes to the workers' events.
             wait_until(connection.pubsub_numpat)
         yield services
 
 
 @pytest.fixture
-def scene(services: Services) -> Iterator[Scene]:
-    """Begin with a site that behaves; end with the checks that no fault excuses."""
+def scenario(services: Services) -> Iterator[FaultScenario]:
+    """Start without faults of the demo site; check the invariants at the end."""
     services.demo.have(slow_ms=PAGE_MS)
     services.demo.forget_requests()
-    with Watch(services.api.url) as watch:
-        scene = Scene(services, watch)
+    with PollRecorder(services.api.url) as recorder:
+        scenario = FaultScenario(recorder, services)
         try:
-            yield scene
-            invariants.check(scene)
+            yield scenario
+            invariants.check(scenario)
         finally:
-            for worker in scene.workers.values():
+            for worker in scenario.workers.values():
                 worker.stop()

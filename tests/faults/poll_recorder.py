@@ -1,4 +1,4 @@
-"""Somebody who asks for every job's state all the time, and keeps each answer."""
+"""Thread that polls all jobs of a test and records each response."""
 
 import threading
 import time
@@ -10,34 +10,40 @@ from typing import Any, Self
 
 import httpx
 
-ADDRESS = "/api/v1/{site}/scrape-channels"
+JOB_PATH = "/api/v1/{site}/scrape-channels"
+_INTERVAL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Poll:
-    """One question and its answer."""
+    """A request for a job's status, and the response."""
 
     #: On the monotonic clock.
-    began: float
-    took_s: float
+    started_at: float
+    duration_s: float
     status: int
     body: dict[str, Any]
 
+    @property
+    def ended_at(self) -> float:
+        """Time of the response, on the monotonic clock."""
+        return self.started_at + self.duration_s
 
-class Watch:
-    """A thread that polls all jobs until their end, as `with Watch(url) as watch`."""
+
+class PollRecorder:
+    """Polls all jobs until they end: `with PollRecorder(url) as recorder`."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=10, trust_env=False)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch")
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="poll-recorder")
         self._paths: dict[str, str] = {}
         self.polls: dict[str, list[Poll]] = {}
-        #: When Redis was away, on the monotonic clock.
+        #: Start and end of each outage of Redis, on the monotonic clock.
         self.outages: list[tuple[float, float]] = []
 
     def __enter__(self) -> Self:
-        """Begin to ask."""
+        """Start polling."""
         self._thread.start()
         return self
 
@@ -47,38 +53,39 @@ class Watch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End."""
-        self._over.set()
+        """Stop polling."""
+        self._stopped.set()
         self._thread.join()
         self._client.close()
 
     def add(self, job_id: str, site: str) -> None:
-        """Ask for this job, too."""
-        self._paths[job_id] = f"{ADDRESS.format(site=site)}/result/{job_id}"
+        """Poll this job, too."""
+        self._paths[job_id] = f"{JOB_PATH.format(site=site)}/result/{job_id}"
         self.polls[job_id] = []
 
     @contextmanager
-    def redis_away(self) -> Iterator[None]:
-        """Note that Redis is away during the block, so that 503 is a right answer."""
-        began = time.monotonic()
+    def redis_outage(self) -> Iterator[None]:
+        """Record an outage of Redis during the block, in which 503 is a valid response."""
+        started_at = time.monotonic()
         try:
             yield
         finally:
-            self.outages.append((began, time.monotonic()))
+            self.outages.append((started_at, time.monotonic()))
 
-    def ask(self, job_id: str) -> Poll:
-        """Ask once."""
-        began = time.monotonic()
-        answer = self._client.get(self._paths[job_id])
-        return Poll(began, time.monotonic() - began, answer.status_code, answer.json())
+    def poll(self, job_id: str) -> Poll:
+        """Poll a job once; the response is not recorded."""
+        started_at = time.monotonic()
+        response = self._client.get(self._paths[job_id])
+        duration_s = time.monotonic() - started_at
+        return Poll(started_at, duration_s, response.status_code, response.json())
 
-    def end(self, job_id: str) -> dict[str, Any] | None:
-        """Return the job's final body, if it has been seen."""
+    def final_body(self, job_id: str) -> dict[str, Any] | None:
+        """Return the job's final body; None if it was not polled yet."""
         polls = self.polls[job_id]
         return polls[-1].body if polls and polls[-1].body.get("is_final") else None
 
     def _run(self) -> None:
-        while not self._over.wait(0.1):
+        while not self._stopped.wait(_INTERVAL_S):
             for job_id, polls in list(self.polls.items()):
-                if not self.end(job_id):
-                    polls.append(self.ask(job_id))
+                if not self.final_body(job_id):
+                    polls.append(self.poll(job_id))

@@ -1,4 +1,4 @@
-"""A TCP proxy whose network can be cut, refused or swallowed: between a worker and its Redis."""
+"""TCP proxy between a worker and Redis that can reset, refuse or drop traffic."""
 
 import contextlib
 import socket
@@ -8,24 +8,24 @@ from types import TracebackType
 from typing import Self
 
 _CHUNK = 65_536
-#: Lingering for 0 s makes a close a reset instead of an orderly end.
+#: SO_LINGER of 0 s: close sends RST instead of FIN.
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Passes connections on to a port of the loopback interface, for as long as its block lasts."""
+    """Forwards connections to a port of the loopback interface until its block ends."""
 
     def __init__(self, port: int) -> None:
         self._target = port
-        self._flows = threading.Event()
-        self._flows.set()
+        self._forwarding = threading.Event()
+        self._forwarding.set()
         self._lock = threading.Lock()
-        self._ends: list[socket.socket] = []
+        self._sockets: list[socket.socket] = []
         self._listener = self._listen(0)
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Return the proxy."""
         return self
 
     def __exit__(
@@ -34,42 +34,43 @@ class Proxy:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End all connections."""
+        """Close all connections."""
         self.refuse()
-        self._flows.set()
+        self._forwarding.set()
 
     @property
     def redis_url(self) -> str:
-        """The address for whoever shall come through here."""
+        """URL of Redis through this proxy."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def cut(self) -> None:
-        """Reset every connection there is; new ones are let through."""
+        """Reset all connections; new ones are accepted."""
         with self._lock:
-            ends, self._ends = self._ends, []
-        for end in ends:
+            sockets = self._sockets
+            self._sockets = []
+        for connected in sockets:
             with contextlib.suppress(OSError):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                # Wakes the thread that reads from it; a close alone would not.
-                end.shutdown(socket.SHUT_RD)
-            end.close()
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                # Wakes up the thread that reads from it, which close does not.
+                connected.shutdown(socket.SHUT_RD)
+            connected.close()
 
     def refuse(self) -> None:
-        """Reset every connection, and refuse new ones."""
+        """Reset all connections and refuse new ones."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
 
     def blackhole(self) -> None:
-        """Keep all connections and take new ones, but pass nothing on."""
-        self._flows.clear()
+        """Keep and accept connections, but forward no data."""
+        self._forwarding.clear()
 
     def restore(self) -> None:
-        """Let everything through again; what was held back arrives late, as TCP does it."""
+        """Forward data and accept connections again; data that was held back is delivered."""
         if self._listener.fileno() == -1:
             self._listener = self._listen(self.port)
-        self._flows.set()
+        self._forwarding.set()
 
     def _listen(self, port: int) -> socket.socket:
         listener = socket.create_server(("127.0.0.1", port), backlog=64)
@@ -85,17 +86,17 @@ class Proxy:
             try:
                 far = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
-                near.close()  # there is nobody: the other end sees it as it would there
+                near.close()  # nothing listens on the target: the client sees a closed connection
                 continue
             with self._lock:
-                self._ends += [near, far]
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+                self._sockets += [near, far]
+            for source, target in ((near, far), (far, near)):
+                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
 
-    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := one.recv(_CHUNK):
-                self._flows.wait()
-                other.sendall(data)
+            while data := source.recv(_CHUNK):
+                self._forwarding.wait()
+                target.sendall(data)
         with contextlib.suppress(OSError):
-            other.shutdown(socket.SHUT_WR)
+            target.shutdown(socket.SHUT_WR)

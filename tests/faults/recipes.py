@@ -1,4 +1,4 @@
-"""The recipes of the suite: a patient one, and copies of it whose jobs may not take long."""
+"""Recipes of the fault tests: the bundled one, and copies with short time limits."""
 
 from pathlib import Path
 
@@ -6,22 +6,22 @@ import yaml
 
 from scraper.recipes.loader import BUNDLED
 
-#: What the machine does to the suite's own speed shall end no job: only faults do.
-_PATIENT = {"first_pause_s": 0.05}
+#: Long default timeouts, so that a busy machine does not fail jobs; short retry pauses.
+_DEFAULT = {"first_pause_s": 0.05}
 _PER_PAGE_S = 0.001
 
-#: The limits by site; all are at the same address.
+#: Limits by site; all sites have the same address.
 LIMITS = {
-    "tubehunt": _PATIENT,
-    # Ends before it has got far.
-    "hurried": {**_PATIENT, "job_base_s": 8, "job_per_page_s": _PER_PAGE_S},
-    # Time enough to get somewhere.
-    "brief": {**_PATIENT, "job_base_s": 15, "job_per_page_s": _PER_PAGE_S},
+    "tubehunt": _DEFAULT,
+    # Ends after a few pages.
+    "hurried": {**_DEFAULT, "job_base_s": 8, "job_per_page_s": _PER_PAGE_S},
+    # Ends after more pages.
+    "brief": {**_DEFAULT, "job_base_s": 15, "job_per_page_s": _PER_PAGE_S},
 }
 
 
 def write_recipes(folder: Path) -> Path:
-    """Put them into a folder, for RECIPES_DIR; return it."""
+    """Write the recipes to a folder, for RECIPES_DIR; return it."""
     folder.mkdir(parents=True)
     bundled = (BUNDLED / "tubehunt.yaml").read_text(encoding="utf-8")
     for site, limits in LIMITS.items():

@@ -1,4 +1,4 @@
-"""A stack in which faults happen: its jobs, its workers, and the moments to strike at."""
+"""Stack in which faults are injected: its workers, its Redis, and its jobs."""
 
 import os
 import signal
@@ -7,55 +7,49 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from typing import Any, Literal
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from demo.channels import all_channels
-from demo.golden import expected_item
 from garimpo.local_stack.process import Process
 from jobs.redis import keys
-from tests.faults.poll_recorder import ADDRESS, Watch
+from tests.faults.job_scenario import JobScenario, SubmittedJob
+from tests.faults.poll_recorder import JOB_PATH
 from tests.integration.services import Services
 from tests.support.browser_processes import browsers_of
+from tests.support.demo_site import DemoControls
 from tests.support.polling import wait_until
 
-#: Of the whole suite: short, and yet long enough for a busy machine to keep a lease alive.
+#: Short, but long enough for a busy machine to renew a lease.
 LEASE_S = 4.0
 SETTINGS = {
     "LEASE_S": str(LEASE_S),
     "HEARTBEAT_S": "0.7",
     "RECONCILE_EVERY_S": "0.4",
-    # Far more than a command takes on a busy machine.
+    # Longer than any command takes on a busy machine.
     "BROWSER_TIMEOUT_S": "15",
     "TIME_LIMIT_MARGIN_S": "5",
     "WEBHOOK_ALLOW": "127.0.0.1",
     "WEBHOOK_TIMEOUT_S": "2",
     "WEBHOOK_RETRY_FIRST_S": "0.2",
-    # Flower's own switch: its API answers without a login, on the loopback interface alone.
+    # A setting of Flower: its API needs no login. It listens on the loopback interface only.
     "FLOWER_UNAUTHENTICATED_API": "true",
 }
 
-PER_PAGE = 10
-#: How long a list page takes: the time to strike in the middle of a job.
-PAGE_MS = 250
 
-
-def let_pass(seconds: float) -> None:
-    """Let a fault last for so long."""
+def wait_s(seconds: float) -> None:
+    """Wait while a fault lasts."""
     threading.Event().wait(seconds)
 
 
-def child_of(worker: Process) -> int:
+def find_child(worker: Process) -> int:
     """Return the id of the process in which a worker runs its jobs."""
 
     def find() -> int | None:
         for stat in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):  # it ended while we looked
+            with suppress(OSError):  # it has exited meanwhile
                 state, parent = stat.read_text().rpartition(")")[2].split()[:2]
                 if int(parent) == worker.pid and state != "Z":
                     return int(stat.parent.name)
@@ -64,44 +58,36 @@ def child_of(worker: Process) -> int:
     return wait_until(find) or 0
 
 
-def _processes_naming(folder: Path) -> Iterator[int]:
-    mark = f"--user-data-dir={folder}/".encode()
+def _find_processes_naming(folder: Path) -> Iterator[int]:
+    """Yield the ids of the Chrome processes with a profile below `folder`."""
+    argument = f"--user-data-dir={folder}/".encode()
     for command in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it ended while we looked
-            if mark in command.read_bytes():
+        with suppress(OSError):  # it has exited meanwhile
+            if argument in command.read_bytes():
                 yield int(command.parent.name)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A job that was accepted."""
-
-    id: str
-    site: str
-    #: How it asked for the list to be ordered. The site does not know this order and gives its
-    #: usual one; its log tells by it whose page was asked for.
-    tag: str
-    pages: int
-
-    @property
-    def items(self) -> list[dict[str, Any]]:
-        """What its result must hold, written from the site's own records."""
-        return [expected_item(channel) for channel in all_channels()[: self.pages * PER_PAGE]]
-
-
 @dataclass
-class Scene:
-    """One test's view of the stack."""
+class FaultScenario(JobScenario):
+    """One test's jobs and workers, on the stack that all tests of a module share."""
 
     services: Services
-    watch: Watch
-    asked: list[Asked] = field(default_factory=list)
     workers: dict[str, Process] = field(default_factory=dict)
 
-    def worker(self, name: str, extra: Mapping[str, str] | None = None) -> Process:
-        """Start a worker whose browsers can be told from the others'; it ends with the test.
+    @property
+    def demo(self) -> DemoControls:
+        """Control endpoints of the demo site."""
+        return self.services.demo
 
-        It takes jobs as soon as it is ready: they wait for it, the test need not.
+    def post(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """Send a POST request to the API."""
+        with self.services.client() as api:
+            return api.post(path, json=body)
+
+    def start_worker(self, name: str, extra: Mapping[str, str] | None = None) -> Process:
+        """Start a worker with its own folder for browsers; it is stopped at the end of the test.
+
+        It returns before the worker is ready: jobs wait for it.
         """
         folder = self.browsers_folder(name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,71 +98,27 @@ class Scene:
         return worker
 
     def browsers_folder(self, name: str) -> Path:
-        """Return where the browsers of this worker keep their files."""
+        """Return the folder for the files of this worker's browsers."""
         return self.services.stack.folder / "tmp" / name
 
     def browsers(self, name: str) -> list[int]:
-        """Return the processes of this worker's browsers."""
+        """Return the process ids of this worker's browsers."""
         folder = self.browsers_folder(name)
-        # Chrome's helpers write over their environment, but name their folder.
-        return [*{*browsers_of(folder), *_processes_naming(folder)}]
+        # Chrome's child processes overwrite their environment, but have the folder as an argument.
+        return [*{*browsers_of(folder), *_find_processes_naming(folder)}]
 
-    def start(self, pages: int = 4, site: str = "tubehunt", **more: str) -> Asked:
-        """Start a job, as a client does, and ask for its state from now on.
+    def cancel(self, job: SubmittedJob) -> httpx.Response:
+        """Send a cancel request."""
+        return self.post(f"{JOB_PATH.format(site=job.site)}/cancel/{job.id}")
 
-        `more` are keys of the body besides the job's parameters.
-        """
-        # An order is a word of letters.
-        tag = uuid4().hex.translate({ord(str(n)): "ghijklmnop"[n] for n in range(10)})
-        params = {"pages": pages, "per_page": PER_PAGE, "order_by": tag, **more}
-        with self.services.client() as api:
-            answer = api.post(f"{ADDRESS.format(site=site)}/start", json=params)
-        assert answer.status_code == 202, answer.text
-        asked = Asked(answer.json()["job_id"], site, tag, pages)
-        self.asked.append(asked)
-        self.watch.add(asked.id, site)
-        return asked
-
-    @contextmanager
-    def held_at(self, page: int) -> Iterator[None]:
-        """Let the site leave every request for this page without an answer during the block."""
-        self.services.demo.have(hang_page=page)
-        try:
-            yield
-        finally:
-            self.services.demo.have(slow_ms=PAGE_MS)
-
-    def cancel(self, job: Asked) -> httpx.Response:
-        """Ask for a job's end."""
-        with self.services.client() as api:
-            return api.post(f"{ADDRESS.format(site=job.site)}/cancel/{job.id}")
-
-    def pages(self, job: Asked) -> list[int]:
-        """Return the numbers of the list pages that the site was asked for, in order."""
-        queries = [
-            parse_qs(urlsplit(request["path"]).query)
-            for request in self.services.demo.requests("/long/")
-        ]
-        return [int(query["page"][0]) for query in queries if query["OrderBy"] == [job.tag]]
-
-    def wait_for_page(self, job: Asked, number: int, *, times: int = 1) -> None:
-        """Return once the site is asked for this page of the job, for the n-th time."""
-        wait_until(lambda: self.pages(job).count(number) >= times or self.watch.end(job.id))
-        ended = self.watch.end(job.id) or {}
-        assert self.pages(job).count(number) >= times, ended.get("error_code", ended.get("status"))
-
-    def end(self, job: Asked, *, within_s: float = 90) -> dict[str, Any]:
-        """Return the job's final body."""
-        return wait_until(lambda: self.watch.end(job.id), within_s=within_s) or {}
-
-    def field(self, job: Asked, name: str) -> str | None:
+    def record_field(self, job: SubmittedJob, name: str) -> str | None:
         """Return a field of the job's record."""
         with self.services.connect() as redis:
             value: str | None = redis.hget(keys.record(job.id), name)
         return value
 
-    def count(self, name: str) -> float:
-        """Return what the metrics say of this counter, for all jobs together."""
+    def counter(self, name: str) -> float:
+        """Return the value of a counter in the metrics, summed over all jobs."""
         with self.services.client() as api:
             families = text_string_to_metric_families(api.get("/metrics").text)
             return sum(
@@ -186,44 +128,44 @@ class Scene:
                 if sample.name == f"garimpo_{name}_total"
             )
 
-    def task(self, job: Asked) -> dict[str, Any]:
-        """Return what Flower shows of a job; nothing if it has not heard of it."""
+    def flower_task(self, job: SubmittedJob) -> dict[str, Any]:
+        """Return a job's task in Flower; empty if Flower does not know it."""
         assert self.services.flower
         url = f"{self.services.flower.url}/api/task/info/{job.id}"
-        answer = httpx.get(url, timeout=10, trust_env=False)
-        shown: dict[str, Any] = answer.json() if answer.is_success else {}
-        return shown
+        response = httpx.get(url, timeout=10, trust_env=False)
+        task: dict[str, Any] = response.json() if response.is_success else {}
+        return task
 
-    def holder(self, job: Asked) -> Process:
-        """Return the worker that has the job."""
-        name = wait_until(lambda: self.field(job, "worker")) or ""
+    def holder(self, job: SubmittedJob) -> Process:
+        """Return the worker that holds the job's lease."""
+        name = wait_until(lambda: self.record_field(job, "worker")) or ""
         return self.workers[name.partition("@")[0]]
 
     def freeze(self, worker: Process) -> None:
-        """Stop a worker in its tracks, as a machine does that is suspended."""
-        for pid in (worker.pid, child_of(worker)):
+        """Suspend a worker and its child, as when a virtual machine is paused."""
+        for pid in (worker.pid, find_child(worker)):
             os.kill(pid, signal.SIGSTOP)
 
     def thaw(self, worker: Process) -> None:
-        """Let it go on as if no time had passed."""
-        for pid in (worker.pid, child_of(worker)):
+        """Resume a suspended worker."""
+        for pid in (worker.pid, find_child(worker)):
             os.kill(pid, signal.SIGCONT)
 
-    def stored(self, job: Asked) -> dict[bytes, Any]:
-        """Return all that Redis keeps of a job."""
+    def redis_content(self, job: SubmittedJob) -> dict[bytes, Any]:
+        """Return the content of all keys of a job in Redis."""
         with Redis.from_url(self.services.redis.url) as redis:
 
-            def content(key: bytes) -> Any:
-                # A hash is rehashed step by step as it is read: its dump changes with no write.
+            def read(key: bytes) -> Any:
+                # Redis rehashes a hash while it is read, so its dump changes without a write.
                 return redis.hgetall(key) if redis.type(key) == b"hash" else redis.dump(key)
 
-            return {key: content(key) for key in redis.scan_iter(f"*{job.id}*", 1000)}
+            return {key: read(key) for key in redis.scan_iter(f"*{job.id}*", 1000)}
 
     @contextmanager
-    def redis_away(self, how: str) -> Iterator[None]:
-        """Take Redis away for the block; `how` is `stopped`, `killed` or `hung`."""
+    def redis_outage(self, how: Literal["stopped", "killed", "hung"]) -> Iterator[None]:
+        """Make Redis unavailable during the block."""
         redis = self.services.redis
-        with self.watch.redis_away():
+        with self.recorder.redis_outage():
             if how == "hung":
                 redis.signal(signal.SIGSTOP)
             elif how == "killed":

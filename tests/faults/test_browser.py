@@ -1,39 +1,42 @@
-"""A browser that crashes or hangs costs its job a new browser, not the worker its job."""
+"""Crashes of a browser: the worker replaces it and keeps the job."""
 
 import signal
 
 import pytest
 
-from tests.faults.browsers import Part, strike
-from tests.faults.scenario import Scene
+from tests.faults.browsers import Part, signal_browser
+from tests.faults.scenario import FaultScenario
 
 
 class TestCrash:
     @pytest.mark.parametrize("part", ["browser", "driver", "page"])
-    def test_costs_a_new_browser(self, scene: Scene, part: Part) -> None:
-        worker = scene.worker("one")
-        with scene.held_at(3):
-            job = scene.start()
-            scene.wait_for_page(job, 3)
-        strike(scene, "one", part, signal.SIGKILL)
+    def test_is_followed_by_a_new_browser(self, scenario: FaultScenario, part: Part) -> None:
+        worker = scenario.start_worker("one")
+        with scenario.hold_page(3):
+            job = scenario.start()
+            scenario.wait_for_page(job, 3)
+        signal_browser(scenario, "one", part, signal.SIGKILL)
 
-        assert (scene.end(job)["status"], scene.end(job)["attempt"]) == ("completed", 1)
-        assert scene.pages(job) == [1, 2, 3, 3, 4]
+        assert (scenario.wait_for_end(job)["status"], scenario.wait_for_end(job)["attempt"]) == (
+            "completed",
+            1,
+        )
+        assert scenario.requested_pages(job) == [1, 2, 3, 3, 4]
         worker.check()
 
-    def test_ends_the_job_if_it_comes_with_every_browser(self, scene: Scene) -> None:
-        worker = scene.worker("one")
-        with scene.held_at(3):
-            job = scene.start()
+    def test_of_every_browser_fails_the_job(self, scenario: FaultScenario) -> None:
+        worker = scenario.start_worker("one")
+        with scenario.hold_page(3):
+            job = scenario.start()
             for browser in (1, 2, 3):
-                scene.wait_for_page(job, 3, times=browser)
-                strike(scene, "one", "browser", signal.SIGKILL)
-            end = scene.end(job)
+                scenario.wait_for_page(job, 3, times=browser)
+                signal_browser(scenario, "one", "browser", signal.SIGKILL)
+            end = scenario.wait_for_end(job)
 
         assert (end["status"], end["error_code"], end["attempt"]) == (
             "failed",
             "browser_crashed",
             1,
         )
-        assert scene.end(scene.start(pages=1))["status"] == "completed"
+        assert scenario.wait_for_end(scenario.start(pages=1))["status"] == "completed"
         worker.check()

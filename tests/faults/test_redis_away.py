@@ -1,23 +1,24 @@
-"""Redis may restart, crash or hang: callers get 503 meanwhile, and no job is lost or run twice."""
+"""Outages of Redis: clients get 503 meanwhile, and no job is lost or run twice."""
 
 import os
 import signal
+from typing import Literal
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from tests.faults.poll_recorder import ADDRESS
-from tests.faults.scenario import LEASE_S, Scene, child_of, let_pass
+from tests.faults.poll_recorder import JOB_PATH
+from tests.faults.scenario import LEASE_S, FaultScenario, find_child, wait_s
 
-_PATH = ADDRESS.format(site="tubehunt")
+_PATH = JOB_PATH.format(site="tubehunt")
 
 
-def check_refused(answer: httpx.Response) -> None:
-    """Fail unless it says that nothing can be said just now, and when to ask again."""
-    assert answer.status_code == 503
-    assert answer.json()["error_code"] == "redis_unavailable"
-    assert int(answer.headers["Retry-After"]) > 0
+def check_unavailable(response: httpx.Response) -> None:
+    """Fail unless the response is 503 with `Retry-After`."""
+    assert response.status_code == 503
+    assert response.json()["error_code"] == "redis_unavailable"
+    assert int(response.headers["Retry-After"]) > 0
 
 
 class TestRedisAway:
@@ -26,45 +27,55 @@ class TestRedisAway:
         [("stopped", 0.6), ("killed", 1.5), ("hung", 1.5)],
         ids=lambda value: value,
     )
-    def test_costs_the_running_job_time_and_nothing_else(
-        self, scene: Scene, how: str, leases: float
+    def test_only_delays_the_running_job(
+        self, scenario: FaultScenario, how: Literal["stopped", "killed", "hung"], leases: float
     ) -> None:
-        scene.worker("one")
-        job, waiting = scene.start(pages=6), scene.start(pages=1)
-        scene.wait_for_page(job, 2)
+        scenario.start_worker("one")
+        job = scenario.start(pages=6)
+        pending = scenario.start(pages=1)
+        scenario.wait_for_page(job, 2)
 
-        with scene.redis_away(how), scene.services.client() as api:
-            check_refused(api.post(f"{_PATH}/start"))
-            check_refused(api.post(f"{_PATH}/cancel/{job.id}"))
-            check_refused(api.get(f"{_PATH}/result/{uuid4()}"))
-            let_pass(leases * LEASE_S)
+        with scenario.redis_outage(how), scenario.services.client() as api:
+            check_unavailable(api.post(f"{_PATH}/start"))
+            check_unavailable(api.post(f"{_PATH}/cancel/{job.id}"))
+            check_unavailable(api.get(f"{_PATH}/result/{uuid4()}"))
+            wait_s(leases * LEASE_S)
 
-        assert (scene.end(job)["status"], scene.end(job)["attempt"]) == ("completed", 1)
-        assert scene.pages(job) == [1, 2, 3, 4, 5, 6]
-        assert (scene.end(waiting)["status"], scene.end(waiting)["attempt"]) == ("completed", 1)
-        assert any(poll.status == 503 for poll in scene.watch.polls[job.id])
+        assert (scenario.wait_for_end(job)["status"], scenario.wait_for_end(job)["attempt"]) == (
+            "completed",
+            1,
+        )
+        assert scenario.requested_pages(job) == [1, 2, 3, 4, 5, 6]
+        assert (
+            scenario.wait_for_end(pending)["status"],
+            scenario.wait_for_end(pending)["attempt"],
+        ) == ("completed", 1)
+        assert any(poll.status == 503 for poll in scenario.recorder.polls[job.id])
 
-    def test_leaves_a_worker_time_to_say_that_it_lives(self, scene: Scene) -> None:
-        scene.worker("one")
-        scene.worker("two")
-        job = scene.start(pages=6)
-        scene.wait_for_page(job, 2)
-        child = child_of(scene.holder(job))
+    def test_gives_workers_time_to_renew_their_leases(self, scenario: FaultScenario) -> None:
+        scenario.start_worker("one")
+        scenario.start_worker("two")
+        job = scenario.start(pages=6)
+        scenario.wait_for_page(job, 2)
+        child = find_child(scenario.holder(job))
 
-        with scene.redis_away("hung"):
+        with scenario.redis_outage("hung"):
             os.kill(child, signal.SIGSTOP)
-            let_pass(2 * LEASE_S)
-        # Its lease has run out long ago, and others look for such jobs.
-        let_pass(LEASE_S / 4)
+            wait_s(2 * LEASE_S)
+        # Its lease has expired, and other workers reconcile expired leases.
+        wait_s(LEASE_S / 4)
         os.kill(child, signal.SIGCONT)
 
-        assert (scene.end(job)["status"], scene.end(job)["attempt"]) == ("completed", 1)
+        assert (scenario.wait_for_end(job)["status"], scenario.wait_for_end(job)["attempt"]) == (
+            "completed",
+            1,
+        )
 
-    def test_forgets_no_job_that_was_accepted_a_moment_before(self, scene: Scene) -> None:
-        scene.worker("one")
-        jobs = [scene.start(pages=1) for _ in range(3)]
+    def test_keeps_jobs_that_were_just_accepted(self, scenario: FaultScenario) -> None:
+        scenario.start_worker("one")
+        jobs = [scenario.start(pages=1) for _ in range(3)]
 
-        with scene.redis_away("killed"):
+        with scenario.redis_outage("killed"):
             pass
 
-        assert [scene.end(job)["status"] for job in jobs] == ["completed"] * 3
+        assert [scenario.wait_for_end(job)["status"] for job in jobs] == ["completed"] * 3

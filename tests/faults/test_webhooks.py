@@ -1,4 +1,4 @@
-"""`kill -9` between a job's end and the delivery of its call back."""
+"""Webhooks whose sender or services are killed between a job's end and the delivery."""
 
 import os
 import signal
@@ -10,119 +10,120 @@ import pytest
 
 from garimpo.local_stack.process import Process
 from jobs.redis import keys
-from tests.faults.poll_recorder import ADDRESS
-from tests.faults.scenario import Asked, Scene
+from tests.faults.job_scenario import SubmittedJob
+from tests.faults.poll_recorder import JOB_PATH
+from tests.faults.scenario import FaultScenario
 from tests.support.polling import wait_until
-from tests.support.webhook_receiver import Receiver, status
+from tests.support.webhook_receiver import WebhookReceiver, status
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
+def receiver() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver() as receiver:
         yield receiver
 
 
 @pytest.fixture
-def sender(scene: Scene) -> Iterator[Process]:
-    sender = scene.services.stack.webhook_sender()
+def sender(scenario: FaultScenario) -> Iterator[Process]:
+    sender = scenario.services.stack.webhook_sender()
     yield sender
     sender.stop()
 
 
 def kill_all(process: Process) -> None:
-    """End a worker with all its children, as the end of its machine does."""
+    """Kill a worker and all its children, as when its machine fails."""
     os.killpg(process.pid, signal.SIGKILL)
     process.kill()
 
 
-def children_of(process: Process) -> list[int]:
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return [int(pid) for pid in listed.split()]
+def find_children(process: Process) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
 
 
-def told(scene: Scene, job: Asked) -> dict[str, Any]:
-    """Return the call back of the job's end, as the API tells it."""
-    with scene.services.client() as api:
-        answer = api.get(f"{ADDRESS.format(site=job.site)}/deliveries/{job.id}").json()
-    found: dict[str, Any] = answer["deliveries"][-1]
-    return found
+def get_delivery(scenario: FaultScenario, job: SubmittedJob) -> dict[str, Any]:
+    """Return the API's delivery of the webhook for the job's end."""
+    with scenario.services.client() as api:
+        body = api.get(f"{JOB_PATH.format(site=job.site)}/deliveries/{job.id}").json()
+    delivery: dict[str, Any] = body["deliveries"][-1]
+    return delivery
 
 
-def wait_delivered(scene: Scene, job: Asked) -> list[dict[str, Any]]:
-    """Return the tries, once the last one has succeeded."""
-    wait_until(lambda: told(scene, job)["state"] == "delivered")
-    tries: list[dict[str, Any]] = told(scene, job)["tries"]
-    return tries
+def wait_delivered(scenario: FaultScenario, job: SubmittedJob) -> list[dict[str, Any]]:
+    """Wait until the webhook is delivered; return its attempts."""
+    wait_until(lambda: get_delivery(scenario, job)["state"] == "delivered")
+    attempts: list[dict[str, Any]] = get_delivery(scenario, job)["tries"]
+    return attempts
 
 
 class TestKill:
-    def test_of_everything_costs_no_call_back(
-        self, scene: Scene, sender: Process, receiver: Receiver
+    def test_of_all_services_loses_no_webhook(
+        self, scenario: FaultScenario, sender: Process, receiver: WebhookReceiver
     ) -> None:
         receiver.stop()
-        worker = scene.worker("one")
-        job = scene.start(1, webhook_url=receiver.url)
-        end = scene.end(job)
-        wait_until(lambda: told(scene, job)["tries"])
+        worker = scenario.start_worker("one")
+        job = scenario.start(1, webhook_url=receiver.url)
+        end = scenario.wait_for_end(job)
+        wait_until(lambda: get_delivery(scenario, job)["tries"])
 
         kill_all(worker)
         kill_all(sender)
-        scene.services.api.kill()
-        with scene.redis_away("killed"):
+        scenario.services.api.kill()
+        with scenario.redis_outage("killed"):
             pass
-        scene.services.api.start()
-        scene.services.api.wait_ready()
+        scenario.services.api.start()
+        scenario.services.api.wait_ready()
         receiver.start()
         sender.start()
 
-        [got] = receiver.wait_for(job.id)
-        assert (got.id, got.event["data"]) == (f"{job.id}_end", end)
-        failed = {one["error"] for one in wait_delivered(scene, job)[:-1]}
+        [webhook] = receiver.wait_for(job.id)
+        assert (webhook.id, webhook.body_json["data"]) == (f"{job.id}_end", end)
+        failed = {attempt["error"] for attempt in wait_delivered(scenario, job)[:-1]}
         assert failed <= {"connection", "sender_lost"}
-        assert len(receiver.of(job.id)) == 1
+        assert len(receiver.list_received(job.id)) == 1
 
-    def test_before_anybody_could_send_it_costs_nothing(
-        self, scene: Scene, receiver: Receiver
+    def test_before_a_sender_is_running_loses_no_webhook(
+        self, scenario: FaultScenario, receiver: WebhookReceiver
     ) -> None:
-        # It takes no call backs.
-        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
-        job = scene.start(1, webhook_url=receiver.url)
-        scene.end(job)
+        # This worker does not send webhooks.
+        worker = scenario.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
+        job = scenario.start(1, webhook_url=receiver.url)
+        scenario.wait_for_end(job)
         kill_all(worker)
-        with scene.redis_away("killed"):
+        with scenario.redis_outage("killed"):
             pass
-        sender = scene.services.stack.webhook_sender()
+        sender = scenario.services.stack.webhook_sender()
         try:
             assert len(receiver.wait_for(job.id)) == 1
-            assert len(wait_delivered(scene, job)) == 1
+            assert len(wait_delivered(scenario, job)) == 1
         finally:
             sender.stop()
 
-    def test_with_the_message_in_hand_costs_nothing(
-        self, scene: Scene, sender: Process, receiver: Receiver
+    def test_of_a_sender_that_has_received_the_message_loses_no_webhook(
+        self, scenario: FaultScenario, sender: Process, receiver: WebhookReceiver
     ) -> None:
-        for child in children_of(sender):
+        for child in find_children(sender):
             os.kill(child, signal.SIGSTOP)
-        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
-        job = scene.start(1, webhook_url=receiver.url)
-        scene.end(job)
-        with scene.services.connect() as redis:
-            # The sender has taken the message, and nobody acts on it.
+        worker = scenario.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
+        job = scenario.start(1, webhook_url=receiver.url)
+        scenario.wait_for_end(job)
+        with scenario.services.connect() as redis:
+            # The suspended sender has received the message and does not process it.
             wait_until(lambda: redis.llen(keys.WEBHOOK_QUEUE) == 0)
         kill_all(sender)
         worker.stop()
         sender.start()
 
         assert len(receiver.wait_for(job.id)) == 1
-        assert len(wait_delivered(scene, job)) == 1
+        assert len(wait_delivered(scenario, job)) == 1
 
-    def test_in_the_middle_of_a_try_repeats_it_with_the_same_id(
-        self, scene: Scene, sender: Process, receiver: Receiver
+    def test_during_an_attempt_repeats_it_with_the_same_id(
+        self, scenario: FaultScenario, sender: Process, receiver: WebhookReceiver
     ) -> None:
-        receiver.does(receiver.hold, status(204))
-        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
-        job = scene.start(1, webhook_url=receiver.url)
-        scene.end(job)
+        receiver.respond_with(receiver.hold, status(204))
+        worker = scenario.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
+        job = scenario.start(1, webhook_url=receiver.url)
+        scenario.wait_for_end(job)
         receiver.wait_for(job.id)
         kill_all(sender)
         worker.stop()
@@ -130,42 +131,48 @@ class TestKill:
 
         first, second = receiver.wait_for(job.id, 2)
         assert (first.id, first.body) == (second.id, second.body)
-        assert [one["error"] for one in wait_delivered(scene, job)] == ["sender_lost", None]
+        assert [attempt["error"] for attempt in wait_delivered(scenario, job)] == [
+            "sender_lost",
+            None,
+        ]
 
-    def test_of_one_child_in_the_middle_of_a_try_does_too(
-        self, scene: Scene, sender: Process, receiver: Receiver
+    def test_of_one_child_during_an_attempt_repeats_it(
+        self, scenario: FaultScenario, sender: Process, receiver: WebhookReceiver
     ) -> None:
-        receiver.does(receiver.hold, status(204))
-        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
-        job = scene.start(1, webhook_url=receiver.url)
-        scene.end(job)
+        receiver.respond_with(receiver.hold, status(204))
+        worker = scenario.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
+        job = scenario.start(1, webhook_url=receiver.url)
+        scenario.wait_for_end(job)
         receiver.wait_for(job.id)
-        for child in children_of(sender):
+        for child in find_children(sender):
             os.kill(child, signal.SIGKILL)
         worker.stop()
 
         first, second = receiver.wait_for(job.id, 2)
         assert first.id == second.id
-        assert [one["error"] for one in wait_delivered(scene, job)] == ["sender_lost", None]
+        assert [attempt["error"] for attempt in wait_delivered(scenario, job)] == [
+            "sender_lost",
+            None,
+        ]
 
 
 class TestStop:
-    def test_in_the_middle_of_a_try_hands_it_over_at_once(
-        self, scene: Scene, receiver: Receiver
+    def test_during_an_attempt_repeats_it_at_once(
+        self, scenario: FaultScenario, receiver: WebhookReceiver
     ) -> None:
-        # Long enough to be stopped meanwhile.
-        sender = scene.services.stack.webhook_sender({"WEBHOOK_TIMEOUT_S": "20"})
-        receiver.does(receiver.hold, status(204))
-        worker = scene.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
-        job = scene.start(1, webhook_url=receiver.url)
-        scene.end(job)
+        # The attempt must not time out before the sender is stopped.
+        sender = scenario.services.stack.webhook_sender({"WEBHOOK_TIMEOUT_S": "20"})
+        receiver.respond_with(receiver.hold, status(204))
+        worker = scenario.services.stack.worker("scraping", queues=keys.JOB_QUEUE)
+        job = scenario.start(1, webhook_url=receiver.url)
+        scenario.wait_for_end(job)
         receiver.wait_for(job.id)
         sender.stop()
         worker.stop()
         sender.start()
         try:
             assert len(receiver.wait_for(job.id, 2)) == 2
-            errors = [one["error"] for one in wait_delivered(scene, job)]
+            errors = [attempt["error"] for attempt in wait_delivered(scenario, job)]
             assert errors == ["sender_stopped", None]
         finally:
             sender.stop()

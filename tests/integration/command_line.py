@@ -1,26 +1,26 @@
-"""`garimpo` as a user starts it."""
+"""`garimpo` as a subprocess."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-#: What the machine that tests run on may say of the product.
-_OURS = ("GARIMPO_URL", "GARIMPO_LANGUAGE")
+#: Variables of the machine that would change the results.
+_SETTINGS = ("GARIMPO_URL", "GARIMPO_LANGUAGE")
 
 
-def garimpo(*words: str) -> list[str]:
-    """Return the words that start it."""
-    return [sys.executable, "-m", "garimpo", *words]
+def garimpo(*arguments: str) -> list[str]:
+    """Return the command that starts it."""
+    return [sys.executable, "-m", "garimpo", *arguments]
 
 
 def run_garimpo(
-    folder: Path, *words: str, **environment: str
+    folder: Path, *arguments: str, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run it in a folder to its end."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
+    """Run it in a folder until it exits."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
     return subprocess.run(
-        garimpo(*words),
+        garimpo(*arguments),
         env=inherited | {"PYTHONUTF8": "1", "COLUMNS": "200"} | environment,
         cwd=folder,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The real services that integration tests run against; each session of tests has its own."""
+"""Real services that integration tests run against."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ from redis import Redis
 
 from garimpo.local_stack.process import Process
 from garimpo.local_stack.stack import Stack
-from tests.integration.services import Services, write_impatient_recipe
+from tests.integration.services import Services, write_fast_recipe
 
 
 @pytest.fixture(scope="session")
 def redis_process() -> Iterator[Process]:
-    """Run a Redis of this session's own."""
+    """Run a Redis for this session."""
     with Stack() as stack:
         yield stack.redis()
 
@@ -28,10 +28,10 @@ def redis(redis_process: Process) -> Iterator[Redis]:
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    """Run a stack for one module of tests, with short waits."""
+    """Run a stack for one module of tests, with short timeouts."""
     with Stack() as stack:
         recipes = stack.folder / "recipes"
-        write_impatient_recipe(recipes)
+        write_fast_recipe(recipes)
         stack.settings["RECIPES_DIR"] = str(recipes)
         yield Services(stack, stack.redis(), stack.site("--latency-ms", "0"), stack.api())
 

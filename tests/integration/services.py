@@ -1,4 +1,4 @@
-"""A whole stack for tests: Redis, the stand-in site, the API; and the recipe with short waits."""
+"""Stack for tests: Redis, the demo site and the API, with short timeouts in the recipe."""
 
 import threading
 import time
@@ -22,28 +22,33 @@ from jobs.redis import keys
 from scraper.recipes.loader import BUNDLED
 from tests.support.demo_site import DemoControls
 
-#: The bundled recipe with waits that suit a site on loopback.
-IMPATIENT = {"page_timeout_s": 4, "login_timeout_s": 6, "empty_after_s": 1.5, "first_pause_s": 0.05}
+#: Limits for a site on loopback.
+FAST_LIMITS = {
+    "page_timeout_s": 4,
+    "login_timeout_s": 6,
+    "empty_after_s": 1.5,
+    "first_pause_s": 0.05,
+}
 
 
-def write_impatient_recipe(folder: Path) -> None:
-    """Put the bundled recipe, with short waits, where RECIPES_DIR points."""
+def write_fast_recipe(folder: Path) -> None:
+    """Write the bundled recipe with short timeouts to a folder, for RECIPES_DIR."""
     folder.mkdir(parents=True, exist_ok=True)
     recipe = yaml.safe_load((BUNDLED / "tubehunt.yaml").read_text(encoding="utf-8"))
-    recipe["limits"] |= IMPATIENT
+    recipe["limits"] |= FAST_LIMITS
     text = yaml.safe_dump(recipe, allow_unicode=True)
     (folder / "tubehunt.yaml").write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Services:
-    """The services that run; workers are started by whoever needs one."""
+    """Running services; tests start the workers that they need."""
 
     stack: Stack
     redis: Process
     site: Process
     api: Process
-    #: For those who run it.
+    #: None in tests that do not need it.
     flower: Process | None = None
 
     def client(self) -> httpx.Client:
@@ -52,12 +57,12 @@ class Services:
 
     @property
     def demo(self) -> DemoControls:
-        """The stand-in site's bad days, and what it was asked."""
+        """Control endpoints of the demo site."""
         return DemoControls(self.site.url)
 
     @property
     def celery(self) -> Celery:
-        """The queue, as another program that knows Celery sees it."""
+        """A Celery app of another program with the same broker and backend."""
         return make_celery(self.redis.url, result_ttl=timedelta(hours=24))
 
     def connect(self) -> Redis:
@@ -67,11 +72,11 @@ class Services:
 
 @dataclass(frozen=True)
 class Run:
-    """One job, as its caller saw it from the start to the end."""
+    """A job, and all bodies that a client received."""
 
     services: Services
     job_id: str
-    #: Every body that the result endpoint gave, in order.
+    #: Bodies of the result endpoint, in order.
     bodies: list[dict[str, Any]]
 
     @property
@@ -85,9 +90,9 @@ class Run:
             return JobRecord.decode(self.job_id, redis.hgetall(keys.record(self.job_id)))
 
     def check_agreement(self) -> None:
-        """Fail unless the record, Celery's result and the API tell the same end."""
+        """Fail unless the record, Celery's result and the API agree on the job's end."""
         record = self.record()
-        # Its type says exception; a task's result is whatever JSON the task returned.
+        # Typed as an exception, but it is the JSON that the task returned.
         result: Any = AsyncResult(self.job_id, app=self.services.celery)
         assert record.state == self.end["status"]
         if self.end["status"] == "completed":
@@ -98,8 +103,8 @@ class Run:
             assert record.failure.code == self.end["error_code"]
             assert (result.state, result.result.code) == ("FAILURE", self.end["error_code"])
 
-    def check_course(self) -> None:
-        """Fail if a state went backwards, or progress fell, or one changed after the end."""
+    def check_progress(self) -> None:
+        """Fail if a state or the progress went backwards, or a body before the end has an error."""
         order = ["pending", "processing", "completed", "failed"]
         states = [order.index(body["status"]) for body in self.bodies]
         assert states == sorted(states)
@@ -115,12 +120,12 @@ def run_job(
     within_s: float = 60,
     address: str = "/api/v1/tubehunt/scrape-channels",
 ) -> Run:
-    """Start a job, ask for its result until its end, and check what must hold for every job."""
+    """Start a job, poll it until it ends, and check what holds for every job."""
     with services.client() as api:
-        started = api.post(f"{address}/start", json=params or {})
-        assert started.status_code == 202, started.text
-        run = follow(services, started.json()["job_id"], within_s=within_s, address=address)
-    run.check_course()
+        response = api.post(f"{address}/start", json=params or {})
+        assert response.status_code == 202, response.text
+        run = follow(services, response.json()["job_id"], within_s=within_s, address=address)
+    run.check_progress()
     run.check_agreement()
     return run
 
@@ -132,17 +137,17 @@ def follow(
     within_s: float = 60,
     address: str = "/api/v1/tubehunt/scrape-channels",
 ) -> Run:
-    """Ask for a job's result until its end; 503 is an answer while Redis is away."""
+    """Poll a job until it ends; 503 is a valid response while Redis is unavailable."""
     bodies: list[dict[str, Any]] = []
     deadline = time.monotonic() + within_s
-    pause = threading.Event()
+    never = threading.Event()
     with services.client() as api:
         while time.monotonic() < deadline:
-            answer = api.get(f"{address}/result/{job_id}")
-            assert answer.status_code in {200, 503}, answer.text
-            if answer.status_code == 200:
-                bodies.append(answer.json())
+            response = api.get(f"{address}/result/{job_id}")
+            assert response.status_code in {200, 503}, response.text
+            if response.status_code == 200:
+                bodies.append(response.json())
                 if bodies[-1]["is_final"]:
                     return Run(services, job_id, bodies)
-            pause.wait(0.02)
-    raise AssertionError(f"no end within {within_s} s: {bodies[-1:]}")
+            never.wait(0.02)
+    raise AssertionError(f"not ended within {within_s} s: {bodies[-1:]}")

@@ -1,4 +1,4 @@
-"""`garimpo check` against the real stack, and against APIs that are not as they must be."""
+"""`garimpo check` against the real stack, and against servers with faulty responses."""
 
 import json
 import signal
@@ -13,12 +13,12 @@ from garimpo.local_stack.process import Process
 from garimpo.local_stack.system import find_free_port
 from tests.integration.command_line import garimpo, run_garimpo
 from tests.integration.services import Services
-from tests.support.scripted_api import Answer, run_scripted_api
+from tests.support.scripted_api import CannedResponse, run_scripted_api
 
-#: A machine that runs tests is no place for promises about time.
+#: Test machines may be too busy for the default limit of 100 ms.
 PATIENT = ("--start-within-ms", "10000")
 SMALL = (*PATIENT, "--param", "per_page=10", "--every", "0.1")
-HEALTHY = Answer({"status": "ok", "services": {"redis": "ok", "workers": "ok"}})
+HEALTHY = CannedResponse({"status": "ok", "services": {"redis": "ok", "workers": "ok"}})
 
 
 @pytest.fixture(scope="module")
@@ -29,37 +29,37 @@ def worker(services: Services) -> Process:
 
 @pytest.fixture
 def check(services: Services, worker: Process, tmp_path: Path) -> Any:
-    """Run it against the stack, for programs."""
+    """Return a function that runs it against the stack with `--json`."""
     assert worker.is_alive
 
-    def _check(*words: str) -> tuple[int, dict[str, Any]]:
-        done = run_garimpo(tmp_path, "check", *words, "--json", GARIMPO_URL=services.api.url)
+    def _check(*arguments: str) -> tuple[int, dict[str, Any]]:
+        done = run_garimpo(tmp_path, "check", *arguments, "--json", GARIMPO_URL=services.api.url)
         return done.returncode, json.loads(done.stdout)
 
     return _check
 
 
 def _names(report: dict[str, Any]) -> list[str]:
-    return [one["name"] for one in report["checks"]]
+    return [check["name"] for check in report["checks"]]
 
 
 class TestCheck:
-    def test_passes_with_jobs_at_once(self, check: Any) -> None:
+    def test_passes_with_concurrent_jobs(self, check: Any) -> None:
         status, report = check(*SMALL, "--jobs", "2")
         assert (status, report["passed"]) == (0, True), report
         assert _names(report)[-2:] == ["start again", "2 jobs at once"]
         assert len({job["job_id"] for job in report["jobs"]}) == 3
         assert [job["items"] for job in report["jobs"]] == [10, 10, 10]
 
-    def test_runs_one_job_if_it_shall_be_quick(self, check: Any) -> None:
+    def test_quick_runs_one_job(self, check: Any) -> None:
         status, report = check(*SMALL, "--quick")
         assert (status, report["passed"], report["quick"]) == (0, True, True), report
         assert _names(report) == ["health", "start", "progress", "result", "unknown job"]
         assert len(report["jobs"]) == 1
 
-    def test_reports_to_people(self, services: Services, worker: Process, tmp_path: Path) -> None:
+    def test_prints_a_report(self, services: Services, worker: Process, tmp_path: Path) -> None:
         assert worker.is_alive
-        services.demo.have(slow_ms=1000)  # long enough for a question while a page loads
+        services.demo.have(slow_ms=1000)  # long enough for a poll while a page loads
         try:
             done = run_garimpo(tmp_path, "check", *SMALL, "--quick", "--url", services.api.url)
         finally:
@@ -78,18 +78,20 @@ class TestCheck:
             services.demo.have()
         assert (status, report["passed"]) == (1, False)
         assert report["not_run"] == ["unknown job"]
-        failed = {one["name"]: one["detail"] for one in report["checks"] if not one["passed"]}
+        failed = {
+            check["name"]: check["detail"] for check in report["checks"] if not check["passed"]
+        }
         assert failed.keys() == {"result"}
         assert "login_failed" in failed["result"]
 
-    def test_fails_if_a_start_takes_too_long_and_looks_at_the_rest(self, check: Any) -> None:
+    def test_fails_if_a_start_is_too_slow_but_runs_the_other_checks(self, check: Any) -> None:
         status, report = check(*SMALL, "--start-within-ms", "0.001", "--quick")
         assert (status, report["not_run"]) == (1, [])
-        assert [one["name"] for one in report["checks"] if not one["passed"]] == ["start"]
+        assert [check["name"] for check in report["checks"] if not check["passed"]] == ["start"]
         [job] = report["jobs"]
         assert job["job_id"] in report["checks"][1]["detail"]
 
-    def test_starts_no_further_job_with_an_account_that_is_refused(
+    def test_starts_no_further_job_after_a_failed_login(
         self, services: Services, worker: Process, api: httpx.Client, tmp_path: Path
     ) -> None:
         assert worker.is_alive
@@ -101,25 +103,27 @@ class TestCheck:
             services.demo.have()
         assert done.returncode == 1
         assert "3 not run (unknown job, start again, 3 jobs at once)" in done.stdout
-        assert "may get locked" in done.stdout
+        assert "may lock the account" in done.stdout
         after = {job["job_id"] for job in api.get("/api/v1/jobs").json()["jobs"]}
         assert len(after - before) == 1
 
-    def test_fails_for_a_parameter_that_the_job_has_not(self, check: Any) -> None:
+    def test_fails_for_an_unknown_parameter(self, check: Any) -> None:
         status, report = check("--param", "nonsense=1")
         assert (status, _names(report)) == (1, ["health", "start"])
         assert report["not_run"][0] == "progress"
         assert "nonsense" in report["checks"][-1]["detail"]
 
     def test_fails_without_a_worker(self, tmp_path: Path) -> None:
-        idle = Answer({"status": "degraded", "services": {"redis": "ok", "workers": "none"}})
+        idle = CannedResponse(
+            {"status": "degraded", "services": {"redis": "ok", "workers": "none"}}
+        )
         with run_scripted_api(idle) as api:
             done = run_garimpo(tmp_path, "check", "--url", api.url)
         assert done.returncode == 1
-        assert "FAILED  health            No worker is there" in done.stdout
+        assert "FAILED  health            No worker is running" in done.stdout
 
-    def test_says_once_that_redis_is_away(self, tmp_path: Path) -> None:
-        away = Answer(
+    def test_reports_once_that_redis_is_unavailable(self, tmp_path: Path) -> None:
+        unavailable = CannedResponse(
             {
                 "status": "error",
                 "services": {"redis": "unavailable", "workers": "unknown"},
@@ -127,32 +131,32 @@ class TestCheck:
             },
             503,
         )
-        with run_scripted_api(away) as api:
+        with run_scripted_api(unavailable) as api:
             done = run_garimpo(tmp_path, "check", "--url", api.url)
         assert done.returncode == 1
         assert (done.stdout + done.stderr).count("Redis") == 1
         assert "make dev" not in done.stdout + done.stderr
 
-    def test_fails_where_no_api_is(self, tmp_path: Path) -> None:
+    def test_fails_if_the_api_cannot_be_reached(self, tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{find_free_port()}"
         done = run_garimpo(tmp_path, "check", "--url", url, "--json")
         report = json.loads(done.stdout)
         assert (done.returncode, report["passed"]) == (1, False)
         assert "make dev" in report["checks"][0]["detail"]
 
-    def test_fails_if_the_id_is_none(self, tmp_path: Path) -> None:
-        started = Answer({"job_id": "7", "status": "pending", "message": "Job queued"}, 202)
+    def test_fails_if_the_id_is_not_a_uuid(self, tmp_path: Path) -> None:
+        started = CannedResponse({"job_id": "7", "status": "pending", "message": "Job queued"}, 202)
         with run_scripted_api(HEALTHY, started) as api:
             done = run_garimpo(tmp_path, "check", "s", "j", *PATIENT, "--url", api.url)
         assert done.returncode == 1
-        assert "job_id is no UUID: '7'" in done.stdout
+        assert "job_id is not a UUID: '7'" in done.stdout
 
-    def test_ends_at_ctrl_c(self, services: Services, tmp_path: Path) -> None:
+    def test_exits_at_ctrl_c(self, services: Services, tmp_path: Path) -> None:
         command = garimpo("check", *PATIENT, "--url", services.api.url)
         with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path, text=True) as process:
             assert process.stderr is not None
             assert process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "Traceback" not in said
+        assert "Traceback" not in err

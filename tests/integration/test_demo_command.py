@@ -1,4 +1,4 @@
-"""`garimpo demo` as a newcomer starts it: real services, real Chrome."""
+"""`garimpo demo` with real services and real Chrome."""
 
 import json
 import os
@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process_leaks import assert_nothing_left, find_processes_in
+from tests.support.process_leaks import assert_no_leaks, find_processes_in
 
 
 @pytest.fixture
 def scratch() -> Iterator[Path]:
-    """Make a folder for temporary files; its short name leaves room for Chrome's socket."""
+    """Create a folder for temporary files, with a short path: Chrome's socket is in it."""
     with tempfile.TemporaryDirectory(prefix="g-") as folder:
         yield Path(folder)
 
 
 def _start(folder: Path, scratch: Path, **environment: str) -> "subprocess.Popen[str]":
-    """Start the demo in `folder`; all that it starts works in `scratch`."""
+    """Start the demo in `folder`, with `scratch` as TMPDIR."""
     return subprocess.Popen(
         [sys.executable, "-m", "garimpo", "demo"],
         cwd=folder,
@@ -34,9 +34,9 @@ def _start(folder: Path, scratch: Path, **environment: str) -> "subprocess.Popen
     )
 
 
-class TestRunDemo:
-    def test_ends_with_50_channels_and_leaves_nothing(self, tmp_path: Path, scratch: Path) -> None:
-        # Neither the environment nor .env may lead the demo to another site or another Redis.
+class TestDemo:
+    def test_writes_50_channels_and_leaves_no_process(self, tmp_path: Path, scratch: Path) -> None:
+        # The demo must ignore the site and Redis of the environment and of .env.
         (tmp_path / ".env").write_text(
             "TUBEHUNT_USERNAME=me@example.com\nTUBEHUNT_PASSWORD=hush-hush\nRECIPES_DIR=/nowhere\n"
         )
@@ -60,15 +60,15 @@ class TestRunDemo:
         assert "channel_name" in out
         assert result["channels"][0]["channel_link"][:20] in out
         progress = [line for line in err.splitlines() if "%" in line]
-        assert progress, "no progress was shown"
+        assert progress, "no progress shown"
 
-        assert_nothing_left(scratch)
+        assert_no_leaks(scratch)
 
     @pytest.mark.parametrize(
         ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
     )
     @pytest.mark.parametrize("program", ["redis-server", "chrom"])
-    def test_leaves_nothing_when_it_is_ended_while_it_runs(
+    def test_leaves_no_process_when_interrupted(
         self, tmp_path: Path, scratch: Path, program: str, number: signal.Signals, status: int
     ) -> None:
         with _start(tmp_path, scratch) as demo:
@@ -78,4 +78,4 @@ class TestRunDemo:
             _, err = demo.communicate(timeout=60)
         assert demo.returncode == status
         assert "Traceback" not in err
-        assert_nothing_left(scratch)
+        assert_no_leaks(scratch)

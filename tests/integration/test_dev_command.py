@@ -1,4 +1,4 @@
-"""`garimpo dev` as a developer starts it: the real services, on ports of the test's own."""
+"""`garimpo dev` with real services, on free ports."""
 
 import os
 import re
@@ -26,14 +26,14 @@ def _command(**ports: int) -> list[str]:
     return [sys.executable, "-m", "garimpo", "dev", *flags]
 
 
-def _environment(**more: str) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
-    return ours | more
+def _environment(**settings: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+    return inherited | settings
 
 
 @contextmanager
 def _run_dev(folder: Path, **environment: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Run it until the block ends; give the process and what it has said when it was ready."""
+    """Run it until the block ends; yield the process and its output until it was ready."""
     ports = {name: find_free_port() for name in ("api", "flower", "site")}
     dev = subprocess.Popen(
         _command(**ports),
@@ -43,39 +43,39 @@ def _run_dev(folder: Path, **environment: str) -> Iterator[tuple["subprocess.Pop
         stderr=subprocess.PIPE,
         text=True,
     )
-    guard = threading.Timer(120, dev.kill)  # so that a silent start ends as a failure
+    guard = threading.Timer(120, dev.kill)  # otherwise a start that hangs would block `readline`
     guard.start()
     try:
         assert dev.stdout is not None
         assert dev.stderr is not None
-        said = ""
-        while "Ready" not in said:
+        output = ""
+        while "Ready" not in output:
             line = dev.stdout.readline()
-            assert line, f"it ended before it was ready: {said}{dev.stderr.read()}"
-            said += line
-        yield dev, said
+            assert line, f"it exited before it was ready: {output}{dev.stderr.read()}"
+            output += line
+        yield dev, output
     finally:
         guard.cancel()
         dev.terminate()
         dev.communicate(timeout=60)
 
 
-def _address(said: str, name: str) -> str:
-    found = re.search(rf"^{name}\s+(\S+)", said, re.MULTILINE)
-    assert found, said
-    return found[1]
+def _find_url(output: str, name: str) -> str:
+    match = re.search(rf"^{name}\s+(\S+)", output, re.MULTILINE)
+    assert match, output
+    return match[1]
 
 
-class TestRunDev:
-    def test_serves_at_each_address_that_it_prints_until_ctrl_c(self, tmp_path: Path) -> None:
-        with _run_dev(tmp_path) as (dev, said):
-            health = httpx.get(_address(said, "API") + "/api/health", trust_env=False).json()
+class TestDev:
+    def test_serves_at_each_printed_address_until_ctrl_c(self, tmp_path: Path) -> None:
+        with _run_dev(tmp_path) as (dev, output):
+            health = httpx.get(_find_url(output, "API") + "/api/health", trust_env=False).json()
             assert health["services"]["redis"] == "ok"
-            flower = httpx.get(_address(said, "Flower") + "/healthcheck", trust_env=False)
+            flower = httpx.get(_find_url(output, "Flower") + "/healthcheck", trust_env=False)
             assert flower.status_code == 200
-            site = httpx.get(_address(said, "Site") + "/login", trust_env=False)
+            site = httpx.get(_find_url(output, "Site") + "/login", trust_env=False)
             assert site.status_code == 200
-            assert "garimpo@example.com / garimpo-demo" in said
+            assert "garimpo@example.com / garimpo-demo" in output
             assert len(find_processes_in(tmp_path)) >= 5
 
             dev.send_signal(signal.SIGINT)
@@ -83,9 +83,9 @@ class TestRunDev:
             assert (dev.returncode, err) == (0, "")
         assert find_processes_in(tmp_path) == []
 
-    def test_names_a_service_that_dies_and_stops(self, tmp_path: Path) -> None:
-        with _run_dev(tmp_path) as (dev, said):
-            port = _address(said, "Redis").partition("127.0.0.1:")[2].partition("/")[0]
+    def test_stops_and_names_a_service_that_exited(self, tmp_path: Path) -> None:
+        with _run_dev(tmp_path) as (dev, output):
+            port = _find_url(output, "Redis").partition("127.0.0.1:")[2].partition("/")[0]
             (redis,) = [
                 process
                 for process in find_processes_in(tmp_path)
@@ -97,25 +97,26 @@ class TestRunDev:
             assert err.startswith("redis was killed by signal 9. The last lines of its log:")
         assert find_processes_in(tmp_path) == []
 
-    def test_starts_no_stand_in_when_a_site_is_set(self, tmp_path: Path) -> None:
-        # Port 9 (discard): nothing is asked there, as no job is started.
+    def test_starts_no_demo_site_if_a_base_url_is_set(self, tmp_path: Path) -> None:
+        # Port 9 (discard): no job is started, so no request is sent there.
         (tmp_path / ".env").write_text("TUBEHUNT_BASE_URL=http://127.0.0.1:9\n")
-        with _run_dev(tmp_path) as (_, said):
-            assert _address(said, "Site") == "http://127.0.0.1:9"
-            assert "garimpo-demo" not in said
+        with _run_dev(tmp_path) as (_, output):
+            assert _find_url(output, "Site") == "http://127.0.0.1:9"
+            assert "garimpo-demo" not in output
             assert [p for p in find_processes_in(tmp_path) if "-m demo" in p] == []
 
-    def test_says_that_it_is_the_real_site(self, tmp_path: Path) -> None:
+    def test_starts_no_demo_site_if_an_account_is_set(self, tmp_path: Path) -> None:
         (tmp_path / ".env").write_text(
             "TUBEHUNT_USERNAME=me@example.com\nTUBEHUNT_PASSWORD=hush-hush\n"
         )
-        with _run_dev(tmp_path) as (_, said):
-            assert re.search(r"^Site\s+the real one", said, re.MULTILINE)
-            assert "hush-hush" not in said
+        with _run_dev(tmp_path) as (_, output):
+            assert _find_url(output, "Site") == "https://app.tubehunt.io"
+            assert "(tubehunt, account from TUBEHUNT_USERNAME)" in output
+            assert "hush-hush" not in output
             assert [p for p in find_processes_in(tmp_path) if "-m demo" in p] == []
 
     @pytest.mark.parametrize("name", ["api", "flower", "site"])
-    def test_says_which_port_is_taken(self, tmp_path: Path, name: str) -> None:
+    def test_names_the_port_that_is_in_use(self, tmp_path: Path, name: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             ports = {name: find_free_port() for name in ("api", "flower", "site")}
             ports[name] = taken.getsockname()[1]
@@ -129,11 +130,11 @@ class TestRunDev:
                 check=False,
             )
         assert done.returncode == 1
-        assert re.match(rf"Port {ports[name]}, wanted by .*, is in use", done.stderr)
+        assert re.match(rf"Port {ports[name]}, needed by .*, is in use", done.stderr)
         assert f"--{name}-port" in done.stderr
 
-    def test_is_alone_in_its_folder(self, tmp_path: Path) -> None:
-        with _run_dev(tmp_path) as (first, said):
+    def test_runs_once_per_folder(self, tmp_path: Path) -> None:
+        with _run_dev(tmp_path) as (first, output):
             log = (tmp_path / ".garimpo" / "redis.log").read_bytes()
             second = subprocess.run(
                 _command(api=find_free_port(), flower=find_free_port(), site=find_free_port()),
@@ -145,17 +146,17 @@ class TestRunDev:
                 check=False,
             )
             assert (second.returncode, second.stdout) == (1, "")
-            assert second.stderr.startswith("Another `make dev` runs in this folder")
+            assert second.stderr.startswith("Another `make dev` is running in this folder")
             assert len(second.stderr.splitlines()) == 1
             assert (tmp_path / ".garimpo" / "redis.log").read_bytes().startswith(log)
             assert first.poll() is None
-            health = httpx.get(_address(said, "API") + "/api/health", trust_env=False).json()
+            health = httpx.get(_find_url(output, "API") + "/api/health", trust_env=False).json()
             assert health["services"]["redis"] == "ok"
-        with _run_dev(tmp_path):  # whoever had it has let go
+        with _run_dev(tmp_path):  # the lock was released
             pass
 
     @pytest.mark.parametrize("command", ["dev", "demo", "jobs"])
-    def test_says_that_a_setting_is_wrong(self, tmp_path: Path, command: str) -> None:
+    def test_names_an_invalid_setting(self, tmp_path: Path, command: str) -> None:
         done = run_garimpo(tmp_path, command, GARIMPO_LANGUAGE="fr")
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)
         assert "GARIMPO_LANGUAGE" in done.stderr
@@ -163,9 +164,9 @@ class TestRunDev:
         (tmp_path / ".env").write_bytes(b"TUBEHUNT_PASSWORD=\xe9")
         done = run_garimpo(tmp_path, command)
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-        assert ".env in this folder is not UTF-8" in done.stderr
+        assert ".env in this folder is not valid UTF-8" in done.stderr
 
-    def test_says_that_no_redis_is_where_it_was_told(self, tmp_path: Path) -> None:
+    def test_fails_if_no_redis_answers_at_redis_url(self, tmp_path: Path) -> None:
         done = subprocess.run(
             _command(api=find_free_port(), flower=find_free_port(), site=find_free_port()),
             cwd=tmp_path,

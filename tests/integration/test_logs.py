@@ -22,8 +22,8 @@ from garimpo.local_stack.stack import Stack
 from jobs.model.job import JobRequest
 from jobs.redis import celery_message, keys
 from scraper.recipes.loader import load_recipes
-from tests.faults.scenario import child_of
-from tests.integration.services import Services, follow, run_job, write_impatient_recipe
+from tests.faults.scenario import find_child
+from tests.integration.services import Services, follow, run_job, write_fast_recipe
 from tests.support.polling import wait_until
 
 REDIS_PASSWORD = "only-redis-knows"
@@ -107,7 +107,7 @@ def story() -> Iterator[Story]:
 
 def _write_recipes(folder: Path) -> None:
     """Write one whose jobs may take long, and one that gets no job done."""
-    write_impatient_recipe(folder)
+    write_fast_recipe(folder)
     recipe = yaml.safe_load((folder / "tubehunt.yaml").read_text(encoding="utf-8"))
     recipe["site"] = "brief"
     recipe["limits"] |= {"job_base_s": 1, "job_per_page_s": 0.001}
@@ -138,14 +138,14 @@ def _tell(story: Story) -> None:
     services.demo.forget_requests()
     two = story.worker("two", TIME_LIMIT_MARGIN_S="1")
     story.wait_for_page_two()
-    os.kill(child_of(two), signal.SIGKILL)
+    os.kill(find_child(two), signal.SIGKILL)
     services.demo.have()
     assert follow(services, jobs["handed on"]).end["attempt"] == 3
 
     with services.client() as api:
         jobs["hung"] = api.post("/api/v1/brief/scrape-channels/start").json()["job_id"]
         wait_until(lambda: "job started" in two.read_log().partition(jobs["hung"])[2])
-        os.kill(child_of(two), signal.SIGSTOP)
+        os.kill(find_child(two), signal.SIGSTOP)
         wait_until(lambda: "Hard time limit" in two.read_log())
         follow(services, jobs["hung"], address="/api/v1/brief/scrape-channels")
 

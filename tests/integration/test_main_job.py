@@ -261,7 +261,7 @@ class TestOutage:
 
         run = follow(services, job_id)
 
-        run.check_course()
+        run.check_progress()
         run.check_agreement()
         assert run.end["result"]["total_channels"] == COUNT
         assert run.end["attempt"] == 1

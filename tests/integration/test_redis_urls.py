@@ -33,7 +33,7 @@ from tests.integration.redis_servers import (
     redis_server,
     watched_redis,
 )
-from tests.integration.services import Run, Services, follow, run_job, write_impatient_recipe
+from tests.integration.services import Run, Services, follow, run_job, write_fast_recipe
 from tests.support.paths import ROOT
 from tests.support.polling import wait_until
 
@@ -70,7 +70,7 @@ def running(redis: Process, url: str, more: Mapping[str, str] | None = None) -> 
 
     with Stack() as stack:
         recipes = stack.folder / "recipes"
-        write_impatient_recipe(recipes)
+        write_fast_recipe(recipes)
         stack.settings["RECIPES_DIR"] = str(recipes)
         # Flower's own switch: its API answers without a login, for this test's loopback alone.
         stack.settings["FLOWER_UNAUTHENTICATED_API"] = "true"
@@ -199,7 +199,7 @@ def check_goes_on(
 
         wait_until(lambda: redis.master_port() != first, within_s=60)
         run = follow(services, job_id, within_s=120)
-        run.check_course()
+        run.check_progress()
         run.check_agreement()
         assert run.end["result"]["total_channels"] == COUNT
 

@@ -1,4 +1,4 @@
-"""`.ci/setup` on machines that lack something: a PATH with only some programs stands for them."""
+"""`.ci/setup` on machines that lack programs, simulated by a PATH with only some of them."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ _ALWAYS = ("sh", "cat", "curl", "dirname", "grep", "id", "tail", "tr", "uname")
 
 
 class Machine:
-    """A checkout in a folder of its own, and the programs that its user has."""
+    """A checkout in a temporary folder, and the programs in its PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.checkout = folder / "checkout"
@@ -25,9 +25,9 @@ class Machine:
         (self.checkout / "requirements.lock").touch()
         (self.checkout / "pyproject.toml").touch()
         for name in _ALWAYS:
-            found = shutil.which(name)
-            assert found
-            (self.bin / name).symlink_to(found)
+            program = shutil.which(name)
+            assert program
+            (self.bin / name).symlink_to(program)
 
     def add(self, name: str, script: str = "exit 0") -> None:
         program = self.bin / name
@@ -57,30 +57,30 @@ def machine(tmp_path: Path) -> Machine:
 
 
 class TestSetup:
-    def test_says_what_is_missing_where_it_cannot_install(self, machine: Machine) -> None:
+    def test_names_missing_programs_that_it_cannot_install(self, machine: Machine) -> None:
         done = machine.setup()
         assert done.returncode == 1
         assert "missing: python redis chromium chromedriver" in done.stderr
         assert "with your package manager" in done.stderr
 
-    def test_asks_for_nothing_that_is_there(self, machine: Machine) -> None:
+    def test_does_not_name_installed_programs(self, machine: Machine) -> None:
         machine.add_python()
         machine.add("chromium")
         done = machine.setup()
         assert "missing: redis chromedriver" in done.stderr
 
-    def test_takes_a_chrome_that_is_named(self, machine: Machine) -> None:
+    def test_accepts_a_chrome_of_the_settings(self, machine: Machine) -> None:
         machine.add_python()
         (machine.checkout / ".env").write_text("CHROME_BINARY=/opt/chrome\n")
         done = machine.setup(CHROMEDRIVER="/opt/chromedriver")
         assert "missing: redis\n" in done.stderr
 
-    def test_takes_no_python_that_is_too_old(self, machine: Machine) -> None:
+    def test_rejects_a_python_that_is_too_old(self, machine: Machine) -> None:
         machine.add("python3", "exit 1")
         done = machine.setup()
         assert "missing: python redis" in done.stderr
 
-    def test_tells_a_debian_user_without_root_what_to_run(self, machine: Machine) -> None:
+    def test_prints_the_command_for_debian_without_root(self, machine: Machine) -> None:
         machine.add_python()
         (machine.bin / "id").unlink()
         machine.add("id", "echo 1000")
@@ -90,7 +90,7 @@ class TestSetup:
         assert "apt-get install python3 python3-venv redis-server" in done.stderr
         assert "apt-get was run" not in done.stderr
 
-    def test_tells_a_mac_user_what_to_run(self, machine: Machine) -> None:
+    def test_prints_the_command_for_macos(self, machine: Machine) -> None:
         (machine.bin / "uname").unlink()
         machine.add("uname", "echo Darwin")
         done = machine.setup()

@@ -1,4 +1,4 @@
-"""The stack's processes: they are ready when they say so, and nothing of them stays."""
+"""Processes of a local stack: readiness, logs, and clean stop."""
 
 import os
 import signal
@@ -19,18 +19,19 @@ from garimpo.local_stack.process import Process, find_members
 from garimpo.local_stack.services import has_redis
 from garimpo.local_stack.stack import Stack
 from garimpo.local_stack.system import find_free_port, require_free
+from tests.support.demo_site import EMAIL, PASSWORD
 
-#: Starts a child that is not its own to wait for, says so, and stays.
+#: Starts a child process, prints its id, and waits.
 _PARENT = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 print("child", child.pid, flush=True)
 child.wait()
 """
-_DEAF = """
+_IGNORES_SIGTERM = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("deaf", flush=True)
+print("started", flush=True)
 time.sleep(600)
 """
 
@@ -39,7 +40,7 @@ def _make(
     tmp_path: Path,
     code: str,
     *,
-    word: str = "",
+    ready_text: str = "",
     ready_within_s: float = 20,
     grace_s: float = 10,
 ) -> Process:
@@ -49,15 +50,15 @@ def _make(
         dict(os.environ),
         cwd=tmp_path,
         log=tmp_path / "thing.log",
-        is_ready=lambda process: word in process.read_log(),
+        is_ready=lambda process: ready_text in process.read_log(),
         ready_within_s=ready_within_s,
         grace_s=grace_s,
     )
 
 
 class TestWaitReady:
-    def test_returns_when_the_condition_holds(self, tmp_path: Path) -> None:
-        process = _make(tmp_path, _PARENT, word="child")
+    def test_returns_when_the_process_is_ready(self, tmp_path: Path) -> None:
+        process = _make(tmp_path, _PARENT, ready_text="child")
         process.start()
         try:
             process.wait_ready()
@@ -65,20 +66,22 @@ class TestWaitReady:
         finally:
             process.stop()
 
-    def test_tells_of_a_death_with_the_last_lines_of_the_log(self, tmp_path: Path) -> None:
+    def test_raises_with_the_last_lines_of_the_log_if_it_exits(self, tmp_path: Path) -> None:
         code = "for n in range(40): print(f'line {n}')\nraise SystemExit(3)"
-        process = _make(tmp_path, code, word="never")
+        process = _make(tmp_path, code, ready_text="never")
         process.start()
         with pytest.raises(ServiceDiedError) as caught:
             process.wait_ready()
         text = str(caught.value)
-        assert text.startswith("thing ended with status 3.")
+        assert text.startswith("thing exited with status 3.")
         assert text.endswith("line 39")
         assert "line 20" not in text
         assert caught.value.status == 3
 
-    def test_gives_up_at_its_deadline(self, tmp_path: Path) -> None:
-        process = _make(tmp_path, _DEAF, word="never", ready_within_s=0.3, grace_s=0.1)
+    def test_raises_at_its_deadline(self, tmp_path: Path) -> None:
+        process = _make(
+            tmp_path, _IGNORES_SIGTERM, ready_text="never", ready_within_s=0.3, grace_s=0.1
+        )
         process.start()
         try:
             with pytest.raises(ServiceNotReadyError, match=r"thing is not ready after 0\.3 s"):
@@ -86,8 +89,8 @@ class TestWaitReady:
         finally:
             process.stop()
 
-    def test_looks_only_at_what_was_written_since_the_last_start(self, tmp_path: Path) -> None:
-        process = _make(tmp_path, _DEAF, word="deaf", grace_s=0.1)
+    def test_reads_the_log_since_the_last_start(self, tmp_path: Path) -> None:
+        process = _make(tmp_path, _IGNORES_SIGTERM, ready_text="started", grace_s=0.1)
         process.start()
         process.wait_ready()
         process.stop()
@@ -95,13 +98,11 @@ class TestWaitReady:
         process.start()
         with pytest.raises(ServiceDiedError, match="Its log is empty"):
             process.wait_ready()
-        assert process.log.read_text() == "deaf\n"
+        assert process.log.read_text() == "started\n"
 
-    def test_is_not_misled_by_what_an_earlier_stack_left_in_the_folder(
-        self, tmp_path: Path
-    ) -> None:
-        process = _make(tmp_path, _PARENT, word="child")
-        process.log.write_text("an earlier life\n" * 1000)
+    def test_ignores_the_log_of_an_earlier_stack(self, tmp_path: Path) -> None:
+        process = _make(tmp_path, _PARENT, ready_text="child")
+        process.log.write_text("an earlier log\n" * 1000)
         process.start()
         try:
             process.wait_ready()
@@ -111,7 +112,7 @@ class TestWaitReady:
 
 
 class TestStart:
-    def test_names_a_program_that_is_not_there(self, tmp_path: Path) -> None:
+    def test_names_a_missing_program(self, tmp_path: Path) -> None:
         process = _make(tmp_path, "")
         process.argv[0] = "no-such-program"
         with pytest.raises(ProgramMissingError, match="no-such-program is not installed"):
@@ -120,8 +121,8 @@ class TestStart:
 
 
 class TestStop:
-    def test_ends_the_children_too(self, tmp_path: Path) -> None:
-        process = _make(tmp_path, _PARENT, word="child")
+    def test_kills_the_children_too(self, tmp_path: Path) -> None:
+        process = _make(tmp_path, _PARENT, ready_text="child")
         process.start()
         process.wait_ready()
         assert len(find_members(process.pid)) == 2
@@ -129,8 +130,8 @@ class TestStop:
         assert find_members(process.pid) == []
         assert not process.is_alive
 
-    def test_kills_what_does_not_hear(self, tmp_path: Path) -> None:
-        process = _make(tmp_path, _DEAF, word="deaf", grace_s=0.2)
+    def test_kills_a_process_that_ignores_sigterm(self, tmp_path: Path) -> None:
+        process = _make(tmp_path, _IGNORES_SIGTERM, ready_text="started", grace_s=0.2)
         process.start()
         process.wait_ready()
         process.stop()
@@ -138,7 +139,7 @@ class TestStop:
             process.check()
 
     def test_may_be_called_twice(self, tmp_path: Path) -> None:
-        process = _make(tmp_path, _PARENT, word="child")
+        process = _make(tmp_path, _PARENT, ready_text="child")
         process.start()
         process.stop()
         process.stop()
@@ -146,8 +147,8 @@ class TestStop:
 
 
 class TestKill:
-    def test_leaves_the_children_to_stop_even_after_a_new_start(self, tmp_path: Path) -> None:
-        process = _make(tmp_path, _PARENT, word="child")
+    def test_leaves_the_children_for_stop_even_after_a_restart(self, tmp_path: Path) -> None:
+        process = _make(tmp_path, _PARENT, ready_text="child")
         process.start()
         process.wait_ready()
         crashed = process.pid
@@ -161,51 +162,60 @@ class TestKill:
 
 
 class TestRequireFree:
-    def test_names_the_port_and_who_wants_it(self) -> None:
+    def test_names_the_port_and_the_service(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            with pytest.raises(PortTakenError, match=f"Port {port}, wanted by the API, is in use"):
+            with pytest.raises(PortTakenError, match=f"Port {port}, needed by the API, is in use"):
                 require_free(port, "the API", "--api-port")
 
-    def test_lets_a_free_port_through(self) -> None:
+    def test_accepts_a_free_port(self) -> None:
         require_free(find_free_port(), "the API", "--api-port")
 
 
 class TestStack:
-    def test_gives_the_later_services_the_address_of_redis(self) -> None:
+    def test_passes_the_url_of_redis_to_later_services(self) -> None:
         with Stack() as stack:
             redis = stack.redis()
             assert stack.settings["REDIS_URL"] == redis.url
             assert has_redis(redis.url)
 
-    def test_leaves_nothing(self) -> None:
+    def test_passes_the_address_and_account_of_the_demo_site_to_later_services(self) -> None:
+        with Stack() as stack:
+            site = stack.site()
+            assert stack.settings == {
+                "TUBEHUNT_BASE_URL": site.url,
+                "TUBEHUNT_USERNAME": EMAIL,
+                "TUBEHUNT_PASSWORD": PASSWORD,
+            }
+
+    def test_leaves_no_process_and_no_folder(self) -> None:
         with Stack() as stack:
             folder, redis = stack.folder, stack.redis()
             assert (folder / "redis.log").exists()
         assert find_members(redis.pid) == []
         assert not folder.exists()
 
-    def test_leaves_nothing_after_a_failure_in_the_middle(self) -> None:
+    def test_leaves_no_process_after_a_failed_start(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, Stack() as stack:
             redis = stack.redis()
-            with pytest.raises(ServiceDiedError, match="redis ended with status 1"):
+            with pytest.raises(ServiceDiedError, match="redis exited with status 1"):
                 stack.redis(port=taken.getsockname()[1])
         assert find_members(redis.pid) == []
 
-    def test_ends_the_later_before_the_earlier(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        ended: list[str] = []
+    def test_stops_services_in_reverse_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stopped: list[str] = []
         stop = Process.stop
 
-        def stop_and_note(process: Process) -> None:
-            ended.append(process.url)
+        def stop_and_record(process: Process) -> None:
+            stopped.append(process.url)
             stop(process)
 
-        monkeypatch.setattr(Process, "stop", stop_and_note)
+        monkeypatch.setattr(Process, "stop", stop_and_record)
         with Stack() as stack:
             started = [stack.redis().url, stack.redis().url]
-        assert ended == started[::-1]
+        assert stopped == started[::-1]
 
-    def test_keeps_redis_data_over_a_restart(self, tmp_path: Path) -> None:
+    def test_keeps_the_data_of_redis_after_a_restart(self, tmp_path: Path) -> None:
         with Stack(tmp_path) as stack:
             redis = stack.redis()
             _redis_cli(redis, "set", "key", "kept")
@@ -216,7 +226,7 @@ class TestStack:
         with Stack(tmp_path) as stack:
             assert _redis_cli(stack.redis(), "get", "key") == "kept"
 
-    def test_tells_of_a_service_that_has_died(self) -> None:
+    def test_check_raises_if_a_service_exited(self) -> None:
         with Stack() as stack:
             redis = stack.redis()
             stack.check()
@@ -224,7 +234,7 @@ class TestStack:
             with pytest.raises(ServiceDiedError, match="redis was killed by signal 9"):
                 stack.check()
 
-    def test_has_settings_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_does_not_inherit_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TUBEHUNT_PASSWORD", "the user's")
         monkeypatch.setenv("RECIPES_DIR", "the user's")
         with Stack(settings={"EXTRA": "1"}) as stack:
@@ -233,7 +243,7 @@ class TestStack:
         assert redis.environment["PATH"] == os.environ["PATH"]
         assert not {"TUBEHUNT_PASSWORD", "RECIPES_DIR"} & redis.environment.keys()
 
-    def test_hands_on_the_environment_in_a_project(
+    def test_inherits_the_environment_in_a_project(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("RECIPES_DIR", "the user's")
@@ -254,12 +264,12 @@ with exit_on_signals(), Stack() as stack:
 """
 
 
-class TestOpenEnding:
+class TestExitOnSignals:
     @pytest.mark.parametrize(
         ("number", "status"),
         [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, -signal.SIGINT)],
     )
-    def test_lets_a_stack_end_in_order(self, number: signal.Signals, status: int) -> None:
+    def test_lets_a_stack_stop_its_services(self, number: signal.Signals, status: int) -> None:
         program = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
@@ -277,6 +287,6 @@ class TestOpenEnding:
         assert not Path(folder).exists()
 
 
-def _redis_cli(redis: Process, *words: str) -> str:
-    argv = ["redis-cli", "-u", redis.url, *words]
+def _redis_cli(redis: Process, *arguments: str) -> str:
+    argv = ["redis-cli", "-u", redis.url, *arguments]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()

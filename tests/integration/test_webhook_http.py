@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs.url_policy import WebhookUrlPolicy
-from tests.support.webhook_receiver import Behaviour, Handler, Receiver, cut, status
+from tests.support.webhook_receiver import Handler, Responder, WebhookReceiver, cut, status
 from worker.webhooks import http_client
 from worker.webhooks.http_client import post_pinned
 from worker.webhooks.retry_policy import DeliveryResponse
@@ -20,8 +20,8 @@ LOOPBACK = WebhookUrlPolicy.parse("127.0.0.0/8")
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
+def receiver() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver() as receiver:
         yield receiver
 
 
@@ -58,7 +58,7 @@ def dripping_body(handler: Handler) -> None:
 
 
 class TestPost:
-    def test_keeps_path_query_and_body_byte_for_byte(self, receiver: Receiver) -> None:
+    def test_keeps_path_query_and_body_byte_for_byte(self, receiver: WebhookReceiver) -> None:
         path = "/hook%2Fa//b'(c)?signature=a%2Bb+c==&x=[1]&&y=%7e"
 
         assert send(receiver.url + path) == DeliveryResponse(status=204)
@@ -68,7 +68,7 @@ class TestPost:
         assert got.headers["host"] == f"127.0.0.1:{receiver.port}"
         assert got.headers["webhook-id"] == "one"
 
-    def test_asks_for_a_name_by_its_name(self, receiver: Receiver) -> None:
+    def test_asks_for_a_name_by_its_name(self, receiver: WebhookReceiver) -> None:
         url = f"http://localhost:{receiver.port}"
 
         assert send(url, WebhookUrlPolicy.parse("localhost")).status == 204
@@ -76,8 +76,8 @@ class TestPost:
         assert receiver.received[0].path == "/"
         assert receiver.received[0].headers["host"] == f"localhost:{receiver.port}"
 
-    def test_reads_the_beginning_of_the_answer(self, receiver: Receiver) -> None:
-        receiver.does(status(500, "no: " + "x" * 10_000))
+    def test_reads_the_beginning_of_the_answer(self, receiver: WebhookReceiver) -> None:
+        receiver.respond_with(status(500, "no: " + "x" * 10_000))
 
         answer = send(receiver.url)
 
@@ -85,7 +85,7 @@ class TestPost:
         assert answer.body_excerpt.startswith("no: xxx")
         assert len(answer.body_excerpt) <= 2048
 
-    def test_unpacks_nothing(self, receiver: Receiver) -> None:
+    def test_unpacks_nothing(self, receiver: WebhookReceiver) -> None:
         packed = gzip.compress(b"x" * 10_000_000)
 
         def bomb(handler: Handler) -> None:
@@ -95,7 +95,7 @@ class TestPost:
             handler.end_headers()
             handler.wfile.write(packed)
 
-        receiver.does(bomb)
+        receiver.respond_with(bomb)
         answer = send(receiver.url)
 
         assert receiver.received[0].headers["accept-encoding"] == "identity"
@@ -103,15 +103,15 @@ class TestPost:
         assert "xxxx" not in answer.body_excerpt
 
     @pytest.mark.parametrize("number", [301, 302, 307, 308])
-    def test_follows_no_redirect(self, receiver: Receiver, number: int) -> None:
-        receiver.does(status(number, headers={"Location": f"{receiver.url}/other"}))
+    def test_follows_no_redirect(self, receiver: WebhookReceiver, number: int) -> None:
+        receiver.respond_with(status(number, headers={"Location": f"{receiver.url}/other"}))
 
         assert send(receiver.url).status == number
         assert len(receiver.received) == 1
 
     @pytest.mark.parametrize("environment", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
     def test_uses_no_proxy_of_the_environment(
-        self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, environment: str
+        self, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch, environment: str
     ) -> None:
         monkeypatch.setenv(environment, "http://127.0.0.1:9")
 
@@ -126,8 +126,8 @@ class TestPost:
             ("Wed, 21 Oct 2015 07:28:00 +99999999999999999", 0.0),
         ],
     )
-    def test_reads_retry_after(self, receiver: Receiver, value: str, seconds: float) -> None:
-        receiver.does(status(503, headers={"Retry-After": value}))
+    def test_reads_retry_after(self, receiver: WebhookReceiver, value: str, seconds: float) -> None:
+        receiver.respond_with(status(503, headers={"Retry-After": value}))
 
         assert send(receiver.url).retry_after_s == seconds
 
@@ -135,13 +135,13 @@ class TestPost:
         ("behaviour", "error"), [(cut, "protocol"), (endless_headers, "protocol")]
     )
     def test_says_that_it_was_no_answer(
-        self, receiver: Receiver, behaviour: Behaviour, error: str
+        self, receiver: WebhookReceiver, behaviour: Responder, error: str
     ) -> None:
-        receiver.does(behaviour)
+        receiver.respond_with(behaviour)
 
         assert send(receiver.url) == DeliveryResponse(error=error)
 
-    def test_says_that_nobody_is_there(self, receiver: Receiver) -> None:
+    def test_says_that_nobody_is_there(self, receiver: WebhookReceiver) -> None:
         receiver.stop()
 
         assert send(receiver.url) == DeliveryResponse(error="connection")
@@ -150,12 +150,12 @@ class TestPost:
         assert send("http://nowhere.invalid/") == DeliveryResponse(error="name")
         assert send("http://a..b/") == DeliveryResponse(error="name")
 
-    def test_says_that_it_is_no_tls(self, receiver: Receiver) -> None:
+    def test_says_that_it_is_no_tls(self, receiver: WebhookReceiver) -> None:
         assert send(f"https://127.0.0.1:{receiver.port}/").error == "tls"
 
     @pytest.mark.parametrize("name", ["silent", "dripping"])
-    def test_ends_in_time(self, receiver: Receiver, name: str) -> None:
-        receiver.does(receiver.hold if name == "silent" else dripping_headers)
+    def test_ends_in_time(self, receiver: WebhookReceiver, name: str) -> None:
+        receiver.respond_with(receiver.hold if name == "silent" else dripping_headers)
         began = time.monotonic()
 
         assert send(receiver.url, timeout_s=0.5) == DeliveryResponse(error="timeout")
@@ -164,9 +164,9 @@ class TestPost:
 
     @pytest.mark.parametrize("behaviour", [endless_body, dripping_body])
     def test_takes_the_status_of_an_answer_without_end(
-        self, receiver: Receiver, behaviour: Behaviour
+        self, receiver: WebhookReceiver, behaviour: Responder
     ) -> None:
-        receiver.does(behaviour)
+        receiver.respond_with(behaviour)
 
         answer = send(receiver.url)
 
@@ -189,7 +189,7 @@ class TestPostByName:
         return answers
 
     def test_connects_to_the_address_that_was_checked(
-        self, receiver: Receiver, asked: list[str]
+        self, receiver: WebhookReceiver, asked: list[str]
     ) -> None:
         asked += ["127.0.0.1", "127.0.0.2"]
 
@@ -198,14 +198,14 @@ class TestPostByName:
         assert asked == ["127.0.0.2"], "it was resolved once"
         assert receiver.received[0].headers["host"] == f"hook.example:{receiver.port}"
 
-    def test_looks_at_every_address(self, receiver: Receiver, asked: list[str]) -> None:
+    def test_looks_at_every_address(self, receiver: WebhookReceiver, asked: list[str]) -> None:
         asked += ["127.0.0.1 10.0.0.1"]
 
         assert send(f"http://hook.example:{receiver.port}").error == "address"
 
         assert receiver.received == []
 
-    def test_tries_the_next_address(self, receiver: Receiver, asked: list[str]) -> None:
+    def test_tries_the_next_address(self, receiver: WebhookReceiver, asked: list[str]) -> None:
         asked += ["127.0.0.2 127.0.0.1"]
 
         assert send(f"http://hook.example:{receiver.port}").status == 204
@@ -225,21 +225,21 @@ class TestPostToPrivateAddresses:
             "[::1]",
         ],
     )
-    def test_is_refused_before_anybody_is_asked(self, receiver: Receiver, host: str) -> None:
+    def test_is_refused_before_anybody_is_asked(self, receiver: WebhookReceiver, host: str) -> None:
         url = f"http://{host}:{receiver.port}/"
 
         assert send(url, WebhookUrlPolicy()) == DeliveryResponse(error="address")
 
         assert receiver.received == []
 
-    def test_is_refused_where_another_host_is_allowed(self, receiver: Receiver) -> None:
+    def test_is_refused_where_another_host_is_allowed(self, receiver: WebhookReceiver) -> None:
         reach = WebhookUrlPolicy.parse(f"n8n, localhost:{receiver.port + 1}, 10.0.0.0/8")
 
         assert send(f"http://localhost:{receiver.port}/", reach) == DeliveryResponse(
             error="address"
         )
 
-    def test_is_done_where_host_and_port_are_allowed(self, receiver: Receiver) -> None:
+    def test_is_done_where_host_and_port_are_allowed(self, receiver: WebhookReceiver) -> None:
         reach = WebhookUrlPolicy.parse(f"localhost:{receiver.port}")
 
         assert send(f"http://localhost:{receiver.port}/", reach).status == 204
@@ -271,12 +271,12 @@ def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 class TestPostWithTls:
     @pytest.mark.usefixtures("trusted")
     def test_wants_a_certificate_of_the_name_that_was_asked_for(self, certificate: Path) -> None:
-        with Receiver(certificate=certificate) as receiver:
+        with WebhookReceiver(certificate=certificate) as receiver:
             assert send(f"https://localhost:{receiver.port}/").status == 204
             # The same server, by its address: the certificate does not name it.
             assert send(f"https://127.0.0.1:{receiver.port}/").error == "tls"
 
     def test_wants_one_that_is_trusted(self, certificate: Path) -> None:
-        with Receiver(certificate=certificate) as receiver:
+        with WebhookReceiver(certificate=certificate) as receiver:
             assert send(f"https://localhost:{receiver.port}/").error == "tls"
             assert receiver.received == []

@@ -2,7 +2,7 @@
 
 from garimpo.local_stack.stack import Stack
 from tests.integration.services import Services
-from tests.support.webhook_receiver import Receiver, status
+from tests.support.webhook_receiver import WebhookReceiver, status
 
 PATH = "/api/v1/tubehunt/scrape-channels"
 
@@ -10,8 +10,8 @@ PATH = "/api/v1/tubehunt/scrape-channels"
 class TestWorker:
     def test_sends_call_backs_until_they_arrive(self) -> None:
         settings = {"WEBHOOK_ALLOW": "127.0.0.1", "WEBHOOK_RETRY_FIRST_S": "0.05"}
-        with Stack(settings=settings) as stack, Receiver() as receiver:
-            receiver.does(status(500), status(204))
+        with Stack(settings=settings) as stack, WebhookReceiver() as receiver:
+            receiver.respond_with(status(500), status(204))
             services = Services(stack, stack.redis(), stack.site(), stack.api())
             with services.client() as api:
                 job_id = api.post(f"{PATH}/start", json={"webhook_url": receiver.url}).json()[

@@ -20,7 +20,7 @@ from jobs.store.leased_jobs import FinishedPage
 from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs
 from tests.integration.services import Services
 from tests.support.polling import wait_until
-from tests.support.webhook_receiver import Receiver, cut, status
+from tests.support.webhook_receiver import WebhookReceiver, cut, status
 
 PATH = "/api/v1/tubehunt/scrape-channels"
 #: Of nobody: made for this test.
@@ -51,8 +51,8 @@ def sender(services: Services) -> Process:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver(PORT) as receiver:
+def receiver() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver(PORT) as receiver:
         yield receiver
 
 
@@ -152,7 +152,7 @@ class TestStart:
 @pytest.mark.usefixtures("sender")
 class TestCallback:
     def test_brings_the_body_of_the_result(
-        self, api: httpx.Client, jobs: Jobs, receiver: Receiver
+        self, api: httpx.Client, jobs: Jobs, receiver: WebhookReceiver
     ) -> None:
         job = JobRequest(
             "tubehunt", "scrape-channels", "digest", {}, webhook=WebhookSubscription(receiver.url)
@@ -164,36 +164,38 @@ class TestCallback:
 
         [got] = receiver.wait_for(job.id)
 
-        assert got.event["type"] == "job.completed"
-        assert got.event["data"] == api.get(f"{PATH}/result/{job.id}").json()
+        assert got.body_json["type"] == "job.completed"
+        assert got.body_json["data"] == api.get(f"{PATH}/result/{job.id}").json()
         assert got.headers["content-type"] == "application/json"
         assert settled(api, job.id)["state"] == "delivered"
 
     def test_tells_of_failures_in_the_language_of_the_start(
-        self, api: httpx.Client, receiver: Receiver
+        self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
         api.headers["Accept-Language"] = "en"
         job_id = end(api, f"{receiver.url}/wait/7?signature=a%2Bb")
 
         [got] = receiver.wait_for(job_id)
 
-        assert (got.path, got.event["type"]) == ("/wait/7?signature=a%2Bb", "job.failed")
-        assert got.event["data"]["error"] == "Job cancelled"
+        assert (got.path, got.body_json["type"]) == ("/wait/7?signature=a%2Bb", "job.failed")
+        assert got.body_json["data"]["error"] == "Job cancelled"
         delivery = settled(api, job_id)
         assert delivery["url"] == receiver.url, "the query may be a secret"
         assert delivery["tries"][0]["status"] == 204
         assert delivery["tries"][0]["webhook_id"] == got.id == delivery["webhook_id"]
 
-    def test_leads_to_the_result_if_thin(self, api: httpx.Client, receiver: Receiver) -> None:
+    def test_leads_to_the_result_if_thin(
+        self, api: httpx.Client, receiver: WebhookReceiver
+    ) -> None:
         job_id = end(api, receiver.url, webhook_payload="thin")
 
         [got] = receiver.wait_for(job_id)
 
-        assert httpx.get(got.event["data"]["result_url"]).json()["job_id"] == job_id
+        assert httpx.get(got.body_json["data"]["result_url"]).json()["job_id"] == job_id
 
     @pytest.mark.parametrize("secret", SECRETS)
     def test_is_signed_with_each_secret(
-        self, api: httpx.Client, receiver: Receiver, secret: str
+        self, api: httpx.Client, receiver: WebhookReceiver, secret: str
     ) -> None:
         job_id = end(api, receiver.url)
         [got] = receiver.wait_for(job_id)
@@ -203,16 +205,16 @@ class TestCallback:
             Signer(secret).verify(got.body.replace("failed", "fooled", 1), dict(got.headers))
 
     def test_is_repeated_until_it_arrives_with_one_id_and_body(
-        self, api: httpx.Client, receiver: Receiver
+        self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
-        receiver.does(
+        receiver.respond_with(
             status(500, "broken"), status(409), status(404), cut, status(302), status(200, "thanks")
         )
         job_id = end(api, receiver.url)
 
         delivery = settled(api, job_id)
 
-        got = receiver.of(job_id)
+        got = receiver.list_received(job_id)
         assert delivery["state"] == "delivered"
         assert [one["status"] for one in delivery["tries"]] == [500, 409, 404, None, 302, 200]
         assert [one["answer"] for one in delivery["tries"]][::5] == ["broken", "thanks"]
@@ -222,7 +224,9 @@ class TestCallback:
         for one in got:
             Signer(SECRETS[0]).verify(one.body, dict(one.headers))
 
-    def test_waits_for_a_receiver_that_is_away(self, api: httpx.Client, receiver: Receiver) -> None:
+    def test_waits_for_a_receiver_that_is_away(
+        self, api: httpx.Client, receiver: WebhookReceiver
+    ) -> None:
         receiver.stop()
         job_id = end(api, receiver.url)
         wait_until(lambda: len(told(api, job_id)["tries"]) >= 3)
@@ -233,9 +237,9 @@ class TestCallback:
         assert settled(api, job_id)["state"] == "delivered"
 
     def test_does_not_wait_for_one_that_is_slow(
-        self, api: httpx.Client, receiver: Receiver
+        self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
-        receiver.does(receiver.hold, status(204))
+        receiver.respond_with(receiver.hold, status(204))
         job_id = end(api, receiver.url)
 
         delivery = settled(api, job_id)
@@ -244,21 +248,21 @@ class TestCallback:
 
     @pytest.mark.parametrize(("number", "tries"), [(410, 1), (404, 7), (409, 7)])
     def test_is_given_up(
-        self, api: httpx.Client, receiver: Receiver, number: int, tries: int
+        self, api: httpx.Client, receiver: WebhookReceiver, number: int, tries: int
     ) -> None:
-        receiver.does(status(number))
+        receiver.respond_with(status(number))
         job_id = end(api, receiver.url)
         before = api.get(f"{PATH}/result/{job_id}").json()
 
         delivery = settled(api, job_id)
 
         assert delivery["state"] == "given_up"
-        assert (len(receiver.of(job_id)), len(delivery["tries"])) == (tries, tries)
+        assert (len(receiver.list_received(job_id)), len(delivery["tries"])) == (tries, tries)
         assert delivery["next_try_at"] is None
         assert api.get(f"{PATH}/result/{job_id}").json() == before
 
     def test_goes_to_no_private_address_by_name(self, jobs: Jobs, api: httpx.Client) -> None:
-        with Receiver() as inside:
+        with WebhookReceiver() as inside:
             # As if the API did not know where the name leads.
             job = jobs.submit(webhook=WebhookSubscription(f"http://localhost:{inside.port}/"))
             assert api.post(f"{PATH}/cancel/{job.id}").status_code == 202
@@ -268,9 +272,9 @@ class TestCallback:
             assert (delivery["state"], delivery["tries"][0]["error"]) == ("given_up", "address")
             assert inside.received == []
 
-    def test_waits_behind_no_other(self, api: httpx.Client, receiver: Receiver) -> None:
-        with Receiver(SLOW_PORT) as slow:
-            slow.does(slow.hold)
+    def test_waits_behind_no_other(self, api: httpx.Client, receiver: WebhookReceiver) -> None:
+        with WebhookReceiver(SLOW_PORT) as slow:
+            slow.respond_with(slow.hold)
             waiting = [end(api, slow.url) for _ in range(3)]
             for job_id in waiting:
                 slow.wait_for(job_id)
@@ -278,7 +282,7 @@ class TestCallback:
             assert settled(api, job_id)["state"] == "delivered"
 
     def test_tells_the_course_of_a_job_if_asked_to(
-        self, jobs: Jobs, receiver: Receiver, api: httpx.Client
+        self, jobs: Jobs, receiver: WebhookReceiver, api: httpx.Client
     ) -> None:
         answer = api.post(
             f"{PATH}/start",
@@ -293,7 +297,7 @@ class TestCallback:
         api.post(f"{PATH}/cancel/{job_id}")
         jobs.store(job, token, "REVOKED", None)
 
-        events = [one.event for one in receiver.wait_for(job_id, 3)]
+        events = [one.body_json for one in receiver.wait_for(job_id, 3)]
 
         assert [event["type"] for event in events] == ["job.started", "job.progress", "job.failed"]
         assert events[1]["data"]["progress"] == 50
@@ -301,7 +305,9 @@ class TestCallback:
 
 @pytest.mark.usefixtures("sender")
 class TestReplay:
-    def test_sends_it_again_with_the_same_id(self, api: httpx.Client, receiver: Receiver) -> None:
+    def test_sends_it_again_with_the_same_id(
+        self, api: httpx.Client, receiver: WebhookReceiver
+    ) -> None:
         job_id = end(api, receiver.url)
         settled(api, job_id)
 
@@ -312,7 +318,9 @@ class TestReplay:
         assert (first.id, first.body) == (second.id, second.body)
         assert len(settled(api, job_id)["tries"]) == 2
 
-    def test_is_for_no_page_of_another_site(self, api: httpx.Client, receiver: Receiver) -> None:
+    def test_is_for_no_page_of_another_site(
+        self, api: httpx.Client, receiver: WebhookReceiver
+    ) -> None:
         job_id = end(api, receiver.url)
         settled(api, job_id)
 
@@ -321,10 +329,10 @@ class TestReplay:
         )
 
         assert (answer.status_code, answer.json()["error_code"]) == (403, "forbidden")
-        assert len(receiver.of(job_id)) == 1
+        assert len(receiver.list_received(job_id)) == 1
 
     def test_outlives_the_result(
-        self, services: Services, api: httpx.Client, receiver: Receiver
+        self, services: Services, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
         job_id = end(api, receiver.url)
         settled(api, job_id)
@@ -359,7 +367,7 @@ class TestDeliveries:
 @pytest.mark.usefixtures("sender")
 class TestMetrics:
     def test_count_what_arrived_and_what_waits(
-        self, services: Services, api: httpx.Client, receiver: Receiver
+        self, services: Services, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
         def read() -> dict[tuple[str, tuple[str, ...]], float]:
             families = text_string_to_metric_families(api.get("/metrics").text)
@@ -373,9 +381,9 @@ class TestMetrics:
         before = read()
         delivered = ("garimpo_callbacks_delivered_total", ("end", "scrape-channels", "tubehunt"))
         tried = ("garimpo_callback_tries_total", ("5xx", "scrape-channels", "tubehunt"))
-        receiver.does(status(500), status(204))
+        receiver.respond_with(status(500), status(204))
         settled(api, end(api, receiver.url))
-        receiver.does(status(500))
+        receiver.respond_with(status(500))
         waiting = end(api, receiver.url)
         wait_until(lambda: len(told(api, waiting)["tries"]) >= 2)
 
@@ -394,9 +402,9 @@ class TestMetrics:
 
 class TestSender:
     def test_keeps_secrets_and_addresses_out_of_logs_and_redis(
-        self, services: Services, sender: Process, api: httpx.Client, receiver: Receiver
+        self, services: Services, sender: Process, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
-        receiver.does(status(500, "answer-secret"), status(204))
+        receiver.respond_with(status(500, "answer-secret"), status(204))
         job_id = end(api, f"{receiver.url}/?signature=query-secret")
         settled(api, job_id)
 

@@ -1,8 +1,9 @@
-"""`python -m tests.soak [--jobs N] [--seed N]`: jobs on three workers while everything breaks.
+"""Soak test: `python -m tests.soak [--jobs N] [--seed N]`.
 
-A nemesis kills workers and browsers, sends SIGTERM, kills and hangs Redis and cuts connections, at
-random, while callers start jobs and ask for them. Exits with 1 unless every accepted job came to
-one end, with its items each there once, and nothing was left behind.
+Clients start and poll jobs on three workers, while a nemesis injects random faults: it kills
+workers and browsers, sends SIGTERM, kills and suspends Redis, and resets connections. The test
+exits with 1 unless every accepted job ended once, with each item exactly once, and no browser is
+left running.
 """
 
 import argparse
@@ -24,65 +25,66 @@ from garimpo.local_stack.system import exit_on_signals
 from scraper.recipes.loader import BUNDLED
 from tests.soak.callers import Callers
 from tests.soak.nemesis import Nemesis
-from tests.soak.report import Tally, count
+from tests.soak.report import SoakReport, make_report
 from tests.support.browser_processes import browsers_of
 from tests.support.demo_site import DemoControls
 
 WORKERS = ("one", "two", "three")
-#: Short, and yet long enough for a busy machine to keep a lease alive.
+#: Short, but long enough for a busy machine to renew a lease.
 LEASE_S = 5.0
 LEASING = {"LEASE_S": str(LEASE_S), "HEARTBEAT_S": "1", "RECONCILE_EVERY_S": "0.5"}
-#: What no job may take, on average; then things are let be for as long as the last ones may take.
+#: Time per job on average while faults are injected; then time for the last jobs without faults.
 _JOB_S = 15.0
 _CALM_S = 180.0
 _GONE_WITHIN_S = 15.0
 
 
 def main() -> int:
-    """Run it; return the exit code."""
+    """Run the soak test; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     arguments = parser.parse_args()
-    # As wide as the table, also where no terminal says how wide it is.
+    # As wide as the table, also without a terminal.
     console = Console(width=100)
     console.print(f"soak: {arguments.jobs} jobs, seed {arguments.seed}")
     with exit_on_signals(), Stack(settings=LEASING) as stack:
-        tally = soak(stack, arguments.jobs, arguments.seed)
-    for line in tally.wrong:
+        report = run_soak(stack, arguments.jobs, arguments.seed)
+    for line in report.violations:
         console.print(line, markup=False)
-    console.print(tally.table(arguments.seed))
-    return 0 if tally.is_good else 1
+    console.print(report.table(arguments.seed))
+    return 0 if report.passed else 1
 
 
-def soak(stack: Stack, jobs: int, seed: int) -> Tally:
-    """Start everything, break it, and count."""
+def run_soak(stack: Stack, jobs: int, seed: int) -> SoakReport:
+    """Start the services, run the jobs while faults are injected, and return the report."""
     stack.settings["RECIPES_DIR"] = str(_write_recipe(stack.folder / "recipes"))
     redis = stack.redis()
     site = DemoControls(stack.site("--latency-ms", "20").url)
     api = stack.api()
     workers = {name: _start_worker(stack, name) for name in WORKERS}
     stack.wait_ready()
-    # One for each, so that what one does next does not hang on how fast the other is.
-    ours, its = (random.Random(f"{seed} {who}") for who in ("callers", "nemesis"))  # noqa: S311 - no secret
-    browsers = partial(_temporary, stack)
-    nemesis = Nemesis(redis, workers, browsers, site, lease_s=LEASE_S, rng=its)
-    began = time.monotonic()
+    # Separate generators: otherwise each depends on the speed of the other.
+    clients_rng = random.Random(f"{seed} callers")  # noqa: S311 - no secret
+    nemesis_rng = random.Random(f"{seed} nemesis")  # noqa: S311 - no secret
+    browsers_folder = partial(_browsers_folder, stack)
+    nemesis = Nemesis(redis, workers, browsers_folder, site, lease_s=LEASE_S, rng=nemesis_rng)
+    started_at = time.monotonic()
     with httpx.Client(base_url=api.url, timeout=30, trust_env=False) as client:
-        callers = Callers(client, jobs, ours)
+        callers = Callers(client, jobs, clients_rng)
         with nemesis:
-            callers.run(began + jobs * _JOB_S)
+            callers.run(started_at + jobs * _JOB_S)
         if nemesis.error:
             raise nemesis.error
         callers.run(time.monotonic() + _CALM_S)
-        took_s = time.monotonic() - began
+        duration_s = time.monotonic() - started_at
         callers.check_ends()
     with Redis.from_url(redis.url, decode_responses=True) as connection:
-        return count(callers, nemesis, connection, _count_orphans(stack), took_s)
+        return make_report(callers, nemesis, connection, _count_orphans(stack), duration_s)
 
 
 def _write_recipe(folder: Path) -> Path:
-    """Write the bundled recipe with limits that suit a site on loopback and a busy machine."""
+    """Write the bundled recipe with limits for a site on loopback and a busy machine."""
     folder.mkdir(parents=True)
     recipe = yaml.safe_load((BUNDLED / "tubehunt.yaml").read_text(encoding="utf-8"))
     recipe["limits"] |= {"page_timeout_s": 60, "first_pause_s": 0.05}
@@ -92,22 +94,22 @@ def _write_recipe(folder: Path) -> Path:
 
 
 def _start_worker(stack: Stack, name: str) -> Process:
-    folder = _temporary(stack, name)
+    folder = _browsers_folder(stack, name)
     folder.mkdir(parents=True)
     return stack.worker(name, {"TMPDIR": str(folder)}, wait=False)
 
 
-def _temporary(stack: Stack, name: str) -> Path:
-    """Return where a worker's browsers have their files: their environment tells whose they are."""
+def _browsers_folder(stack: Stack, name: str) -> Path:
+    """Return the TMPDIR of a worker's browsers, which identifies them."""
     return stack.folder / "tmp" / name
 
 
 def _count_orphans(stack: Stack) -> int:
-    """Count the browser processes that stay although no job runs."""
+    """Return the number of browser processes that remain after all jobs have ended."""
     deadline = time.monotonic() + _GONE_WITHIN_S
-    pause = threading.Event()
+    never = threading.Event()
     while (left := browsers_of(stack.folder)) and time.monotonic() < deadline:
-        pause.wait(0.1)
+        never.wait(0.1)
     return len(left)
 
 

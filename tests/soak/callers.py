@@ -1,4 +1,4 @@
-"""The callers of a soak: they start jobs, ask for all of them until the end, cancel some."""
+"""Clients of a soak test: start jobs, poll them until they end, cancel some."""
 
 import random
 import threading
@@ -8,146 +8,148 @@ from typing import Any
 
 import httpx
 
-from demo.channels import COUNT, all_channels
-from demo.golden import expected_item
+from demo.channels import COUNT
+from demo.golden import expected_items
 
-ADDRESS = "/api/v1/tubehunt/scrape-channels"
+JOB_PATH = "/api/v1/tubehunt/scrape-channels"
 PER_PAGE = 10
-#: Of a hundred jobs, so many are cancelled: asked within so many seconds after the start, or after
-#: a worker was first seen to have the job.
+#: Percentage of jobs that are cancelled, at a random time within these seconds after the start, or
+#: after the first attempt has begun.
 _CANCELLED_PERCENT = 10
-_CANCEL_WAITING_WITHIN_S = 15.0
+_CANCEL_PENDING_WITHIN_S = 15.0
 _CANCEL_RUNNING_WITHIN_S = 3.0
-#: How long an answer may take while Redis is away.
-_ANSWER_WITHIN_S = 5.0
-#: A busy machine takes its time for it.
+#: Longest response time while Redis is unavailable.
+_RESPONSE_WITHIN_S = 5.0
+#: Extra time for a busy machine.
 _SLACK_S = 1.0
-#: How many waiting jobs are asked for in one round, beside all that run.
-_WAITING_PER_ROUND = 5
+#: Number of pending jobs that are polled in each round, in addition to all running ones.
+_PENDING_PER_ROUND = 5
 _ROUND_S = 0.1
 
-_ORDER = ["pending", "processing", "completed", "failed"]
+_STATES = ["pending", "processing", "completed", "failed"]
 
 
 @dataclass
-class Asked:
-    """An accepted job, and what its caller has seen of it."""
+class SoakJob:
+    """An accepted job, and what its client has received."""
 
     id: str
     first_page: int
     pages: int
-    #: How long after the start, or after the first attempt's, it shall be cancelled.
+    #: Seconds from its start, or from that of its first attempt, to its cancellation.
     cancel_after_s: float | None
     cancel_while_running: bool
-    began: float
+    started_at: float
     #: The last body.
     body: dict[str, Any] = field(default_factory=lambda: {"status": "pending", "progress": 0})
-    #: When an attempt was first seen, by its number.
+    #: When each attempt was first observed, by its number.
     attempts: dict[int, float] = field(default_factory=dict)
 
     @property
     def is_final(self) -> bool:
-        """Whether its end has been seen."""
+        """Whether its final body was received."""
         return bool(self.body.get("is_final"))
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """Return what its result must be, from the site's own records."""
-        begin = (self.first_page - 1) * PER_PAGE
-        channels = all_channels()[begin : begin + self.pages * PER_PAGE]
-        return [expected_item(channel) for channel in channels]
+        """Expected items of its result."""
+        return expected_items(self.pages * PER_PAGE, skip=(self.first_page - 1) * PER_PAGE)
 
 
 class Callers:
-    """See the module's own text."""
+    """Starts, polls and cancels jobs, in one thread."""
 
     def __init__(self, client: httpx.Client, count: int, rng: random.Random) -> None:
         self._client = client
         self._count = count
         self._rng = rng
-        self.asked: dict[str, Asked] = {}
-        #: Every answer that a client must never get.
-        self.wrong: list[str] = []
+        self.jobs: dict[str, SoakJob] = {}
+        #: Descriptions of all invalid responses.
+        self.violations: list[str] = []
 
     def run(self, deadline: float) -> None:
-        """Start all jobs that are not yet, and follow all to their ends.
+        """Start the jobs that were not started yet, and poll all until they end.
 
         Args:
-            deadline: When to give up, on the monotonic clock.
+            deadline: When to stop, on the monotonic clock.
         """
-        waiting: list[Asked] = []
-        pause = threading.Event()
+        pending: list[SoakJob] = []
+        never = threading.Event()
         while time.monotonic() < deadline:
-            if len(self.asked) < self._count:
+            if len(self.jobs) < self._count:
                 self._start()
-            unfinished = [job for job in self.asked.values() if not job.is_final]
-            if not unfinished and len(self.asked) == self._count:
+            unfinished = [job for job in self.jobs.values() if not job.is_final]
+            if not unfinished and len(self.jobs) == self._count:
                 break
             running = [job for job in unfinished if job.body["status"] == "processing"]
-            waiting = waiting or [job for job in unfinished if job not in running]
-            some, waiting = waiting[:_WAITING_PER_ROUND], waiting[_WAITING_PER_ROUND:]
-            for job in (*running, *some):
+            pending = pending or [job for job in unfinished if job not in running]
+            polled_pending = pending[:_PENDING_PER_ROUND]
+            pending = pending[_PENDING_PER_ROUND:]
+            for job in (*running, *polled_pending):
                 self._cancel_if_due(job)
                 if not self._poll(job):
                     break
-            pause.wait(_ROUND_S)
+            never.wait(_ROUND_S)
 
     def check_ends(self) -> None:
-        """Ask once more for every job: what is final stays as it is."""
-        for job in self.asked.values():
-            before = job.body
+        """Poll every job once more: its final body must not have changed."""
+        for job in self.jobs.values():
+            last_body = job.body
             self._poll(job)
-            if job.body != before:
-                self.wrong.append(f"{job.id} has changed after its end")
+            if job.body != last_body:
+                self.violations.append(f"{job.id} changed after its end")
 
     def _start(self) -> None:
         pages = self._rng.randint(1, 4)
         first_page = self._rng.randint(1, COUNT // PER_PAGE - pages + 1)
-        cancelled = self._rng.randrange(100) < _CANCELLED_PERCENT
-        running = self._rng.random() < 1 / 2
-        within_s = _CANCEL_RUNNING_WITHIN_S if running else _CANCEL_WAITING_WITHIN_S
+        is_cancelled = self._rng.randrange(100) < _CANCELLED_PERCENT
+        while_running = self._rng.random() < 1 / 2
+        within_s = _CANCEL_RUNNING_WITHIN_S if while_running else _CANCEL_PENDING_WITHIN_S
         cancel_after_s = self._rng.uniform(0, within_s)
         params = {"pages": pages, "first_page": first_page, "per_page": PER_PAGE}
-        answer = self._ask("POST", "start", json=params)
-        if answer is not None:
-            job_id = answer.json()["job_id"]
-            after_s = cancel_after_s if cancelled else None
-            began = time.monotonic()
-            self.asked[job_id] = Asked(job_id, first_page, pages, after_s, running, began)
+        response = self._send("POST", "start", json=params)
+        if response is not None:
+            job_id = response.json()["job_id"]
+            after_s = cancel_after_s if is_cancelled else None
+            started_at = time.monotonic()
+            self.jobs[job_id] = SoakJob(
+                job_id, first_page, pages, after_s, while_running, started_at
+            )
 
-    def _cancel_if_due(self, job: Asked) -> None:
+    def _cancel_if_due(self, job: SoakJob) -> None:
         if job.cancel_after_s is None:
             return
-        since = job.attempts.get(1) if job.cancel_while_running else job.began
+        since = job.attempts.get(1) if job.cancel_while_running else job.started_at
         if since is None or time.monotonic() < since + job.cancel_after_s:
             return
-        # 409: it has ended meanwhile.
-        if self._ask("POST", f"cancel/{job.id}", also=409) is not None:
+        # 409: the job has ended meanwhile.
+        if self._send("POST", f"cancel/{job.id}", accept=409) is not None:
             job.cancel_after_s = None
 
-    def _poll(self, job: Asked) -> bool:
-        answer = self._ask("GET", f"result/{job.id}")
-        if answer is None:
+    def _poll(self, job: SoakJob) -> bool:
+        """Poll a job; return False if Redis is unavailable."""
+        response = self._send("GET", f"result/{job.id}")
+        if response is None:
             return False
-        body = answer.json()
-        steps = [_ORDER.index(one["status"]) for one in (job.body, body)]
-        if steps != sorted(steps) or body["progress"] < job.body["progress"]:
-            self.wrong.append(f"{job.id} went back: {job.body} -> {body}")
+        body = response.json()
+        went_back = _STATES.index(body["status"]) < _STATES.index(job.body["status"])
+        if went_back or body["progress"] < job.body["progress"]:
+            self.violations.append(f"{job.id} went backwards: {job.body} -> {body}")
         job.body = body
         job.attempts.setdefault(body["attempt"], time.monotonic())
         return True
 
-    def _ask(
-        self, method: str, path: str, *, also: int = 200, json: dict[str, int] | None = None
+    def _send(
+        self, method: str, path: str, *, accept: int = 200, json: dict[str, int] | None = None
     ) -> httpx.Response | None:
-        """Return the answer; None while Redis is away."""
-        began = time.monotonic()
-        answer = self._client.request(method, f"{ADDRESS}/{path}", json=json)
-        took_s = time.monotonic() - began
-        if took_s > _ANSWER_WITHIN_S + _SLACK_S:
-            self.wrong.append(f"{method} {path} took {took_s:.1f} s")
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        """Send a request; return the response, or None if Redis is unavailable."""
+        started_at = time.monotonic()
+        response = self._client.request(method, f"{JOB_PATH}/{path}", json=json)
+        duration_s = time.monotonic() - started_at
+        if duration_s > _RESPONSE_WITHIN_S + _SLACK_S:
+            self.violations.append(f"{method} {path} took {duration_s:.1f} s")
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             return None
-        if answer.status_code not in {200, 202, also}:
-            self.wrong.append(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer
+        if response.status_code not in {200, 202, accept}:
+            self.violations.append(f"{method} {path}: {response.status_code} {response.text}")
+        return response

@@ -1,4 +1,4 @@
-"""Who breaks things during a soak: one fault after the other, all chosen by a seed."""
+"""Fault injection of a soak test: one random fault after another, determined by a seed."""
 
 import os
 import random
@@ -19,42 +19,42 @@ from jobs.redis import keys
 from tests.support.browser_processes import browsers_of
 from tests.support.demo_site import DemoControls
 
-#: From the end of one fault to the next.
+#: Bounds of the pause between two faults.
 _PAUSE_S = (1.0, 5.0)
-#: How long a worker may take to leave after SIGTERM.
-_LEAVES_WITHIN_S = 30.0
+#: How long a worker may take to exit after SIGTERM.
+_EXITS_WITHIN_S = 30.0
 
 
 class Nemesis:
-    """A thread, as `with Nemesis(...) as nemesis`; at its end all runs again."""
+    """Injects faults in a thread: `with Nemesis(...)`; at the end all services run again."""
 
-    def __init__(  # noqa: PLR0913 - one for each kind of thing that it breaks
+    def __init__(  # noqa: PLR0913 - each is a target of faults
         self,
         redis: Process,
         workers: dict[str, Process],
-        browsers: Callable[[str], Path],
+        browsers_folder: Callable[[str], Path],
         site: DemoControls,
         *,
         lease_s: float,
         rng: random.Random,
     ) -> None:
-        """Prepare it.
+        """Create the nemesis.
 
         Args:
-            redis: May be killed, and is started again.
-            workers: By name; the same.
-            browsers: Where a worker's browsers have their files.
-            site: May be slow.
-            lease_s: How long a worker may be silent.
-            rng: Chooses.
+            redis: Redis, which is killed and restarted.
+            workers: Workers by name, which are killed and restarted.
+            browsers_folder: Returns the TMPDIR of a worker's browsers.
+            site: Demo site, which is slowed down.
+            lease_s: Duration of a lease in seconds.
+            rng: Chooses the faults.
         """
         self._redis = redis
         self._workers = workers
-        self._browsers = browsers
+        self._browsers_folder = browsers_folder
         self._site = site
         self._lease_s = lease_s
         self._rng = rng
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="nemesis")
         self._faults: list[Callable[[], None]] = [
             self.kill_worker,
@@ -70,15 +70,15 @@ class Nemesis:
             self.cut_connections,
             self.slow_site,
         ]
-        #: How often each fault happened.
-        self.done: Counter[str] = Counter()
-        #: What ended the thread before its time.
+        #: Number of injections of each fault.
+        self.injected: Counter[str] = Counter()
+        #: Exception that ended the thread early.
         self.error: BaseException | None = None
-        #: The jobs whose worker was killed: id, the attempt that was killed, when.
-        self.struck: list[tuple[str, int, float]] = []
+        #: Jobs whose worker was killed: id, attempt, and time on the monotonic clock.
+        self.killed_attempts: list[tuple[str, int, float]] = []
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start injecting faults."""
         self._thread.start()
         return self
 
@@ -88,109 +88,109 @@ class Nemesis:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End, when the fault of this moment is over."""
-        self._over.set()
+        """Stop after the current fault."""
+        self._stopped.set()
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            while not self._over.wait(self._rng.uniform(*_PAUSE_S)):
+            while not self._stopped.wait(self._rng.uniform(*_PAUSE_S)):
                 fault = self._rng.choice(self._faults)
-                self.done[fault.__name__.replace("_", " ")] += 1
+                self.injected[fault.__name__.replace("_", " ")] += 1
                 fault()
             self._site.have()
-        except BaseException as error:  # noqa: BLE001 - it is told by the main thread
+        except BaseException as error:  # noqa: BLE001 - raised in the main thread
             self.error = error
 
     def kill_worker(self) -> None:
-        """Kill -9 a worker's main process."""
+        """Send SIGKILL to a worker's main process."""
         name, worker = self._pick()
-        self._note(name)
+        self._record_jobs(name)
         worker.kill()
-        self._start_again(worker)
+        self._restart(worker)
 
     def kill_child(self) -> None:
-        """Kill -9 the process in which a worker runs its jobs."""
+        """Send SIGKILL to the process in which a worker runs its jobs."""
         name, worker = self._pick()
         for pid in find_members(worker.pid):
             if pid != worker.pid:
-                self._note(name)
+                self._record_jobs(name)
                 _kill(pid, signal.SIGKILL)
 
     def kill_browser(self) -> None:
-        """Kill -9 any process of a worker's browser."""
+        """Send SIGKILL to a random process of a worker's browser."""
         name, _ = self._pick()
-        if there := browsers_of(self._browsers(name)):
-            _kill(self._rng.choice(there), signal.SIGKILL)
+        if pids := browsers_of(self._browsers_folder(name)):
+            _kill(self._rng.choice(pids), signal.SIGKILL)
 
     def stop_worker(self) -> None:
-        """Send SIGTERM, as at every deployment."""
+        """Send SIGTERM to a worker, as during a deployment."""
         _, worker = self._pick()
         worker.signal(signal.SIGTERM)
-        deadline = time.monotonic() + _LEAVES_WITHIN_S
+        deadline = time.monotonic() + _EXITS_WITHIN_S
         while worker.is_alive and time.monotonic() < deadline:
             self._wait(0.05)
         if worker.is_alive:
-            self.done["stop worker: it did not leave"] += 1
+            self.injected["stop worker: it did not exit"] += 1
             worker.kill()
-        self._start_again(worker)
+        self._restart(worker)
 
     def hang_worker(self) -> None:
-        """Let a worker and its jobs stand still for longer than its lease."""
+        """Suspend a worker and its child for longer than its lease."""
         _, worker = self._pick()
-        stopped = find_members(worker.pid)
-        for pid in stopped:
+        pids = find_members(worker.pid)
+        for pid in pids:
             _kill(pid, signal.SIGSTOP)
         self._wait(1.5 * self._lease_s)
-        for pid in stopped:
+        for pid in pids:
             _kill(pid, signal.SIGCONT)
 
     def kill_redis(self) -> None:
-        """Kill -9 Redis; what it has answered is on its disk."""
+        """Send SIGKILL to Redis, which writes to disk before it acknowledges a command."""
         self._redis.kill()
         self._wait(self._rng.uniform(0, 3))
         self._redis.start()
         self._redis.wait_ready()
 
     def hang_redis(self) -> None:
-        """Let Redis stand still."""
+        """Suspend Redis."""
         self._redis.signal(signal.SIGSTOP)
         self._wait(self._rng.uniform(1, 2 * self._lease_s))
         self._redis.signal(signal.SIGCONT)
 
     def cut_connections(self) -> None:
-        """Close every connection to Redis but this one."""
+        """Close all other connections to Redis."""
         with self._connect() as redis:
             for kind in ("normal", "pubsub"):
                 redis.client_kill_filter(_type=kind, skipme=True)
 
     def slow_site(self) -> None:
-        """Let list pages take their time, until the next time."""
+        """Set the response time of list pages."""
         self._site.have(slow_ms=self._rng.choice([0, 200, 1500]))
 
     def _pick(self) -> tuple[str, Process]:
         return self._rng.choice(sorted(self._workers.items(), key=lambda pair: pair[0]))
 
-    def _start_again(self, worker: Process) -> None:
+    def _restart(self, worker: Process) -> None:
         self._wait(self._rng.uniform(0, 3))
         worker.start()
 
     def _wait(self, seconds: float) -> None:
-        # Not on the end of the soak: a fault is ended in order.
+        # It does not return early at the end of the soak: the fault must be reverted.
         threading.Event().wait(seconds)
 
     def _connect(self) -> Redis:
         return Redis.from_url(self._redis.url, decode_responses=True)
 
-    def _note(self, worker: str) -> None:
-        """Note whose job this worker has."""
+    def _record_jobs(self, worker: str) -> None:
+        """Record the jobs that this worker holds."""
         with suppress(RedisError), self._connect() as redis:
             for job_id in redis.zrange(keys.ACTIVE, 0, -1):
                 holder, attempt = redis.hmget(keys.record(str(job_id)), "worker", "attempt")
                 if str(holder).startswith(f"{worker}@"):
-                    self.struck.append((str(job_id), int(attempt or 0), time.monotonic()))
+                    self.killed_attempts.append((str(job_id), int(attempt or 0), time.monotonic()))
 
 
 def _kill(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # it has ended meanwhile
+    with suppress(ProcessLookupError):  # it has exited meanwhile
         os.kill(pid, number)

@@ -1,4 +1,4 @@
-"""What a soak has come to."""
+"""Report of a soak test."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,97 +8,99 @@ from redis import Redis
 from rich.table import Table
 
 from jobs.redis import keys
-from tests.soak.callers import Asked, Callers
+from tests.soak.callers import Callers, SoakJob
 from tests.soak.nemesis import Nemesis
 
 
 @dataclass(frozen=True)
-class Tally:
-    """The numbers; `is_good` says whether every promise was kept."""
+class SoakReport:
+    """Counts of a soak test."""
 
-    asked: Sequence[Asked]
+    jobs: Sequence[SoakJob]
     faults: Counter[str]
-    wrong: Sequence[str]
+    violations: Sequence[str]
     lost: int
-    doubled: int
+    duplicated: int
     orphans: int
     takeovers: int
     releases: int
     longest_takeover_s: float
-    took_s: float
+    duration_s: float
 
     @property
-    def is_good(self) -> bool:
-        """Whether all is 0 that must be."""
-        return not (self.lost or self.doubled or self.orphans or self.wrong)
+    def passed(self) -> bool:
+        """Whether no job was lost or duplicated, no browser orphaned, and no response invalid."""
+        return not (self.lost or self.duplicated or self.orphans or self.violations)
 
     def table(self, seed: int) -> Table:
-        """Show it."""
-        ends = Counter(job.body.get("error_code", job.body["status"]) for job in self.asked)
-        attempts = Counter(job.body.get("attempt", 0) for job in self.asked)
+        """Return the report as a table."""
+        ends = Counter(job.body.get("error_code", job.body["status"]) for job in self.jobs)
+        attempts = Counter(job.body.get("attempt", 0) for job in self.jobs)
         table = Table(title=f"Soak, seed {seed}", show_header=False)
-        table.add_row("accepted", str(len(self.asked)))
+        table.add_row("accepted", str(len(self.jobs)))
         table.add_row("completed", str(ends.pop("completed", 0)))
         for code, count in sorted(ends.items()):
             table.add_row(f"failed: {code}", str(count))
         table.add_section()
         table.add_row("lost (0)", str(self.lost))
-        table.add_row("doubled, or not the site's items (0)", str(self.doubled))
+        table.add_row("items missing or duplicated (0)", str(self.duplicated))
         table.add_row("orphaned browser processes (0)", str(self.orphans))
-        table.add_row("wrong answers (0)", str(len(self.wrong)))
+        table.add_row("invalid responses (0)", str(len(self.violations)))
         table.add_section()
-        table.add_row("jobs by attempts", _words(dict(sorted(attempts.items()))))
-        table.add_row("taken over from a silent worker", str(self.takeovers))
-        table.add_row("released by a worker that was told to stop", str(self.releases))
+        table.add_row("jobs by attempts", _format_counts(dict(sorted(attempts.items()))))
+        table.add_row("taken over after a lost lease", str(self.takeovers))
+        table.add_row("released by a stopping worker", str(self.releases))
         table.add_row("longest from a kill to the next attempt", f"{self.longest_takeover_s:.1f} s")
-        table.add_row("faults", _words(dict(self.faults.most_common())))
-        table.add_row("time", f"{self.took_s:.0f} s")
+        table.add_row("faults", _format_counts(dict(self.faults.most_common())))
+        table.add_row("time", f"{self.duration_s:.0f} s")
         return table
 
 
-def count(callers: Callers, nemesis: Nemesis, redis: Redis, orphans: int, took_s: float) -> Tally:
-    """Count what has happened.
+def make_report(
+    callers: Callers, nemesis: Nemesis, redis: Redis, orphans: int, duration_s: float
+) -> SoakReport:
+    """Return the report of a soak test.
 
     Args:
-        callers: What they have seen.
-        nemesis: What it has done.
-        redis: Where the records are.
-        orphans: Browser processes that are left.
-        took_s: How long it took.
+        callers: The clients, with the responses that they received.
+        nemesis: The faults that were injected.
+        redis: Redis with the jobs' records.
+        orphans: Number of browser processes that are left.
+        duration_s: Duration of the test in seconds.
     """
-    asked = list(callers.asked.values())
-    records = {job.id: redis.hgetall(keys.record(job.id)) for job in asked}
+    jobs = list(callers.jobs.values())
+    records = {job.id: redis.hgetall(keys.record(job.id)) for job in jobs}
     crashes = {job_id: int(record.get("crashes", 0)) for job_id, record in records.items()}
     attempts = {job_id: int(record.get("attempt", 0)) for job_id, record in records.items()}
-    return Tally(
-        asked=asked,
-        faults=nemesis.done,
-        wrong=callers.wrong,
-        # Also a job whose caller heard 503 while it was accepted has to come to an end.
-        lost=sum(not job.is_final for job in asked) + len(redis.zrange(keys.ACTIVE, 0, -1)),
-        doubled=sum(_is_doubled(job) for job in asked),
+    return SoakReport(
+        jobs=jobs,
+        faults=nemesis.injected,
+        violations=callers.violations,
+        # Includes jobs that were accepted although the client received 503.
+        lost=sum(not job.is_final for job in jobs) + len(redis.zrange(keys.ACTIVE, 0, -1)),
+        duplicated=sum(_is_duplicated(job) for job in jobs),
         orphans=orphans,
         takeovers=sum(crashes.values()),
-        # Every attempt after the first follows a crash or a release.
+        # Each attempt after the first follows a crash or a release.
         releases=sum(max(0, attempts[id_] - 1 - crashes[id_]) for id_ in records),
         longest_takeover_s=max(_takeovers_s(callers, nemesis), default=0.0),
-        took_s=took_s,
+        duration_s=duration_s,
     )
 
 
-def _is_doubled(job: Asked) -> bool:
+def _is_duplicated(job: SoakJob) -> bool:
     return job.body["status"] == "completed" and bool(job.body["result"]["channels"] != job.items)
 
 
 def _takeovers_s(callers: Callers, nemesis: Nemesis) -> list[float]:
-    """Return how long each killed attempt has waited for the next one."""
-    took_s = []
-    for job_id, attempt, at in nemesis.struck:
-        job = callers.asked.get(job_id)
-        if job and (seen := job.attempts.get(attempt + 1)):
-            took_s.append(seen - at)
-    return took_s
+    """Return the seconds from the kill of each attempt to the next attempt."""
+    takeovers_s = []
+    for job_id, attempt, at in nemesis.killed_attempts:
+        job = callers.jobs.get(job_id)
+        if job and (next_at := job.attempts.get(attempt + 1)):
+            takeovers_s.append(next_at - at)
+    return takeovers_s
 
 
-def _words(counts: dict[str, int] | dict[int, int]) -> str:
-    return ", ".join(f"{count}x {what}" for what, count in counts.items())
+def _format_counts(counts: dict[str, int] | dict[int, int]) -> str:
+    return ", ".join(f"{count}x {name}" for name, count in counts.items())

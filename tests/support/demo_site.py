@@ -1,4 +1,4 @@
-"""The stand-in site as a process of its own, for tests."""
+"""The demo site as a subprocess, and its control endpoints."""
 
 import subprocess
 import sys
@@ -17,32 +17,32 @@ PASSWORD = "garimpo-demo"
 
 @dataclass(frozen=True)
 class DemoControls:
-    """What a running stand-in site does, and what it was asked."""
+    """Control endpoints of a running demo site."""
 
     url: str
 
-    def have(self, **bad_days: Any) -> None:
-        """Replace the bad days; without any, the day is good again."""
-        answer = httpx.post(f"{self.url}/_demo/bad-days", json=bad_days)
-        assert answer.status_code == 200, answer.text
+    def have(self, **faults: Any) -> None:
+        """Replace all faults; without arguments, none remains."""
+        response = httpx.post(f"{self.url}/_demo/bad-days", json=faults)
+        assert response.status_code == 200, response.text
 
     def give_up(self) -> None:
-        """Reset the connections of all whose requests were left without an answer."""
+        """Reset the connections of all requests that hang."""
         httpx.post(f"{self.url}/_demo/give-up").raise_for_status()
 
     def requests(self, prefix: str = "/") -> list[dict[str, Any]]:
-        """Return the logged requests whose path begins so."""
+        """Return the logged requests whose path starts with `prefix`."""
         logged: list[dict[str, Any]] = httpx.get(f"{self.url}/_demo/requests").json()
         return [request for request in logged if request["path"].startswith(prefix)]
 
     def forget_requests(self) -> None:
-        """Empty the log."""
+        """Clear the request log."""
         httpx.delete(f"{self.url}/_demo/requests").raise_for_status()
 
 
 @dataclass(frozen=True)
 class DemoSite(DemoControls):
-    """A stand-in site of the test's own."""
+    """A demo site that runs as a subprocess."""
 
     process: subprocess.Popen[str]
 
@@ -55,7 +55,7 @@ def run_demo_site(*arguments: str) -> Iterator[DemoSite]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert line.startswith("demo: http://"), f"the stand-in site did not start: {line!r}"
+            assert line.startswith("demo: http://"), f"the demo site did not start: {line!r}"
             yield DemoSite(line.removeprefix("demo: ").strip(), process)
         finally:
             process.terminate()

@@ -1,4 +1,4 @@
-"""Writes items in a format, for tests of the formats."""
+"""Writing items in a format, for tests of the formats."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,7 +13,7 @@ PAGE = "https://site.example"
 
 
 def job(collection: str = "things", **fields: Any) -> JobDefinition:
-    """A recipe's job with these fields."""
+    """Return a job definition with these fields."""
     return JobDefinition.model_validate(
         {
             "open": "/list/all",
@@ -26,15 +26,15 @@ def job(collection: str = "things", **fields: Any) -> JobDefinition:
 
 
 async def in_chunks(*chunks: Sequence[Item]) -> AsyncIterator[Sequence[Item]]:
-    """These chunks, as the formats take them."""
+    """Yield the chunks asynchronously."""
     for chunk in chunks:
         yield chunk
 
 
-def written(one: Format, table: Table, *chunks: Sequence[Item]) -> bytes:
-    """The whole file."""
+def written(file_format: Format, table: Table, *chunks: Sequence[Item]) -> bytes:
+    """Return the content of the file."""
 
     async def collect() -> bytes:
-        return b"".join([piece async for piece in one.write(table, in_chunks(*chunks))])
+        return b"".join([piece async for piece in file_format.write(table, in_chunks(*chunks))])
 
     return asyncio.run(collect())

@@ -1,4 +1,4 @@
-"""`deploy/kubernetes` as data: its objects, and what the workloads among them run."""
+"""Objects and workloads of the manifests in `deploy/kubernetes`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,58 +9,60 @@ import yaml
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"
-#: The label by which everything selects pods.
+#: Label that selects pods.
 NAME = "app.kubernetes.io/name"
 
 Object = dict[str, Any]
 
 
 class _Strict(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping, as Compose and Kubernetes do."""
+    """Rejects duplicate keys in a mapping, as Compose and Kubernetes do."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        twice = {key for key in keys if keys.count(key) > 1}
-        assert not twice, f"twice in one mapping, {node.start_mark}: {twice}"
+        duplicates = {key for key in keys if keys.count(key) > 1}
+        assert not duplicates, f"duplicate keys, {node.start_mark}: {duplicates}"
         return super().construct_mapping(node, deep)
 
 
 def read(path: Path) -> list[Object]:
-    """Return the objects of a file."""
+    """Return the objects in a file."""
     return list(yaml.load_all(path.read_text(encoding="utf-8"), _Strict))
 
 
-def find(node: object, key: str) -> Iterator[Any]:
-    """Give whatever stands under a key, however deep."""
+def find_values(node: object, key: str) -> Iterator[Any]:
+    """Yield all values of a key, at any depth."""
     if isinstance(node, dict):
         if key in node:
             yield node[key]
         for value in node.values():
-            yield from find(value, key)
+            yield from find_values(value, key)
     elif isinstance(node, list):
         for value in node:
-            yield from find(value, key)
+            yield from find_values(value, key)
 
 
-def of_kind(kind: str) -> list[Object]:
-    """Return the objects of a kind."""
-    return [one for one in OBJECTS if one["kind"] == kind]
+def list_objects(kind: str) -> list[Object]:
+    """Return all objects of a kind."""
+    return [item for item in OBJECTS if item["kind"] == kind]
 
 
 KUSTOMIZATIONS = {path.parent: read(path)[0] for path in FOLDER.rglob("kustomization.yaml")}
 EXAMPLE = FOLDER / "secrets.example.yaml"
 SECRETS: dict[str, dict[str, str]] = {
-    one["metadata"]["name"]: one["stringData"] for one in read(EXAMPLE)
+    item["metadata"]["name"]: item["stringData"] for item in read(EXAMPLE)
 }
-#: All that a kustomization may name.
+#: Files that a kustomization may list.
 FILES = sorted(
     path
     for path in FOLDER.rglob("*")
     if path.is_file() and path.name != "kustomization.yaml" and path != EXAMPLE
 )
-OBJECTS = [one for path in FILES if path.suffix == ".yaml" for one in read(path)]
+OBJECTS = [item for path in FILES if path.suffix == ".yaml" for item in read(path)]
 WORKLOADS = {
-    one["metadata"]["name"]: one for one in OBJECTS if one["kind"] in {"Deployment", "StatefulSet"}
+    item["metadata"]["name"]: item
+    for item in OBJECTS
+    if item["kind"] in {"Deployment", "StatefulSet"}
 }
-PODS = {name: one["spec"]["template"]["spec"] for name, one in WORKLOADS.items()}
+PODS = {name: item["spec"]["template"]["spec"] for name, item in WORKLOADS.items()}
 CONTAINERS = {name: pod["containers"][0] for name, pod in PODS.items()}

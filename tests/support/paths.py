@@ -1,7 +1,7 @@
-"""Files of the repository that tests read."""
+"""Paths of files in the repository that tests read."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: The expected items of the demo site's first page of 50 channels.
+#: Expected items of the demo site's first page of 50 channels.
 GOLDEN = ROOT / "tests" / "golden" / "tubehunt-50.json"

@@ -1,4 +1,4 @@
-"""Waits of tests: on a condition, with a deadline."""
+"""Polling of a condition with a deadline."""
 
 import threading
 import time
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], *, within_s: float = 90) -> T:
-    """Return what the condition gives, once that is true."""
+    """Return the result of the condition as soon as it is true."""
     deadline = time.monotonic() + within_s
-    pause = threading.Event()
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {condition}"
-        pause.wait(0.05)
-    return found
+    never = threading.Event()
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"not true within {within_s} s: {condition}"
+        never.wait(0.05)
+    return result

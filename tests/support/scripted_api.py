@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that answers what a test has written down, request by request."""
+"""HTTP server on loopback that sends prepared responses, one for each request."""
 
 import json
 import socket
@@ -11,8 +11,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One answer; `cut` closes the connection without a word instead."""
+class CannedResponse:
+    """One response; `cut` closes the connection without one."""
 
     body: Any = field(default_factory=dict)
     status: int = 200
@@ -22,52 +22,56 @@ class Answer:
 
 @dataclass
 class ScriptedApi:
-    """What it will answer, the last again and again, and what it was asked."""
+    """The responses that are left, of which the last one is repeated, and the requests so far."""
 
-    answers: list[Answer] = field(default_factory=list)
+    responses: list[CannedResponse] = field(default_factory=list)
+    #: Method and path of each request.
     requests: list[tuple[str, str]] = field(default_factory=list)
+    #: JSON body of each POST request.
     bodies: list[Any] = field(default_factory=list)
+    #: `Accept-Language` of each request.
     languages: list[str | None] = field(default_factory=list)
+    #: `Idempotency-Key` of each POST request.
     keys: list[str | None] = field(default_factory=list)
     url: str = ""
 
-    def next_answer(self) -> Answer:
-        """Return the next answer."""
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+    def next_response(self) -> CannedResponse:
+        """Return the next response."""
+        return self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
 
 
 @contextmanager
-def run_scripted_api(*answers: Answer) -> Iterator[ScriptedApi]:
+def run_scripted_api(*responses: CannedResponse) -> Iterator[ScriptedApi]:
     """Serve until the block ends."""
-    script = ScriptedApi(list(answers))
+    script = ScriptedApi(list(responses))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer()
+            self._respond()
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             script.bodies.append(json.loads(self.rfile.read(length)))
             script.keys.append(self.headers.get("Idempotency-Key"))
-            self._answer()
+            self._respond()
 
-        def _answer(self) -> None:
+        def _respond(self) -> None:
             script.requests.append((self.command, self.path))
             script.languages.append(self.headers.get("Accept-Language"))
-            answer = script.next_answer()
-            if answer.cut:
+            response = script.next_response()
+            if response.cut:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            is_text = isinstance(answer.body, str)
-            text = answer.body if is_text else json.dumps(answer.body)
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
+            is_text = isinstance(response.body, str)
+            text = response.body if is_text else json.dumps(response.body)
+            self.send_response(response.status)
+            for name, value in response.headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text.encode())
 
         def log_message(self, *_: object) -> None:
-            """Stay quiet."""
+            """Disable the log on stderr."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         script.url = f"http://127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""A server that gets call backs, on loopback: it keeps them, and answers as it is told."""
+"""HTTP server on loopback that records webhooks and responds as a test requires."""
 
 import json
 import ssl
@@ -13,16 +13,16 @@ from typing import Any, Self
 from garimpo.local_stack.system import find_free_port
 from tests.support.polling import wait_until
 
-#: Writes an answer, or none.
-Behaviour = Callable[["Handler"], None]
+#: Sends a response, or none.
+Responder = Callable[["Handler"], None]
 
 
 @dataclass(frozen=True)
-class Received:
-    """A request."""
+class ReceivedWebhook:
+    """A received request."""
 
     path: str
-    #: By names in lower case.
+    #: By lower-case name.
     headers: Mapping[str, str]
     body: str
 
@@ -31,13 +31,13 @@ class Received:
         return self.headers["webhook-id"]
 
     @property
-    def event(self) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads(self.body)
-        return read
+    def body_json(self) -> dict[str, Any]:
+        decoded: dict[str, Any] = json.loads(self.body)
+        return decoded
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """Handles one request."""
 
     protocol_version = "HTTP/1.1"
     server: "_Server"
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(length).decode()
         self.close_connection = True
-        self.server.receiver.take(Received(self.path, headers, body))(self)
+        self.server.receiver.record(ReceivedWebhook(self.path, headers, body))(self)
 
     def reply(self, status: int, text: str = "", headers: Mapping[str, str] | None = None) -> None:
         content = text.encode()
@@ -58,38 +58,38 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Disable the log on stderr."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    receiver: "Receiver"
+    receiver: "WebhookReceiver"
 
     def handle_error(self, *_: object) -> None:
-        """Whoever asks hangs up in the middle: that is what some tests are about."""
+        """Ignore errors: some tests close the connection during a request."""
 
 
-def status(number: int, text: str = "", headers: Mapping[str, str] | None = None) -> Behaviour:
-    """Answer with a status."""
+def status(number: int, text: str = "", headers: Mapping[str, str] | None = None) -> Responder:
+    """Return a responder that sends a response with a status."""
     return lambda handler: handler.reply(number, text, headers)
 
 
 def cut(handler: Handler) -> None:
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     handler.connection.close()
 
 
 @dataclass
-class Receiver:
-    """As `with Receiver() as receiver`; `stop` and `start` take it away for a while."""
+class WebhookReceiver:
+    """Receives webhooks in a `with` block; `stop` and `start` simulate an outage."""
 
     port: int = field(default_factory=find_free_port)
-    #: Speaks TLS with this certificate, if there is one.
+    #: Certificate for TLS; None is plain HTTP.
     certificate: Path | None = None
-    received: list[Received] = field(default_factory=list)
-    #: What it does next, in order; the last one again and again.
-    behaviours: list[Behaviour] = field(default_factory=lambda: [status(204)])
-    #: Lets go those who wait for it.
+    received: list[ReceivedWebhook] = field(default_factory=list)
+    #: The next responders in order; the last one is repeated.
+    responders: list[Responder] = field(default_factory=lambda: [status(204)])
+    #: Set to release the requests in `hold`.
     released: threading.Event = field(default_factory=threading.Event)
     _server: _Server | None = None
 
@@ -125,23 +125,23 @@ class Receiver:
             self._server.server_close()
             self._server = None
 
-    def does(self, *behaviours: Behaviour) -> None:
-        self.behaviours = list(behaviours)
+    def respond_with(self, *responders: Responder) -> None:
+        self.responders = list(responders)
 
-    def take(self, received: Received) -> Behaviour:
+    def record(self, received: ReceivedWebhook) -> Responder:
         self.received.append(received)
-        return self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
+        return self.responders.pop(0) if len(self.responders) > 1 else self.responders[0]
 
-    def of(self, job_id: str) -> list[Received]:
-        """Return what it got of a job."""
-        return [one for one in list(self.received) if job_id in one.id]
+    def list_received(self, job_id: str) -> list[ReceivedWebhook]:
+        """Return the received webhooks of a job."""
+        return [webhook for webhook in list(self.received) if job_id in webhook.id]
 
-    def wait_for(self, job_id: str, times: int = 1) -> list[Received]:
-        """Return what it got of a job, once it was told so many times."""
-        wait_until(lambda: len(self.of(job_id)) >= times, within_s=60)
-        return self.of(job_id)
+    def wait_for(self, job_id: str, times: int = 1) -> list[ReceivedWebhook]:
+        """Return the received webhooks of a job, as soon as there are `times` of them."""
+        wait_until(lambda: len(self.list_received(job_id)) >= times, within_s=60)
+        return self.list_received(job_id)
 
     def hold(self, handler: Handler) -> None:
-        """Answer only when the test lets it go."""
+        """Respond when the test sets `released`."""
         self.released.wait(60)
         handler.reply(204)

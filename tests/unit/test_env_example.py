@@ -6,7 +6,9 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from api.settings import ApiSettings
-from garimpo.settings import Settings
+from garimpo.settings import Settings, SiteVariables
+from scraper.credentials import variable_prefix
+from scraper.recipes.loader import load_recipes
 from scraper.settings import ChromeSettings, RecipeSettings
 from tests.support.paths import ROOT
 from worker.settings import WorkerSettings
@@ -28,7 +30,11 @@ def _list_settings(*classes: type[BaseSettings]) -> dict[str, object]:
 
 _KNOWN = _list_settings(
     Settings, ApiSettings, ChromeSettings, RecipeSettings, WorkerSettings, WebhookSettings
-)
+) | {
+    f"{variable_prefix(site)}{name}": default
+    for site in load_recipes()
+    for name, default in _list_settings(SiteVariables).items()
+}
 
 
 class TestEnvExample:

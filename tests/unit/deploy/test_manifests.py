@@ -18,8 +18,8 @@ from tests.support.manifests import (
     SECRETS,
     WORKLOADS,
     Object,
-    find,
-    of_kind,
+    find_values,
+    list_objects,
     read,
 )
 from tests.support.paths import ROOT
@@ -84,26 +84,26 @@ class TestReferences:
         assert spec["selector"]["matchLabels"] == {NAME: name}
 
     def test_of_a_service_are_pods_with_that_port(self) -> None:
-        for service in of_kind("Service"):
+        for service in list_objects("Service"):
             container = CONTAINERS[service["spec"]["selector"][NAME]]
             ports = {port["name"] for port in container["ports"]}
             assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
 
     def test_of_budgets_and_policies_are_our_pods(self) -> None:
-        ours = [*of_kind("PodDisruptionBudget"), *of_kind("NetworkPolicy")]
-        selected = {labels[NAME] for labels in find(ours, "matchLabels") if NAME in labels}
-        for expressions in find(ours, "matchExpressions"):
+        ours = [*list_objects("PodDisruptionBudget"), *list_objects("NetworkPolicy")]
+        selected = {labels[NAME] for labels in find_values(ours, "matchLabels") if NAME in labels}
+        for expressions in find_values(ours, "matchExpressions"):
             selected |= {name for each in expressions for name in each["values"]}
 
         assert selected == WORKLOADS.keys()
 
     def test_to_secrets_are_those_of_the_example(self) -> None:
         used: dict[str, set[str]] = {name: set() for name in SECRETS}
-        for reference in find(OBJECTS, "secretKeyRef"):
+        for reference in find_values(OBJECTS, "secretKeyRef"):
             used[reference["name"]].add(reference["key"])
-        for reference in find(OBJECTS, "secretRef"):
+        for reference in find_values(OBJECTS, "secretRef"):
             used[reference["name"]] |= set(SECRETS[reference["name"]])
-        for references in find(OBJECTS, "secretTargetRef"):
+        for references in find_values(OBJECTS, "secretTargetRef"):
             for reference in references:
                 used[reference["name"]].add(reference["key"])
 
@@ -115,7 +115,7 @@ class TestReferences:
             for one in KUSTOMIZATIONS.values()
             for generator in one.get("configMapGenerator", [])
         }
-        used = [*find(OBJECTS, "configMapRef"), *find(OBJECTS, "configMap")]
+        used = [*find_values(OBJECTS, "configMapRef"), *find_values(OBJECTS, "configMap")]
 
         assert {one["name"] for one in used if not one.get("optional")} == generated
 
@@ -127,13 +127,13 @@ class TestSettings:
         shared = (FOLDER / "base/settings.env").read_text(encoding="utf-8")
         named = set(re.findall(r"^([A-Z_]+)=", shared, re.MULTILINE))
         named |= set(SECRETS["garimpo-sites"])
-        for variables in find(OBJECTS, "env"):
+        for variables in find_values(OBJECTS, "env"):
             named |= {variable["name"] for variable in variables}
 
         assert named <= known
 
     def test_that_are_secret_come_from_secrets(self) -> None:
-        for variables in find(OBJECTS, "env"):
+        for variables in find_values(OBJECTS, "env"):
             for variable in variables:
                 is_secret = re.search(r"URL|AUTH|PASSWORD|USERNAME|KEY|SECRET", variable["name"])
                 assert ("secretKeyRef" in variable.get("valueFrom", {})) == bool(is_secret)
@@ -142,7 +142,7 @@ class TestSettings:
         with_sites = [
             name
             for name, container in CONTAINERS.items()
-            if {"name": "garimpo-sites"} in find(container, "secretRef")
+            if {"name": "garimpo-sites"} in find_values(container, "secretRef")
         ]
         assert with_sites == ["worker"]
 

@@ -14,8 +14,8 @@ from tests.support.manifests import (
     NAME,
     PODS,
     WORKLOADS,
-    find,
-    of_kind,
+    find_values,
+    list_objects,
     read,
 )
 from tests.support.paths import ROOT
@@ -54,10 +54,10 @@ class TestPods:
         volumes = {volume["name"] for volume in PODS[name]["volumes"]}
         for claim in WORKLOADS[name]["spec"].get("volumeClaimTemplates", []):
             volumes.add(claim["metadata"]["name"])
-        claims = {claim["metadata"]["name"] for claim in of_kind("PersistentVolumeClaim")}
+        claims = {claim["metadata"]["name"] for claim in list_objects("PersistentVolumeClaim")}
 
         assert {mount["name"] for mount in CONTAINERS[name]["volumeMounts"]} == volumes
-        assert set(find(PODS[name], "claimName")) <= claims
+        assert set(find_values(PODS[name], "claimName")) <= claims
 
     def test_run_what_compose_runs(self, name: str) -> None:
         service = _COMPOSE["services"][name]
@@ -110,12 +110,12 @@ class TestCallbacks:
 
 class TestNetwork:
     def test_is_closed_but_for_what_is_opened(self) -> None:
-        (closed,) = (one for one in of_kind("NetworkPolicy") if not one["spec"]["podSelector"])
+        (closed,) = (one for one in list_objects("NetworkPolicy") if not one["spec"]["podSelector"])
 
         assert closed["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
     def test_lets_nobody_call_workers_and_flower(self) -> None:
-        specs = [policy["spec"] for policy in of_kind("NetworkPolicy")]
+        specs = [policy["spec"] for policy in list_objects("NetworkPolicy")]
         called = {spec["podSelector"]["matchLabels"][NAME] for spec in specs if "ingress" in spec}
 
         assert called == {"api", "redis"}
@@ -126,7 +126,7 @@ class TestNetwork:
         (leads,) = (one for one in policies if one["metadata"]["name"] == "to-redis")
         (allowed,) = leads["spec"]["podSelector"]["matchExpressions"]
         with_address = {
-            name for name, one in CONTAINERS.items() if "REDIS_URL" in find(one, "name")
+            name for name, one in CONTAINERS.items() if "REDIS_URL" in find_values(one, "name")
         }
 
         assert set(allowed["values"]) == with_address == {"api", "worker", "callbacks", "flower"}
@@ -134,17 +134,17 @@ class TestNetwork:
 
 class TestScaling:
     def test_is_of_the_workers_by_the_secret(self) -> None:
-        (scaled,) = of_kind("ScaledObject")
+        (scaled,) = list_objects("ScaledObject")
         (trigger,) = scaled["spec"]["triggers"]
-        (authentication,) = of_kind("TriggerAuthentication")
+        (authentication,) = list_objects("TriggerAuthentication")
 
         assert scaled["spec"]["scaleTargetRef"] == {"name": WORKLOADS["worker"]["metadata"]["name"]}
         assert trigger["authenticationRef"] == {"name": authentication["metadata"]["name"]}
 
     def test_counts_the_jobs_that_have_not_ended(self) -> None:
-        (triggers,) = find(of_kind("ScaledObject"), "triggers")
+        (triggers,) = find_values(list_objects("ScaledObject"), "triggers")
         asked = triggers[0]["metadata"]
-        (redis,) = (one for one in of_kind("Service") if one["metadata"]["name"] == "redis")
+        (redis,) = (one for one in list_objects("Service") if one["metadata"]["name"] == "redis")
         host = f"redis.{KUSTOMIZATIONS[FOLDER]['namespace']}.svc.cluster.local"
 
         assert asked["listName"] == keys.ACTIVE

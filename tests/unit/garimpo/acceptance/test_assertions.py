@@ -1,4 +1,4 @@
-"""Rules of what `garimpo check` takes for a good answer."""
+"""Assertions of `garimpo check`."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def _at(status: str, progress: int, **more: object) -> dict[str, Any]:
 
 
 class TestHealth:
-    def test_is_good(self) -> None:
+    def test_accepts_a_valid_body(self) -> None:
         check_health({"status": "ok", "services": {"redis": "ok", "workers": "ok"}})
 
     @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ class TestHealth:
             {"status": "degraded", "services": {"redis": "ok", "workers": "ok"}},
         ],
     )
-    def test_is_not_good(self, body: dict[str, Any]) -> None:
+    def test_rejects_an_invalid_body(self, body: dict[str, Any]) -> None:
         with pytest.raises(CheckFailedError):
             check_health(body)
 
 
 class TestStart:
-    def test_is_good(self) -> None:
+    def test_accepts_a_valid_body(self) -> None:
         check_start(START)
 
     @pytest.mark.parametrize(
@@ -63,38 +63,40 @@ class TestStart:
             {"created_at": None},
         ],
     )
-    def test_is_not_good(self, fault: dict[str, Any]) -> None:
+    def test_rejects_an_invalid_body(self, fault: dict[str, Any]) -> None:
         with pytest.raises(CheckFailedError, match=next(iter(fault))):
             check_start(START | fault)
 
 
-class TestCourse:
-    def test_is_good(self) -> None:
-        told = check_progress([_at("pending", 0), _at("processing", 5), _at("processing", 5), END])
-        assert told == "pending, processing, completed; 4 answers"
+class TestProgress:
+    def test_accepts_a_valid_body(self) -> None:
+        summary = check_progress(
+            [_at("pending", 0), _at("processing", 5), _at("processing", 5), END]
+        )
+        assert summary == "pending, processing, completed; 4 responses"
 
     @pytest.mark.parametrize(
         ("bodies", "fault"),
         [
             ([_at("processing", 5), _at("pending", 5), END], "backwards"),
-            ([_at("processing", 50), _at("processing", 49), END], "fell"),
-            ([_at("running", 1), END], "known"),
-            ([_at("processing", 101), END], "whole number"),
+            ([_at("processing", 50), _at("processing", 49), END], "decreased"),
+            ([_at("running", 1), END], "unknown states"),
+            ([_at("processing", 101), END], "integer"),
             ([_at("processing", 5, message=""), END], "no message"),
             ([_at("processing", 5, error=None), END], "`error`"),
         ],
     )
-    def test_is_not_good(self, bodies: list[dict[str, Any]], fault: str) -> None:
+    def test_rejects_an_invalid_body(self, bodies: list[dict[str, Any]], fault: str) -> None:
         with pytest.raises(CheckFailedError, match=fault):
             check_progress(bodies)
 
 
 class TestResult:
-    def test_is_good(self) -> None:
+    def test_accepts_a_valid_body(self) -> None:
         assert check_result(END) == 2
 
     @pytest.mark.parametrize(
-        ("fault", "said"),
+        ("fault", "message"),
         [
             ({"status": "failed", "error": "No", "error_code": "x"}, r"failed: No \[x\]"),
             ({"result": None}, "success"),
@@ -107,6 +109,6 @@ class TestResult:
             ({"completed_at": "today"}, "completed_at"),
         ],
     )
-    def test_is_not_good(self, fault: dict[str, Any], said: str) -> None:
-        with pytest.raises(CheckFailedError, match=said):
+    def test_rejects_an_invalid_body(self, fault: dict[str, Any], message: str) -> None:
+        with pytest.raises(CheckFailedError, match=message):
             check_result(END | fault)

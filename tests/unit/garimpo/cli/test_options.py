@@ -1,8 +1,10 @@
-"""Rules of `--param name=value`."""
+"""`--param name=value`, and the names of formats and separators."""
 
 import pytest
 
-from garimpo.cli.options import ParamError, Value, parse_params
+from api.formats.negotiation import FORMATS, JSON
+from api.formats.table import SEPARATORS
+from garimpo.cli.options import ParamError, ResultFormat, Separator, Value, parse_params
 
 
 class TestParseParams:
@@ -26,18 +28,26 @@ class TestParseParams:
             ("order_by=007", "007"),
         ],
     )
-    def test_takes_a_value_as(self, pair: str, value: Value) -> None:
+    def test_parses_a_value(self, pair: str, value: Value) -> None:
         (parsed,) = parse_params([pair]).values()
         assert (parsed, type(parsed)) == (value, type(value))
 
-    def test_keeps_every_name(self) -> None:
+    def test_returns_every_parameter(self) -> None:
         assert parse_params(["pages=2", "order_by=NameASC"]) == {"pages": 2, "order_by": "NameASC"}
 
     @pytest.mark.parametrize("pair", ["pages", "=3", ""])
-    def test_refuses_what_is_not_name_and_value(self, pair: str) -> None:
-        with pytest.raises(ParamError, match="write it as name=value"):
+    def test_rejects_a_pair_without_name_or_value(self, pair: str) -> None:
+        with pytest.raises(ParamError, match="expected name=value"):
             parse_params([pair])
 
-    def test_refuses_a_name_that_is_there_twice(self) -> None:
-        with pytest.raises(ParamError, match="pages: given twice"):
+    def test_rejects_a_repeated_name(self) -> None:
+        with pytest.raises(ParamError, match="pages: given more than once"):
             parse_params(["pages=1", "pages=2"])
+
+
+class TestNames:
+    def test_of_formats_are_those_of_the_api(self) -> None:
+        assert set(ResultFormat) == {JSON, *FORMATS}
+
+    def test_of_separators_are_those_of_the_api(self) -> None:
+        assert set(Separator) == set(SEPARATORS)

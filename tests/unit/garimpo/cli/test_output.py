@@ -1,4 +1,4 @@
-"""Rules of where a result goes, and of what is left where it was."""
+"""Writing a result to a file."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ import typer
 from garimpo.cli.output import write_result
 
 
-class TestHandOut:
+class TestWriteResult:
     def test_replaces_a_file(self, tmp_path: Path) -> None:
         file = tmp_path / "rows.json"
         file.write_text("before")
@@ -20,23 +20,42 @@ class TestHandOut:
         assert file.read_text() == "ab"
         assert list(tmp_path.iterdir()) == [file]
 
-    def test_leaves_a_file_as_it_was_if_it_breaks_off(self, tmp_path: Path) -> None:
-        def break_off() -> Iterator[bytes]:
+    def test_keeps_the_old_file_after_an_error(self, tmp_path: Path) -> None:
+        def fail_halfway() -> Iterator[bytes]:
             yield b"half"
             raise ZeroDivisionError
 
         file = tmp_path / "rows.json"
         file.write_text("before")
         with pytest.raises(ZeroDivisionError):
-            write_result(break_off(), file)
+            write_result(fail_halfway(), file)
         assert file.read_text() == "before"
         assert list(tmp_path.iterdir()) == [file]
 
-    @pytest.mark.parametrize("is_there", [True, False])
-    def test_writes_the_file_that_a_link_leads_to(self, tmp_path: Path, *, is_there: bool) -> None:
+    def test_does_not_mix_two_results_written_at_once(self, tmp_path: Path) -> None:
+        file = tmp_path / "rows.json"
+
+        def write_other_result_meanwhile() -> Iterator[bytes]:
+            yield b"first"
+            write_result([b"second"], file)
+            assert file.read_text() == "second"
+            yield b" and last"
+
+        write_result(write_other_result_meanwhile(), file)
+        assert file.read_text() == "first and last"
+        assert list(tmp_path.iterdir()) == [file]
+
+    def test_new_file_has_the_permissions_of_the_umask(self, tmp_path: Path) -> None:
+        other = tmp_path / "other"
+        other.touch()
+        write_result([b"a"], tmp_path / "rows.json")
+        assert (tmp_path / "rows.json").stat().st_mode == other.stat().st_mode
+
+    @pytest.mark.parametrize("exists", [True, False])
+    def test_replaces_the_target_of_a_link(self, tmp_path: Path, *, exists: bool) -> None:
         target, link = tmp_path / "data" / "rows.json", tmp_path / "latest.json"
         target.parent.mkdir()
-        if is_there:
+        if exists:
             target.write_text("before")
         link.symlink_to(target)
         write_result([b"new"], link)
@@ -45,7 +64,7 @@ class TestHandOut:
         assert list(target.parent.iterdir()) == [target]
 
     @pytest.mark.parametrize("through_a_link", [True, False])
-    def test_writes_into_what_is_no_file(self, tmp_path: Path, *, through_a_link: bool) -> None:
+    def test_writes_into_a_pipe(self, tmp_path: Path, *, through_a_link: bool) -> None:
         pipe, link = tmp_path / "pipe", tmp_path / "link"
         os.mkfifo(pipe)
         link.symlink_to(pipe)
@@ -58,13 +77,13 @@ class TestHandOut:
         assert stat.S_ISFIFO(pipe.stat().st_mode)
         assert link.is_symlink()
 
-    def test_says_that_it_cannot_be_written(self, tmp_path: Path) -> None:
+    def test_names_a_file_that_cannot_be_written(self, tmp_path: Path) -> None:
         file = tmp_path / "nowhere" / "rows.json"
         with pytest.raises(typer.BadParameter, match=r"nowhere/rows\.json: No such file"):
             write_result([b""], file)
 
-    def test_says_what_it_is_written_as(
+    def test_prints_the_file_and_its_format(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         write_result([b""], tmp_path / "rows.foo")
-        assert capsys.readouterr().err.endswith("rows.foo, as JSON\n")
+        assert capsys.readouterr().err.endswith("rows.foo as JSON.\n")
