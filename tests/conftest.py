@@ -1,17 +1,17 @@
-"""What holds for all tests."""
+"""Signal handlers for all tests."""
 
 import signal
 
 
 def pytest_configure() -> None:
-    """Take no ignored signals from whoever runs the tests.
+    """Restore the default handlers of signals that pytest's parent process ignores.
 
-    A shell that runs them in the background has SIGINT ignored, `nohup` SIGHUP, and so would every
-    process that they start and stop by these.
+    A shell ignores SIGINT in background jobs, and `nohup` ignores SIGHUP. All processes that the
+    tests start would inherit that, and the tests could not stop them with these signals.
     """
-    for number, usual in (
+    for number, default in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGHUP, signal.SIG_DFL),
     ):
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, usual)
+            signal.signal(number, default)

@@ -1,4 +1,4 @@
-"""Both sides of the jobs in one Redis, the API's and a worker's, without any process of theirs."""
+"""The stores of the API, the workers and the reconciler on one Redis, in one process."""
 
 import asyncio
 import json
@@ -40,25 +40,25 @@ HEAD = ResultHead(
 
 
 class Jobs:
-    """The real scripts behind the calls that API, workers and reconciler make."""
+    """Runs the real Lua scripts through the calls of the API, the workers and the reconciler."""
 
-    def __init__(self, url: str, leasing: LeasePolicy | None = None) -> None:
-        self.leasing = leasing or LeasePolicy()
-        self.celery: Celery = make_celery(url, result_ttl=DAY, lease_policy=self.leasing)
-        # Celery remembers results that it has read; here each look is at Redis.
+    def __init__(self, url: str, lease_policy: LeasePolicy | None = None) -> None:
+        self.lease_policy = lease_policy or LeasePolicy()
+        self.celery: Celery = make_celery(url, result_ttl=DAY, lease_policy=self.lease_policy)
+        # Celery caches results that it has read; here each read must reach Redis.
         self.celery.conf.result_cache_max = -1
         backend = self.celery.backend
         assert isinstance(backend, FencedRedisBackend)
         self.backend = backend
         self.redis = cast("Redis", backend.client)
-        self.leases = backend.leased_jobs
-        self.endings = backend.completer
-        #: Of what ends the reconciler has told.
-        self.told: list[JobRecord] = []
-        self._loop = asyncio.Runner()
-        self._front_redis = async_client.connect(url)
-        self._front = JobStore(self._front_redis, self.leasing, result_ttl=DAY)
-        self.items = ItemReader(self._front_redis)
+        self.leased_jobs = backend.leased_jobs
+        self.completer = backend.completer
+        #: Records whose end the reconciler has published.
+        self.published: list[JobRecord] = []
+        self._runner = asyncio.Runner()
+        self._async_redis = async_client.connect(url)
+        self._job_store = JobStore(self._async_redis, self.lease_policy, result_ttl=DAY)
+        self.items = ItemReader(self._async_redis)
 
     def __enter__(self) -> Self:
         return self
@@ -69,34 +69,35 @@ class Jobs:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._loop.run(self._front_redis.aclose())
-        self._loop.close()
+        self._runner.run(self._async_redis.aclose())
+        self._runner.close()
         self.redis.close()
 
-    def ask(self, question: Callable[[JobStore], Awaitable[T]]) -> T:
-        return self.wait_for(question(self._front))
+    def call_store(self, call: Callable[[JobStore], Awaitable[T]]) -> T:
+        """Call the API's store and return the result."""
+        return self.run_async(call(self._job_store))
 
-    def wait_for(self, answer: Awaitable[T]) -> T:
+    def run_async(self, awaitable: Awaitable[T]) -> T:
         async def wait() -> T:
-            return await answer
+            return await awaitable
 
-        return self._loop.run(wait())
+        return self._runner.run(wait())
 
     def submit(self, **changes: Any) -> JobRequest:
         job = JobRequest("tubehunt", "scrape-channels", "digest", {"pages": 2}, **changes)
-        self.ask(lambda jobs: jobs.submit(job))
+        self.call_store(lambda store: store.submit(job))
         return job
 
-    def look(self, job: JobRequest) -> JobSnapshot:
-        seen = self.ask(lambda jobs: jobs.get(job.id))
-        assert isinstance(seen, JobSnapshot)
-        return seen
+    def get(self, job: JobRequest) -> JobSnapshot:
+        snapshot = self.call_store(lambda store: store.get(job.id))
+        assert isinstance(snapshot, JobSnapshot)
+        return snapshot
 
     def read_items(
         self, job: JobRequest, start: int = 0, count: int = 1000
     ) -> tuple[list[dict[str, Any]], int]:
         """Read items as the API does."""
-        items, total = self.wait_for(self.items.read(job.id, start, count))
+        items, total = self.run_async(self.items.read(job.id, start, count))
         return [json.loads(item) for item in items], total
 
     def read_result(self, job: JobRequest) -> dict[str, Any]:
@@ -109,61 +110,66 @@ class Jobs:
             items = [json.loads(item) for chunk in chunks for item in chunk]
             return {**stored.result, stored.collection: items}
 
-        return self.wait_for(read())
+        return self.run_async(read())
 
     def cancel(self, job: JobRequest) -> bool:
-        return self.ask(lambda jobs: jobs.cancel(job))
+        return self.call_store(lambda store: store.cancel(job))
 
     def claim(self, job: JobRequest, worker: str = "one") -> str:
-        return self.leases.claim(job.id, worker, STARTING).token
+        return self.leased_jobs.claim(job.id, worker, STARTING).token
 
-    def store(
+    def store_result(
         self, job: JobRequest, token: str | None, state: str, result: object, worker: str = "one"
     ) -> None:
-        """Write as Celery in a process of `worker` does."""
+        """Store a result as Celery does in a process of `worker`."""
         self.backend.worker_name = worker
         request = Context(id=job.id, task=job.task_name, lease_token=token)
         self.backend.store_result(job.id, result, state, request=request)
 
-    def code(self, job: JobRequest) -> str | None:
-        """Why the job has failed, if it has."""
-        failure = self.look(job).record.failure
+    def failure_code(self, job: JobRequest) -> str | None:
+        """Return the code of the job's failure; None if it has not failed."""
+        failure = self.get(job).record.failure
         return failure.code if failure else None
 
     def celery_state(self, job: JobRequest) -> str:
         return AsyncResult(job.id, app=self.celery).state
 
-    def celery_meta(self, stored: str | None) -> dict[str, Any]:
-        """Decode what Celery's result key holds, as Celery does."""
+    def decode_celery_meta(self, stored: str | None) -> dict[str, Any]:
+        """Decode the value of a Celery result key, as Celery does."""
         if stored is None:
             return {"status": "PENDING", "result": None}
         meta: dict[str, Any] = self.backend.decode_result(stored.encode())
         return meta
 
-    def reconciler(self, name: str = "one") -> Reconciler:
-        return Reconciler(self.redis, self.leasing, self.endings, name, self.told.append)
+    def make_reconciler(self, name: str = "one") -> Reconciler:
+        return Reconciler(
+            self.redis, self.lease_policy, self.completer, name, self.published.append
+        )
 
     def reconcile(self) -> dict[str, str]:
-        """Look at what is due, as the worker whose turn it is and after any grace."""
+        """Reconcile what is due, as the worker that holds the lock and without a grace period."""
         self.redis.delete(keys.RECONCILER)
         now_s, _ = self.redis.time()
         self.redis.set(keys.LAST_RECONCILED, now_s * 1000)
         self.redis.delete(keys.GRACE)
-        return self.reconciler().run_once()
+        return self.make_reconciler().run_once()
 
-    def pass_time(self, job: JobRequest) -> None:
-        """Let the job's lease, or its wait for the next look, be over."""
+    def make_due(self, job: JobRequest) -> None:
+        """Let the job's lease, or the interval until its next check, expire."""
         self.redis.zadd(keys.ACTIVE, {job.id: 0}, xx=True)
 
     def now_ms(self) -> int:
         seconds, micros = self.redis.time()
         return seconds * 1000 + micros // 1000
 
-    def queued(self, job: JobRequest) -> int:
+    def count_messages(self, job: JobRequest) -> int:
         """Count the job's messages in the queue."""
-        return sum(job.id == id_of(str(text)) for text in self.redis.lrange(keys.JOB_QUEUE, 0, -1))
+        return sum(
+            job.id == parse_job_id(str(message))
+            for message in self.redis.lrange(keys.JOB_QUEUE, 0, -1)
+        )
 
 
-def id_of(message: str) -> str:
-    """Return the job that a message is for."""
+def parse_job_id(message: str) -> str:
+    """Return the job id of a queue message."""
     return str(json.loads(message)["headers"]["id"])

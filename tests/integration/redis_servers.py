@@ -1,4 +1,4 @@
-"""Redis as others have it: behind TLS; and twice, with a Sentinel that watches over both."""
+"""Redis servers with TLS, and a master and a replica with a Sentinel."""
 
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -16,13 +16,13 @@ from jobs.redis.url import RedisUrl
 
 PASSWORD = "of/no+letters@all"
 QUOTED = "of%2Fno%2Bletters%40all"
-SENTINELS_OWN = "for-the-sentinel"
-_NAME = "the-jobs"
+SENTINEL_PASSWORD = "for-the-sentinel"
+_MASTER_NAME = "the-jobs"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A key, and a certificate for 127.0.0.1 that nobody but its holders trusts."""
+    """A key and a self-signed certificate for 127.0.0.1."""
 
     file: Path
     key: Path
@@ -30,10 +30,10 @@ class Certificate:
     @classmethod
     def make(cls, folder: Path) -> "Certificate":
         file, key = folder / "cert.pem", folder / "key.pem"
-        made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        named = ["-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1"]
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        names = ["-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1"]
         done = subprocess.run(
-            [*made, *named, "-keyout", str(key), "-out", str(file)],
+            [*command, *names, "-keyout", str(key), "-out", str(file)],
             capture_output=True,
             check=False,
             text=True,
@@ -42,7 +42,7 @@ class Certificate:
         return cls(file, key)
 
     def server(self, port: int) -> dict[str, str]:
-        """Return what a server that takes nothing but TLS is told."""
+        """Return the configuration of a server that accepts only TLS."""
         return {
             "port": "0",
             "tls-port": str(port),
@@ -62,12 +62,20 @@ def redis_server(
     url: str,
     *flags: str,
 ) -> Iterator[Process]:
-    """Run a redis-server with a configuration file, which a Sentinel writes to; ready at `url`."""
+    """Run a redis-server with a configuration file, which a Sentinel rewrites.
+
+    Args:
+        folder: Folder for its data and log.
+        name: Name of the process and its files.
+        config: Configuration, by directive.
+        url: URL at which it must respond to PING.
+        flags: Further arguments of redis-server.
+    """
     home = folder / name
     home.mkdir()
     file = home / "redis.conf"
-    told = {"dir": str(home), "bind": "127.0.0.1", "save": '""', **config}
-    file.write_text("".join(f"{key} {value}\n" for key, value in told.items()))
+    directives = {"dir": str(home), "bind": "127.0.0.1", "save": '""', **config}
+    file.write_text("".join(f"{key} {value}\n" for key, value in directives.items()))
     process = Process(
         name,
         ["redis-server", str(file), *flags],
@@ -75,7 +83,7 @@ def redis_server(
         cwd=home,
         log=folder / f"{name}.log",
         url=url,
-        is_ready=lambda process: _answers(process.url),
+        is_ready=lambda process: _responds(process.url),
     )
     with ExitStack() as exits:
         exits.callback(process.stop)
@@ -85,46 +93,52 @@ def redis_server(
 
 
 @dataclass(frozen=True)
-class Watched:
-    """Two that have the same, and a Sentinel that decides which of them is the master."""
+class SentinelRedis:
+    """A master, its replica, and the Sentinel that monitors them."""
 
     #: The first master.
-    one: Process
-    other: Process
-    #: For the settings; the Sentinel that it names first is not there.
+    master: Process
+    replica: Process
+    #: REDIS_URL; the first Sentinel in it does not exist.
     url: str
-    #: The Sentinel itself.
+    #: A connection to the Sentinel.
     sentinel: Redis
 
     def master_port(self) -> int:
-        """Ask the Sentinel."""
-        told = cast("dict[str, Any]", self.sentinel.sentinel_master(_NAME))
-        return int(told["port"])
+        """Return the port of the current master."""
+        master = cast("dict[str, Any]", self.sentinel.sentinel_master(_MASTER_NAME))
+        return int(master["port"])
 
-    def replicas_in_step(self) -> int:
-        """Count the replicas that have what the master has."""
+    def count_online_replicas(self) -> int:
+        """Return the number of replicas that have caught up with the master."""
         with connect_impatient(RedisUrl.parse(self.url)) as redis:
-            told = cast("dict[str, Any]", redis.info("replication"))
-        return sum(told[f"slave{n}"]["state"] == "online" for n in range(told["connected_slaves"]))
+            info = cast("dict[str, Any]", redis.info("replication"))
+        return sum(info[f"slave{n}"]["state"] == "online" for n in range(info["connected_slaves"]))
 
-    def hand_over(self) -> None:
-        """Have the Sentinel make the replica the master, as before an upgrade."""
-        self.sentinel.sentinel_failover(_NAME)
+    def fail_over(self) -> None:
+        """Start a planned failover to the replica, as before an upgrade."""
+        self.sentinel.sentinel_failover(_MASTER_NAME)
 
 
 @contextmanager
-def watched_redis(
+def sentinel_redis(
     folder: Path,
     config: Mapping[str, str] | None = None,
     *,
     certificate: Certificate | None = None,
-) -> Iterator[Watched]:
-    """Run them, with passwords and this configuration; behind TLS if there is a certificate."""
+) -> Iterator[SentinelRedis]:
+    """Run a master, a replica and a Sentinel with passwords.
+
+    Args:
+        folder: Folder for their data and logs.
+        config: Further configuration of the master and the replica.
+        certificate: Certificate for TLS; None is plain TCP.
+    """
     query = f"?ssl_ca_certs={certificate.file}" if certificate else ""
     scheme = "rediss" if certificate else "redis"
     ports = [find_free_port() for _ in range(4)]
 
-    def listen(port: int) -> dict[str, str]:
+    def listen_config(port: int) -> dict[str, str]:
         return certificate.server(port) if certificate else {"port": str(port)}
 
     def url(port: int, password: str) -> str:
@@ -132,41 +146,43 @@ def watched_redis(
 
     login = {"requirepass": f'"{PASSWORD}"', "masterauth": f'"{PASSWORD}"'}
     durable = {"appendonly": "yes", "repl-diskless-sync-delay": "0"}
-    watch = {
-        f"sentinel monitor {_NAME}": f"127.0.0.1 {ports[0]} 1",
-        f"sentinel auth-pass {_NAME}": f'"{PASSWORD}"',
-        f"sentinel down-after-milliseconds {_NAME}": "1000",
-        f"sentinel failover-timeout {_NAME}": "5000",
+    monitor = {
+        f"sentinel monitor {_MASTER_NAME}": f"127.0.0.1 {ports[0]} 1",
+        f"sentinel auth-pass {_MASTER_NAME}": f'"{PASSWORD}"',
+        f"sentinel down-after-milliseconds {_MASTER_NAME}": "1000",
+        f"sentinel failover-timeout {_MASTER_NAME}": "5000",
     }
     with ExitStack() as exits:
-        one, other = (
+        master, replica = (
             exits.enter_context(
                 redis_server(
                     folder,
                     name,
-                    listen(port) | login | durable | dict(config or {}) | follows,
+                    listen_config(port) | login | durable | dict(config or {}) | replication,
                     url(port, QUOTED),
                 )
             )
-            for name, port, follows in (
-                ("one", ports[0], {}),
-                ("other", ports[1], {"replicaof": f"127.0.0.1 {ports[0]}"}),
+            for name, port, replication in (
+                ("master", ports[0], {}),
+                ("replica", ports[1], {"replicaof": f"127.0.0.1 {ports[0]}"}),
             )
         )
-        guard = listen(ports[2]) | {"requirepass": SENTINELS_OWN} | watch
-        at = url(ports[2], SENTINELS_OWN)
-        exits.enter_context(redis_server(folder, "sentinel", guard, at, "--sentinel"))
-        more = f"{query}{'&' if query else '?'}master_name={_NAME}"
-        yield Watched(
-            one,
-            other,
+        sentinel_config = listen_config(ports[2]) | {"requirepass": SENTINEL_PASSWORD} | monitor
+        sentinel_url = url(ports[2], SENTINEL_PASSWORD)
+        exits.enter_context(
+            redis_server(folder, "sentinel", sentinel_config, sentinel_url, "--sentinel")
+        )
+        sentinel_query = f"{query}{'&' if query else '?'}master_name={_MASTER_NAME}"
+        yield SentinelRedis(
+            master,
+            replica,
             f"sentinel://:{QUOTED}@127.0.0.1:{ports[3]};sentinel://127.0.0.1:{ports[2]}"
-            f"/0{more}&sentinel_password={SENTINELS_OWN}",
-            exits.enter_context(Redis.from_url(at, decode_responses=True)),
+            f"/0{sentinel_query}&sentinel_password={SENTINEL_PASSWORD}",
+            exits.enter_context(Redis.from_url(sentinel_url, decode_responses=True)),
         )
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         with Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as redis:
             return bool(redis.ping())

@@ -1,6 +1,6 @@
-"""A browser at a remote end: the worker drives it, and one that a dead worker left is ended.
+"""Remote browsers: jobs that use them, and removal of a dead worker's sessions.
 
-chromedriver is the remote end: it speaks WebDriver as a Grid does.
+The remote end is chromedriver, which implements WebDriver as a Grid does.
 """
 
 import re
@@ -21,21 +21,21 @@ SETTINGS = {
     "LEASE_S": "3",
     "HEARTBEAT_S": "0.5",
     "RECONCILE_EVERY_S": "0.4",
-    # This remote end may run as root, which cannot have a sandbox.
+    # This remote end may run as root, for which Chrome has no sandbox.
     "CHROME_ARGUMENTS": "--no-sandbox",
 }
 
 
 @pytest.fixture
 def grid(tmp_path: Path) -> Iterator[str]:
-    """Run a remote end on a port of its own."""
+    """Run a remote end on a free port; return its URL."""
     log = tmp_path / "chromedriver.log"
     with log.open("wb") as output:
         process = subprocess.Popen([find_chromedriver(None), "--port=0"], stdout=output)
     try:
-        listens = re.compile(r"started successfully on port (\d+)")
-        wait_for(lambda: bool(listens.search(log.read_text())))
-        yield f"http://127.0.0.1:{listens.findall(log.read_text())[0]}"
+        started = re.compile(r"started successfully on port (\d+)")
+        wait_for(lambda: bool(started.search(log.read_text())))
+        yield f"http://127.0.0.1:{started.findall(log.read_text())[0]}"
     finally:
         process.terminate()
         process.wait()
@@ -49,14 +49,14 @@ def wait_for(condition: Callable[[], bool], within_s: float = 30) -> None:
         pause.wait(0.05)
 
 
-def sessions(grid: str) -> list[str]:
-    """Return the ids of the sessions that the remote end has."""
-    return [one["id"] for one in httpx.get(f"{grid}/sessions").json()["value"]]
+def list_sessions(grid: str) -> list[str]:
+    """Return the ids of the remote end's sessions."""
+    return [session["id"] for session in httpx.get(f"{grid}/sessions").json()["value"]]
 
 
 @pytest.fixture
 def services(grid: str) -> Iterator[Services]:
-    """Run a stack whose workers have their browsers there."""
+    """Run a stack whose workers use browsers of the remote end."""
     with Stack(settings={**SETTINGS, "SELENIUM_REMOTE_URL": grid}) as stack:
         yield Services(stack, stack.redis(), stack.site("--latency-ms", "0"), stack.api())
 
@@ -66,28 +66,28 @@ class TestGrid:
         services.stack.worker()
 
         assert run_job(services).end["result"]["total_channels"] == 50
-        assert sessions(grid) == []
+        assert list_sessions(grid) == []
 
-    def test_loses_the_session_of_a_dead_worker_at_the_takeover(
+    def test_removes_the_session_of_a_dead_worker_at_the_takeover(
         self, services: Services, grid: str
     ) -> None:
         services.demo.have(slow_ms=1500)
         worker = services.stack.worker()
         with services.client() as api:
-            start = api.post("/api/v1/tubehunt/scrape-channels/start", json={"pages": 2})
+            response = api.post("/api/v1/tubehunt/scrape-channels/start", json={"pages": 2})
         wait_for(lambda: bool(services.demo.requests("/long/")))
-        left = sessions(grid)
+        orphaned = list_sessions(grid)
         worker.kill()
         services.demo.have()
         services.stack.worker("second")
 
-        run = follow(services, start.json()["job_id"])
+        run = follow(services, response.json()["job_id"])
 
         assert (run.end["status"], run.end["attempt"]) == ("completed", 2)
-        assert len(left) == 1
-        assert sessions(grid) == []
+        assert len(orphaned) == 1
+        assert list_sessions(grid) == []
 
-    def test_loses_the_session_of_a_dead_worker_whose_job_was_cancelled(
+    def test_removes_the_session_of_a_dead_worker_whose_job_was_cancelled(
         self, services: Services, grid: str
     ) -> None:
         address = "/api/v1/tubehunt/scrape-channels"
@@ -97,9 +97,9 @@ class TestGrid:
             job_id = api.post(f"{address}/start", json={"pages": 2}).json()["job_id"]
             wait_for(lambda: bool(services.demo.requests("/long/")))
             worker.kill()
-            assert len(sessions(grid)) == 1
+            assert len(list_sessions(grid)) == 1
             api.post(f"{address}/cancel/{job_id}")
         services.stack.worker("second")
 
         assert follow(services, job_id).end["error_code"] == "cancelled"
-        wait_for(lambda: sessions(grid) == [])
+        wait_for(lambda: list_sessions(grid) == [])

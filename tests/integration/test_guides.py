@@ -1,9 +1,9 @@
-"""The commands of the guides do what the guides say, and their links lead somewhere.
+"""Commands and links of the guides.
 
-A block of `sh` is run, from the top of a guide to its end, in one folder; it must end well. Where a
-block of `json` follows, the command's answer has the same keys, and the same state or code. A block
-of `bash` is not run here: it installs, or needs containers. The id that stands in the guides is
-taken for the last one that an answer had, as a reader would.
+The `sh` blocks of a guide are run from top to bottom in one folder and must succeed. If a `json`
+block follows, the command's output must have the same keys, and the same status or error code.
+`bash` blocks are not run: they install packages or need containers. The job id in the guides is
+replaced by the last one in an output, as a reader would do.
 """
 
 import json
@@ -30,32 +30,32 @@ _UNFINISHED = {"pending", "processing"}
 
 @pytest.fixture(scope="module", autouse=True)
 def stack(services: Services) -> Iterator[None]:
-    """Have a worker, and a site that is not faster than a reader."""
+    """Start a worker, and slow the site down to the speed of a reader."""
     services.stack.worker()
     services.demo.have(slow_ms=300)
     yield
     services.demo.have()
 
 
-class Reader:
-    """Does what a guide says."""
+class GuideRunner:
+    """Runs the blocks of a guide."""
 
     def __init__(self, services: Services, folder: Path) -> None:
         self._folder = folder
         self._url = services.api.url
-        programs = str(Path(sys.executable).parent)
-        self._path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+        scripts = str(Path(sys.executable).parent)
+        self._path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
         self._job_id = ""
-        self._before = ""
+        self._assignments = ""
 
-    def do(self, block: str) -> str:
-        """Run a block after the assignments of those before it; return what it prints."""
+    def run(self, block: str) -> str:
+        """Run a block with the variables of earlier blocks; return its stdout."""
         block = block.replace("http://127.0.0.1:8000", self._url).replace(".venv/bin/", "")
         block = block.replace(_EXAMPLE_ID, self._job_id)
-        # A machine that runs tests makes no promises about time.
+        # Tests run on machines that may be slow.
         block = re.sub(r"garimpo check\b", "garimpo check --start-within-ms 10000", block)
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", self._before + block],
+            ["bash", "-euo", "pipefail", "-c", self._assignments + block],
             cwd=self._folder,
             env={
                 "PATH": self._path,
@@ -69,35 +69,35 @@ class Reader:
             check=False,
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
-        self._before += "".join(re.findall(r"^[A-Z]+=.*\n", block, re.MULTILINE))
-        if found := _ID.search(done.stdout):
-            self._job_id = found[1]
+        self._assignments += "".join(re.findall(r"^[A-Z]+=.*\n", block, re.MULTILINE))
+        if match := _ID.search(done.stdout):
+            self._job_id = match[1]
         return done.stdout
 
 
-def _compare(shown: dict[str, Any], said: dict[str, Any]) -> None:
-    assert shown.keys() == said.keys()
-    assert shown.get("error_code") == said.get("error_code")
+def _compare(shown: dict[str, Any], actual: dict[str, Any]) -> None:
+    assert shown.keys() == actual.keys()
+    assert shown.get("error_code") == actual.get("error_code")
     if "status" in shown:
-        both_unfinished = {shown["status"], said["status"]} <= _UNFINISHED
-        assert both_unfinished or shown["status"] == said["status"]
+        both_unfinished = {shown["status"], actual["status"]} <= _UNFINISHED
+        assert both_unfinished or shown["status"] == actual["status"]
     if isinstance(shown.get("result"), dict):
-        assert shown["result"].keys() == said["result"].keys()
+        assert shown["result"].keys() == actual["result"].keys()
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("guide", _GUIDES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 class TestGuide:
-    def test_does_what_it_says(self, services: Services, tmp_path: Path, guide: Path) -> None:
-        reader = Reader(services, tmp_path)
-        said = ""
+    def test_works_as_described(self, services: Services, tmp_path: Path, guide: Path) -> None:
+        runner = GuideRunner(services, tmp_path)
+        output = ""
         for kind, block in _BLOCK.findall(guide.read_text(encoding="utf-8")):
             if kind == "sh":
-                said = reader.do(block)
+                output = runner.run(block)
             else:
-                _compare(json.loads(block), json.loads(said))
+                _compare(json.loads(block), json.loads(output))
 
-    def test_links_to_what_is_there(self, guide: Path) -> None:
+    def test_has_valid_links(self, guide: Path) -> None:
         for path, anchor in _LINK.findall(guide.read_text(encoding="utf-8")):
             target = guide.parent / path if path else guide
             assert target.exists(), path
@@ -109,7 +109,7 @@ class TestGuide:
 
 
 def _anchor(heading: str) -> str:
-    """Name a heading as GitHub does."""
+    """Return the anchor of a heading on GitHub."""
     return "#" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

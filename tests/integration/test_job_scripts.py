@@ -1,4 +1,4 @@
-"""The record's scripts in a real Redis: who may change a job, and that each step is whole."""
+"""Lua scripts that change a job's record, in a real Redis: fencing and atomicity."""
 
 import json
 from collections.abc import Iterator
@@ -17,38 +17,38 @@ from jobs.model.record import ProgressMessage
 from jobs.redis import keys
 from jobs.store.job_store import ExpiredJob
 from jobs.store.leased_jobs import FinishedPage, LeaseLostError, progress_meta
-from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, id_of
+from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, parse_job_id
 
 ITEM = {"channel_name": "São & Cia"}
 
 
 @pytest.fixture
-def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - it was emptied
-    with Jobs(redis_process.url) as both_sides:
-        yield both_sides
+def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - empties Redis
+    with Jobs(redis_process.url) as jobs:
+        yield jobs
 
 
 class TestSubmit:
-    def test_writes_record_and_message_together(self, jobs: Jobs, redis: Redis) -> None:
+    def test_stores_record_and_message_in_one_step(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
 
-        seen = jobs.look(job)
-        assert (seen.record.state, seen.record.params) == (JobState.PENDING, {"pages": 2})
+        record = jobs.get(job).record
+        assert (record.state, record.params) == (JobState.PENDING, {"pages": 2})
         assert redis.llen(keys.JOB_QUEUE) == 1
         assert redis.zscore(keys.ACTIVE, job.id) is not None
 
-    def test_changes_nothing_when_it_comes_twice(self, jobs: Jobs, redis: Redis) -> None:
+    def test_changes_nothing_if_repeated(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         before = redis.hgetall(keys.record(job.id))
 
-        jobs.ask(lambda front: front.submit(job))
+        jobs.call_store(lambda store: store.submit(job))
 
         assert redis.hgetall(keys.record(job.id)) == before
         assert redis.llen(keys.JOB_QUEUE) == 1
 
-    def test_puts_nothing_but_the_id_into_the_message(self, jobs: Jobs) -> None:
+    def test_puts_only_the_id_into_the_message(self, jobs: Jobs) -> None:
         job = JobRequest("tubehunt", "scrape-channels", "digest", {"order_by": "FINDME"})
-        jobs.ask(lambda front: front.submit(job))
+        jobs.call_store(lambda store: store.submit(job))
 
         with jobs.celery.connection_for_read() as connection:
             received = connection.SimpleQueue(keys.JOB_QUEUE).get(timeout=5)
@@ -56,124 +56,128 @@ class TestSubmit:
         assert received.payload[:2] == [[job.id], {}]
         assert "FINDME" not in json.dumps([received.headers, received.properties])
 
-    def test_writes_the_message_that_celery_would(self, jobs: Jobs, redis: Redis) -> None:
+    def test_writes_the_same_message_as_celery(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
-        ours = json.loads(str(redis.lpop(keys.JOB_QUEUE)))
-        # Only who sent it, and where an RPC reply would go, may differ.
+        message = json.loads(str(redis.lpop(keys.JOB_QUEUE)))
+        # Only the sender, the address for an RPC reply and the delivery tag may differ.
         jobs.celery.send_task(job.task_name, args=[job.id], task_id=job.id, ignore_result=False)
-        celerys = json.loads(str(redis.lpop(keys.JOB_QUEUE)))
+        celery_message = json.loads(str(redis.lpop(keys.JOB_QUEUE)))
 
-        for sent in (ours, celerys):
+        for sent in (message, celery_message):
             del sent["headers"]["origin"]
             del sent["properties"]["reply_to"], sent["properties"]["delivery_tag"]
-        assert ours == celerys
+        assert message == celery_message
 
 
-class TestFrontLook:
-    def test_tells_nothing_of_a_job_that_never_was(self, jobs: Jobs) -> None:
-        assert jobs.ask(lambda front: front.get("no-such-job")) is None
+class TestGet:
+    def test_returns_none_for_an_unknown_job(self, jobs: Jobs) -> None:
+        assert jobs.call_store(lambda store: store.get("no-such-job")) is None
 
-    def test_tells_an_expired_job_from_an_unknown_one(self, jobs: Jobs, redis: Redis) -> None:
+    def test_distinguishes_an_expired_job_from_an_unknown_one(
+        self, jobs: Jobs, redis: Redis
+    ) -> None:
         job = jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
+        jobs.store_result(job, jobs.claim(job), "SUCCESS", HEAD)
 
         redis.pexpire(keys.record(job.id), 0)
 
-        gone = jobs.ask(lambda front: front.get(job.id))
-        assert gone == ExpiredJob("tubehunt.scrape-channels")
+        expired = jobs.call_store(lambda store: store.get(job.id))
+        assert expired == ExpiredJob("tubehunt.scrape-channels")
 
 
 class TestClaim:
-    def test_gives_the_job_to_one_worker_only(self, jobs: Jobs) -> None:
+    def test_leases_the_job_to_one_worker_only(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job)
 
         with pytest.raises(LeaseLostError, match="busy"):
             jobs.claim(job, "two")
 
-    def test_writes_the_first_state_to_celery_too(self, jobs: Jobs) -> None:
+    def test_sets_the_state_in_celery_too(self, jobs: Jobs) -> None:
         job = jobs.submit()
         assert jobs.celery_state(job) == "PENDING"
 
         jobs.claim(job)
 
-        assert (jobs.celery_state(job), jobs.look(job).record.state) == ("PROGRESS", "processing")
+        assert (jobs.celery_state(job), jobs.get(job).record.state) == ("PROGRESS", "processing")
 
-    def test_drops_a_delivery_for_a_job_that_is_over(self, jobs: Jobs) -> None:
+    def test_refuses_a_job_that_has_ended(self, jobs: Jobs) -> None:
         job = jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
+        jobs.store_result(job, jobs.claim(job), "SUCCESS", HEAD)
 
         with pytest.raises(LeaseLostError, match="final"):
             jobs.claim(job)
 
     def test_refuses_a_job_that_has_killed_too_many_workers(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
-        # As after a reconciler that died before it could end the job.
+        # As if a reconciler had died before it could end the job.
         redis.hset(keys.record(job.id), "crashes", 3)
 
         with pytest.raises(LeaseLostError, match="poison"):
             jobs.claim(job)
 
-    def test_drops_a_delivery_for_a_job_that_never_was(self, jobs: Jobs) -> None:
+    def test_refuses_an_unknown_job(self, jobs: Jobs) -> None:
         with pytest.raises(LeaseLostError, match="absent"):
-            jobs.leases.claim("no-such-job", "one", STARTING)
+            jobs.leased_jobs.claim("no-such-job", "one", STARTING)
 
 
 class TestProgress:
-    def test_shows_the_same_in_record_and_celery(self, jobs: Jobs) -> None:
+    def test_is_the_same_in_record_and_celery(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
 
-        jobs.store(job, token, "PROGRESS", progress_meta(40, ProgressMessage("logging_in", {})))
+        jobs.store_result(
+            job, token, "PROGRESS", progress_meta(40, ProgressMessage("logging_in", {}))
+        )
 
-        record = jobs.look(job).record
+        record = jobs.get(job).record
         assert (record.progress, record.message) == (40, ProgressMessage("logging_in", {}))
         result: Any = AsyncResult(job.id, app=jobs.celery)
         assert result.info == {"progress": 40, "key": "logging_in", "args": {}}
 
-    def test_never_falls(self, jobs: Jobs) -> None:
+    def test_never_decreases(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.leases.set_progress(job.id, token, 40, STARTING)
+        jobs.leased_jobs.set_progress(job.id, token, 40, STARTING)
 
-        jobs.leases.set_progress(job.id, token, 10, STARTING)
+        jobs.leased_jobs.set_progress(job.id, token, 10, STARTING)
 
-        assert jobs.look(job).record.progress == 40
+        assert jobs.get(job).record.progress == 40
 
     def test_is_refused_without_the_token(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job)
 
         with pytest.raises(LeaseLostError):
-            jobs.store(job, "another", "PROGRESS", progress_meta(40, STARTING))
+            jobs.store_result(job, "another", "PROGRESS", progress_meta(40, STARTING))
 
-        assert jobs.look(job).record.progress == 0
+        assert jobs.get(job).record.progress == 0
 
     def test_is_refused_after_the_end(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
         with pytest.raises(LeaseLostError):
-            jobs.leases.set_progress(job.id, token, 10, STARTING)
+            jobs.leased_jobs.set_progress(job.id, token, 10, STARTING)
 
-        assert (jobs.celery_state(job), jobs.look(job).record.state) == ("SUCCESS", "completed")
+        assert (jobs.celery_state(job), jobs.get(job).record.state) == ("SUCCESS", "completed")
 
 
-class TestAppend:
-    def test_takes_each_page_once(self, jobs: Jobs) -> None:
+class TestAppendPage:
+    def test_stores_each_page_once(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
 
         for page, items in ((2, [{"n": 3}]), (1, [{"n": 1}, {"n": 2}]), (2, [{"n": 3}])):
-            jobs.leases.append_page(job.id, token, FinishedPage(page, items))
+            jobs.leased_jobs.append_page(job.id, token, FinishedPage(page, items))
 
-        assert jobs.leases.get_items(job.id) == [{"n": 3}, {"n": 1}, {"n": 2}]
+        assert jobs.leased_jobs.get_items(job.id) == [{"n": 3}, {"n": 1}, {"n": 2}]
 
-    def test_takes_a_page_without_items(self, jobs: Jobs, redis: Redis) -> None:
+    def test_stores_a_page_without_items(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
 
-        jobs.leases.append_page(job.id, jobs.claim(job), FinishedPage(1, []))
+        jobs.leased_jobs.append_page(job.id, jobs.claim(job), FinishedPage(1, []))
 
         assert redis.hkeys(keys.pages(job.id)) == ["1"]
 
@@ -182,56 +186,56 @@ class TestAppend:
         jobs.claim(job)
 
         with pytest.raises(LeaseLostError):
-            jobs.leases.append_page(job.id, "another", FinishedPage(1, [{"n": 1}]))
+            jobs.leased_jobs.append_page(job.id, "another", FinishedPage(1, [{"n": 1}]))
 
-        assert jobs.leases.get_items(job.id) == []
+        assert jobs.leased_jobs.get_items(job.id) == []
 
 
-class TestFinish:
+class TestComplete:
     def test_ends_record_and_celery_in_one_step(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.leases.append_page(job.id, token, FinishedPage(1, [ITEM]))
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [ITEM]))
 
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
-        assert jobs.look(job).record.state is JobState.COMPLETED
+        assert jobs.get(job).record.state is JobState.COMPLETED
         result: Any = AsyncResult(job.id, app=jobs.celery)
         assert result.result == HEAD.as_dict([ITEM]) == jobs.read_result(job)
         assert redis.zscore(keys.ACTIVE, job.id) is None
 
-    def test_lets_record_result_and_items_expire_together(self, jobs: Jobs, redis: Redis) -> None:
+    def test_expires_record_result_and_items_together(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.leases.append_page(job.id, token, FinishedPage(1, [{"n": 1}]))
-        kept = [name(job.id) for name in (keys.record, keys.result, keys.pages)]
-        assert {redis.ttl(key) for key in kept} == {-1}, "nothing expires while it runs"
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [{"n": 1}]))
+        names = [name(job.id) for name in (keys.record, keys.result, keys.pages)]
+        assert {redis.ttl(key) for key in names} == {-1}, "nothing expires while the job runs"
 
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
-        day = 24 * 3600
-        assert all(day - 60 < int(str(redis.ttl(key))) <= day for key in kept)
-        assert int(str(redis.ttl(keys.tombstone(job.id)))) > 7 * day
+        day_s = 24 * 3600
+        assert all(day_s - 60 < int(str(redis.ttl(key))) <= day_s for key in names)
+        assert int(str(redis.ttl(keys.tombstone(job.id)))) > 7 * day_s
 
-    def test_shows_a_failure_to_callers_and_to_celery(self, jobs: Jobs) -> None:
+    def test_stores_a_failure_for_clients_and_celery(self, jobs: Jobs) -> None:
         job = jobs.submit()
-        reason = JobFailedError("login_failed", {"reason": "Senha incorreta"})
+        error = JobFailedError("login_failed", {"reason": "Senha incorreta"})
 
-        jobs.store(job, jobs.claim(job), "FAILURE", reason)
+        jobs.store_result(job, jobs.claim(job), "FAILURE", error)
 
-        failure = jobs.look(job).record.failure
+        failure = jobs.get(job).record.failure
         assert failure is not None
         assert (failure.code, failure.details) == ("login_failed", {"reason": "Senha incorreta"})
         raised = AsyncResult(job.id, app=jobs.celery).result
         assert isinstance(raised, JobFailedError)
         assert (jobs.celery_state(job), raised.code) == ("FAILURE", "login_failed")
 
-    def test_keeps_an_error_of_our_own_out_of_redis(self, jobs: Jobs, redis: Redis) -> None:
+    def test_keeps_an_internal_error_out_of_redis(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
 
-        jobs.store(job, jobs.claim(job), "FAILURE", KeyError("s3cret"))
+        jobs.store_result(job, jobs.claim(job), "FAILURE", KeyError("s3cret"))
 
-        failure = jobs.look(job).record.failure
+        failure = jobs.get(job).record.failure
         assert failure is not None
         assert failure.code == "internal_error"
         assert "s3cret" not in str(redis.get(keys.result(job.id)))
@@ -242,140 +246,142 @@ class TestFinish:
         job = jobs.submit()
         jobs.claim(job)
 
-        jobs.store(job, "another", state, HEAD if state == "SUCCESS" else KeyError())
+        jobs.store_result(job, "another", state, HEAD if state == "SUCCESS" else KeyError())
 
-        assert (jobs.celery_state(job), jobs.look(job).record.state) == ("PROGRESS", "processing")
+        assert (jobs.celery_state(job), jobs.get(job).record.state) == ("PROGRESS", "processing")
 
     @pytest.mark.parametrize("state", ["STARTED", "SUCCESS", "FAILURE", "REVOKED", "RETRY"])
-    def test_drops_what_celery_writes_by_itself(self, jobs: Jobs, state: str) -> None:
+    def test_ignores_automatic_writes_of_celery(self, jobs: Jobs, state: str) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
 
-        jobs.store(job, None, state, KeyError(), worker="two")
+        jobs.store_result(job, None, state, KeyError(), worker="two")
 
-        assert (jobs.celery_state(job), jobs.look(job).record.state) == ("PROGRESS", "processing")
-        jobs.store(job, token, "SUCCESS", HEAD)
-        jobs.store(job, None, state, KeyError())
-        assert (jobs.celery_state(job), jobs.look(job).record.state) == ("SUCCESS", "completed")
+        assert (jobs.celery_state(job), jobs.get(job).record.state) == ("PROGRESS", "processing")
+        jobs.store_result(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, None, state, KeyError())
+        assert (jobs.celery_state(job), jobs.get(job).record.state) == ("SUCCESS", "completed")
 
-    def test_happens_once(self, jobs: Jobs) -> None:
+    def test_ends_a_job_only_once(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.store(job, token, "SUCCESS", HEAD)
-        ended_at = jobs.look(job).record.ended_at
+        jobs.store_result(job, token, "SUCCESS", HEAD)
+        ended_at = jobs.get(job).record.ended_at
 
-        jobs.store(job, token, "FAILURE", JobFailedError("page_timeout"))
+        jobs.store_result(job, token, "FAILURE", JobFailedError("page_timeout"))
 
-        assert (jobs.celery_state(job), jobs.look(job).record.ended_at) == ("SUCCESS", ended_at)
+        assert (jobs.celery_state(job), jobs.get(job).record.ended_at) == ("SUCCESS", ended_at)
 
-    def test_ends_a_waiting_job_whose_task_no_worker_knows(self, jobs: Jobs) -> None:
+    def test_fails_a_pending_job_whose_task_is_not_registered(self, jobs: Jobs) -> None:
         job = jobs.submit()
 
-        jobs.store(job, None, "FAILURE", NotRegistered(job.task_name))
+        jobs.store_result(job, None, "FAILURE", NotRegistered(job.task_name))
 
-        failure = jobs.look(job).record.failure
+        failure = jobs.get(job).record.failure
         assert failure is not None
         assert (jobs.celery_state(job), failure.code) == ("FAILURE", "recipe_unknown")
 
-    def test_leaves_a_job_alone_that_another_worker_runs(self, jobs: Jobs) -> None:
+    def test_ignores_an_unregistered_task_while_another_worker_runs_the_job(
+        self, jobs: Jobs
+    ) -> None:
         job = jobs.submit()
         jobs.claim(job)
 
-        jobs.store(job, None, "FAILURE", NotRegistered(job.task_name))
+        jobs.store_result(job, None, "FAILURE", NotRegistered(job.task_name))
 
-        assert jobs.look(job).record.state is JobState.PROCESSING
+        assert jobs.get(job).record.state is JobState.PROCESSING
 
-    def test_ends_at_a_hard_limit_what_a_child_of_that_worker_has(self, jobs: Jobs) -> None:
+    def test_fails_a_job_of_its_own_worker_at_the_hard_limit(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job, "one")
-        jobs.leases.append_page(job.id, token, FinishedPage(1, [{"n": 1}, {"n": 2}]))
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [{"n": 1}, {"n": 2}]))
 
-        jobs.store(job, None, "FAILURE", TimeLimitExceeded(60), worker="one")
+        jobs.store_result(job, None, "FAILURE", TimeLimitExceeded(60), worker="one")
 
-        failure = jobs.look(job).record.failure
+        failure = jobs.get(job).record.failure
         assert failure is not None
         assert (failure.code, failure.details) == ("time_limit", {"items": 2})
-        assert len(jobs.leases.get_items(job.id)) == 2, "what was read stays"
+        assert len(jobs.leased_jobs.get_items(job.id)) == 2, "items that were read are kept"
 
-    def test_ignores_a_hard_limit_of_a_worker_that_has_lost_the_job(self, jobs: Jobs) -> None:
+    def test_ignores_the_hard_limit_of_a_worker_that_has_lost_the_job(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job, "one")
-        jobs.pass_time(job)
+        jobs.make_due(job)
         jobs.reconcile()
         jobs.claim(job, "two")
 
-        jobs.store(job, None, "FAILURE", TimeLimitExceeded(60), worker="one")
+        jobs.store_result(job, None, "FAILURE", TimeLimitExceeded(60), worker="one")
 
-        assert jobs.look(job).record.state is JobState.PROCESSING
+        assert jobs.get(job).record.state is JobState.PROCESSING
 
-    def test_ends_a_job_that_was_revoked_while_it_waited(self, jobs: Jobs) -> None:
+    def test_fails_a_job_that_was_revoked_while_pending(self, jobs: Jobs) -> None:
         job = jobs.submit()
 
-        jobs.store(job, None, "REVOKED", TaskRevokedError("revoked"))
+        jobs.store_result(job, None, "REVOKED", TaskRevokedError("revoked"))
 
-        assert (jobs.celery_state(job), jobs.code(job)) == ("FAILURE", "cancelled")
+        assert (jobs.celery_state(job), jobs.failure_code(job)) == ("FAILURE", "cancelled")
 
 
-class TestHeartbeat:
-    def test_keeps_the_lease_alive(self, jobs: Jobs, redis: Redis) -> None:
+class TestRenew:
+    def test_extends_the_lease(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.pass_time(job)
+        jobs.make_due(job)
 
-        assert jobs.leases.renew(job.id, token) == "held"
+        assert jobs.leased_jobs.renew(job.id, token) == "held"
 
         assert jobs.reconcile() == {}
         seconds, _ = redis.time()
         assert float(str(redis.zscore(keys.ACTIVE, job.id))) > seconds * 1000
 
-    def test_hears_that_the_job_shall_end(self, jobs: Jobs) -> None:
+    def test_reports_that_the_job_was_cancelled(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
 
         jobs.cancel(job)
 
-        assert jobs.leases.renew(job.id, token) == "cancelled"
+        assert jobs.leased_jobs.renew(job.id, token) == "cancelled"
 
-    def test_hears_that_the_job_is_lost(self, jobs: Jobs) -> None:
+    def test_reports_that_the_lease_is_lost(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.pass_time(job)
+        jobs.make_due(job)
         jobs.reconcile()
 
-        assert jobs.leases.renew(job.id, token) == "lost"
+        assert jobs.leased_jobs.renew(job.id, token) == "lost"
         jobs.claim(job, "two")
-        assert jobs.leases.renew(job.id, token) == "lost"
+        assert jobs.leased_jobs.renew(job.id, token) == "lost"
 
-    def test_does_not_bring_back_a_job_that_is_over(self, jobs: Jobs, redis: Redis) -> None:
+    def test_does_not_revive_a_job_that_has_ended(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
-        assert jobs.leases.renew(job.id, token) == "lost"
+        assert jobs.leased_jobs.renew(job.id, token) == "lost"
         assert redis.zscore(keys.ACTIVE, job.id) is None
 
 
 class TestRelease:
-    def test_makes_the_job_the_next_one(self, jobs: Jobs, redis: Redis) -> None:
+    def test_puts_the_job_at_the_front_of_the_queue(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         redis.delete(keys.JOB_QUEUE)
         jobs.submit()
 
-        assert jobs.leases.release(job.task_name, job.id, token)
+        assert jobs.leased_jobs.release(job.task_name, job.id, token)
 
-        assert id_of(str(redis.rpop(keys.JOB_QUEUE))) == job.id
+        assert parse_job_id(str(redis.rpop(keys.JOB_QUEUE))) == job.id
 
-    def test_lets_the_next_worker_go_on_from_there(self, jobs: Jobs, redis: Redis) -> None:
+    def test_lets_the_next_worker_continue(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
-        jobs.leases.append_page(job.id, token, FinishedPage(1, [{"n": 1}]))
-        jobs.leases.set_progress(job.id, token, 50, ProgressMessage("logging_in", {}))
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [{"n": 1}]))
+        jobs.leased_jobs.set_progress(job.id, token, 50, ProgressMessage("logging_in", {}))
 
-        jobs.leases.release(job.task_name, job.id, token)
+        jobs.leased_jobs.release(job.task_name, job.id, token)
 
-        assert jobs.look(job).record.state is JobState.PROCESSING, "no step back"
-        lease = jobs.leases.claim(job.id, "two", STARTING)
+        assert jobs.get(job).record.state is JobState.PROCESSING, "the state does not go backwards"
+        lease = jobs.leased_jobs.claim(job.id, "two", STARTING)
         assert (lease.done_pages, lease.record.progress, lease.record.attempt) == (
             frozenset({1}),
             50,
@@ -388,50 +394,50 @@ class TestRelease:
         job = jobs.submit()
         jobs.claim(job)
 
-        assert not jobs.leases.release(job.task_name, job.id, "another")
+        assert not jobs.leased_jobs.release(job.task_name, job.id, "another")
 
         with pytest.raises(LeaseLostError, match="busy"):
             jobs.claim(job, "two")
 
 
 class TestCancel:
-    def test_ends_a_waiting_job_at_once(self, jobs: Jobs) -> None:
+    def test_ends_a_pending_job_at_once(self, jobs: Jobs) -> None:
         job = jobs.submit()
 
         assert jobs.cancel(job)
 
-        assert (jobs.celery_state(job), jobs.code(job)) == ("FAILURE", "cancelled")
+        assert (jobs.celery_state(job), jobs.failure_code(job)) == ("FAILURE", "cancelled")
 
-    def test_leaves_the_end_of_a_running_job_to_its_worker(self, jobs: Jobs) -> None:
+    def test_leaves_ending_a_running_job_to_its_worker(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job)
 
         assert jobs.cancel(job)
 
-        assert jobs.look(job).record.state is JobState.PROCESSING
+        assert jobs.get(job).record.state is JobState.PROCESSING
 
-    def test_comes_too_late_after_the_end(self, jobs: Jobs) -> None:
+    def test_is_rejected_after_the_end(self, jobs: Jobs) -> None:
         job = jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
+        jobs.store_result(job, jobs.claim(job), "SUCCESS", HEAD)
 
         assert not jobs.cancel(job)
 
-        assert (jobs.celery_state(job), jobs.code(job)) == ("SUCCESS", None)
+        assert (jobs.celery_state(job), jobs.failure_code(job)) == ("SUCCESS", None)
 
-    def test_gives_way_to_an_end_that_comes_first(self, jobs: Jobs) -> None:
+    def test_is_ignored_if_the_job_ends_first(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         jobs.cancel(job)
 
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
-        assert (jobs.celery_state(job), jobs.code(job)) == ("SUCCESS", None)
+        assert (jobs.celery_state(job), jobs.failure_code(job)) == ("SUCCESS", None)
 
-    def test_keeps_a_job_from_being_claimed_again(self, jobs: Jobs) -> None:
+    def test_prevents_another_claim(self, jobs: Jobs) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         jobs.cancel(job)
-        jobs.leases.release(job.task_name, job.id, token)
+        jobs.leased_jobs.release(job.task_name, job.id, token)
 
         with pytest.raises(LeaseLostError, match="cancelled"):
             jobs.claim(job, "two")

@@ -1,4 +1,4 @@
-"""What a stack's processes log, as ops and their programs read it."""
+"""Logs of all processes of a stack."""
 
 import json
 import os
@@ -27,33 +27,33 @@ from tests.integration.services import Services, follow, run_job, write_fast_rec
 from tests.support.polling import wait_until
 
 REDIS_PASSWORD = "only-redis-knows"
-ADDRESS = "/api/v1/tubehunt/scrape-channels"
-SHORT = {"LEASE_S": "4", "HEARTBEAT_S": "0.5", "RECONCILE_EVERY_S": "0.3"}
+JOB_PATH = "/api/v1/tubehunt/scrape-channels"
+FAST_SETTINGS = {"LEASE_S": "4", "HEARTBEAT_S": "0.5", "RECONCILE_EVERY_S": "0.3"}
 
 Line = dict[str, Any]
 
 
 @dataclass
-class Story:
-    """What happened once for all tests, and what was logged of it."""
+class LoggedRun:
+    """Jobs that ran once for all tests, and the logs of the processes."""
 
     services: Services
     processes: dict[str, Process] = field(default_factory=dict)
-    #: Job ids, by what became of the job.
+    #: Job ids, by what happened to the job.
     jobs: dict[str, str] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
-        """Return all that a process has written."""
+        """Return the whole log of a process."""
         return self.processes[name].log.read_text(encoding="utf-8")
 
     def lines(self, *names: str) -> list[Line]:
-        """Return the lines of processes that write JSON."""
+        """Return the parsed lines of processes that log JSON."""
         return [json.loads(line) for name in names for line in self.text(name).splitlines()]
 
-    def of_job(self, what: str) -> list[Line]:
-        """Return the workers' lines that are about a job, one way or another."""
+    def job_lines(self, label: str) -> list[Line]:
+        """Return the workers' lines that contain the id of a job."""
         lines = self.lines("one", "two")
-        return [line for line in lines if self.jobs[what] in json.dumps(line)]
+        return [line for line in lines if self.jobs[label] in json.dumps(line)]
 
     def worker(self, name: str, **extra: str) -> Process:
         """Start a worker."""
@@ -61,52 +61,52 @@ class Story:
         return self.processes[name]
 
     def start(self, pages: int) -> str:
-        """Start a job whose second page hangs until `go_on`; return once it is asked for."""
+        """Start a job whose second page hangs; return when that page is requested."""
         demo = self.services.demo
         demo.forget_requests()
         demo.have(hang_page=2)
         with self.services.client() as api:
-            job_id: str = api.post(f"{ADDRESS}/start", json={"pages": pages}).json()["job_id"]
+            job_id: str = api.post(f"{JOB_PATH}/start", json={"pages": pages}).json()["job_id"]
         self.wait_for_page_two()
         return job_id
 
     def wait_for_page_two(self) -> None:
-        """Return once the site is asked for a second page."""
-        asked = self.services.demo.requests
-        wait_until(lambda: any("page=2" in one["path"] for one in asked("/long/")))
+        """Wait until the second page is requested."""
+        requests = self.services.demo.requests
+        wait_until(lambda: any("page=2" in request["path"] for request in requests("/long/")))
 
 
 @pytest.fixture(scope="module")
-def story() -> Iterator[Story]:
-    """Let each thing happen that the tests look for."""
-    with Stack(settings=SHORT) as stack:
+def logged_run() -> Iterator[LoggedRun]:
+    """Run everything whose logs the tests check."""
+    with Stack(settings=FAST_SETTINGS) as stack:
         recipes = stack.folder / "recipes"
         _write_recipes(recipes)
         stack.settings |= {"RECIPES_DIR": str(recipes), "LOG_FORMAT": "json"}
         redis = stack.redis()
         with Redis.from_url(redis.url) as client:
             client.acl_setuser(
-                "us",
+                "garimpo",
                 enabled=True,
                 passwords=f"+{REDIS_PASSWORD}",
                 categories=["+@all"],
                 keys=["*"],
                 channels=["*"],
             )
-        stack.settings["REDIS_URL"] = redis.url.replace("//", f"//us:{REDIS_PASSWORD}@")
+        stack.settings["REDIS_URL"] = redis.url.replace("//", f"//garimpo:{REDIS_PASSWORD}@")
         site = stack.site("--latency-ms", "0")
         services = Services(stack, redis, site, stack.api(), stack.flower())
         # The same site under another name.
         for name in ("BASE_URL", "USERNAME", "PASSWORD"):
             stack.settings[f"BRIEF_{name}"] = stack.settings[f"TUBEHUNT_{name}"]
         assert services.flower
-        story = Story(services, {"api": services.api, "flower": services.flower})
-        _tell(story)
-        yield story
+        logged_run = LoggedRun(services, {"api": services.api, "flower": services.flower})
+        _run_all(logged_run)
+        yield logged_run
 
 
 def _write_recipes(folder: Path) -> None:
-    """Write one whose jobs may take long, and one that gets no job done."""
+    """Write a recipe with long time limits, and one in which every job exceeds its limit."""
     write_fast_recipe(folder)
     recipe = yaml.safe_load((folder / "tubehunt.yaml").read_text(encoding="utf-8"))
     recipe["site"] = "brief"
@@ -115,13 +115,13 @@ def _write_recipes(folder: Path) -> None:
     (folder / "brief.yaml").write_text(text, encoding="utf-8")
 
 
-def _tell(story: Story) -> None:
-    services, jobs = story.services, story.jobs
-    story.worker("reader", LOG_FORMAT="text")
+def _run_all(logged_run: LoggedRun) -> None:
+    services, jobs = logged_run.services, logged_run.jobs
+    logged_run.worker("reader", LOG_FORMAT="text")
     jobs["read"] = run_job(services).job_id
-    story.processes["reader"].stop()
+    logged_run.processes["reader"].stop()
 
-    one = story.worker("one", LOG_FORMAT="auto")
+    first = logged_run.worker("one", LOG_FORMAT="auto")
     run = run_job(services)
     jobs["completed"] = run.job_id
     with services.connect() as redis:
@@ -131,37 +131,37 @@ def _tell(story: Story) -> None:
     services.demo.have(wrong_password=True)
     jobs["failed"] = run_job(services).job_id
     services.demo.have()
-    jobs["broken"] = _run_what_no_api_lets_in(services)
+    jobs["broken"] = _run_invalid_job(services)
 
-    jobs["handed on"] = story.start(3)
-    one.stop()
+    jobs["released"] = logged_run.start(3)
+    first.stop()
     services.demo.forget_requests()
-    two = story.worker("two", TIME_LIMIT_MARGIN_S="1")
-    story.wait_for_page_two()
-    os.kill(find_child(two), signal.SIGKILL)
+    second = logged_run.worker("two", TIME_LIMIT_MARGIN_S="1")
+    logged_run.wait_for_page_two()
+    os.kill(find_child(second), signal.SIGKILL)
     services.demo.have()
-    assert follow(services, jobs["handed on"]).end["attempt"] == 3
+    assert follow(services, jobs["released"]).end["attempt"] == 3
 
     with services.client() as api:
         jobs["hung"] = api.post("/api/v1/brief/scrape-channels/start").json()["job_id"]
-        wait_until(lambda: "job started" in two.read_log().partition(jobs["hung"])[2])
-        os.kill(find_child(two), signal.SIGSTOP)
-        wait_until(lambda: "Hard time limit" in two.read_log())
+        wait_until(lambda: "job started" in second.read_log().partition(jobs["hung"])[2])
+        os.kill(find_child(second), signal.SIGSTOP)
+        wait_until(lambda: "Hard time limit" in second.read_log())
         follow(services, jobs["hung"], address="/api/v1/brief/scrape-channels")
 
-        api.get(f"{ADDRESS}/result/{jobs['failed']}?once=1")
-    jobs["without redis"] = story.start(2)
+        api.get(f"{JOB_PATH}/result/{jobs['failed']}?once=1")
+    jobs["without redis"] = logged_run.start(2)
     services.redis.kill()
-    wait_until(lambda: "lease renewal failed" in two.read_log())
-    wait_until(lambda: "Cannot connect" in two.read_log())
+    wait_until(lambda: "lease renewal failed" in second.read_log())
+    wait_until(lambda: "Cannot connect" in second.read_log())
     with services.client() as api:
-        assert api.get(f"{ADDRESS}/result/{jobs['failed']}").status_code == 503
+        assert api.get(f"{JOB_PATH}/result/{jobs['failed']}").status_code == 503
     for name in ("two", "flower"):
-        story.processes[name].kill()  # without Redis they take their time to end
+        logged_run.processes[name].kill()  # without Redis they take longer to exit
 
 
-def _run_what_no_api_lets_in(services: Services) -> str:
-    """Run a job whose parameters are missing, which breaks our own code; return its id."""
+def _run_invalid_job(services: Services) -> str:
+    """Run a job without parameters, which the API would reject; return its id."""
     digest = load_recipes(services.stack.folder / "recipes")["tubehunt"].digest
     job = JobRequest("tubehunt", "scrape-channels", digest, {})
     numbers = {"created_at": 1_700_000_000_000, "progress": 0, "attempt": 0, "crashes": 0}
@@ -172,17 +172,17 @@ def _run_what_no_api_lets_in(services: Services) -> str:
     return job.id
 
 
-def only(lines: list[Line], said: str) -> Line:
-    """Return the one line that says this."""
-    found = [line for line in lines if line["message"] == said]
-    assert len(found) == 1, found
-    return found[0]
+def find_line(lines: list[Line], message: str) -> Line:
+    """Return the only line with this message."""
+    matches = [line for line in lines if line["message"] == message]
+    assert len(matches) == 1, matches
+    return matches[0]
 
 
 class TestLines:
     @pytest.mark.parametrize("name", ["one", "two", "api", "flower"])
-    def test_are_one_json_object_each(self, story: Story, name: str) -> None:
-        lines = story.lines(name)
+    def test_are_json_objects(self, logged_run: LoggedRun, name: str) -> None:
+        lines = logged_run.lines(name)
 
         assert lines
         for line in lines:
@@ -190,130 +190,141 @@ class TestLines:
 
     @pytest.mark.parametrize("name", ["reader", "one", "two", "api", "flower"])
     @pytest.mark.parametrize("secret", [Account().password, REDIS_PASSWORD])
-    def test_hold_no_password(self, story: Story, name: str, secret: str) -> None:
-        assert secret not in story.text(name)
+    def test_contain_no_password(self, logged_run: LoggedRun, name: str, secret: str) -> None:
+        assert secret not in logged_run.text(name)
 
-    def test_can_be_read_as_text(self, story: Story) -> None:
-        lines = story.text("reader").splitlines()
+    def test_can_be_text(self, logged_run: LoggedRun) -> None:
+        lines = logged_run.text("reader").splitlines()
 
         [end] = [line for line in lines if "] job completed " in line]
         assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d \[info +\] ", end)
-        assert f"items=50 job_id={story.jobs['read']} site=tubehunt" in end
-        assert "\x1b" not in story.text("reader")
+        assert f"items=50 job_id={logged_run.jobs['read']} site=tubehunt" in end
+        assert "\x1b" not in logged_run.text("reader")
 
-    def test_are_written_once(self, story: Story) -> None:
-        # By our handler, and not by one of Celery's own as well.
-        ready = [line for line in story.lines("two") if line["message"].endswith(" ready.")]
+    def test_are_written_once(self, logged_run: LoggedRun) -> None:
+        # By our handler, but not by a handler of Celery as well.
+        ready = [line for line in logged_run.lines("two") if line["message"].endswith(" ready.")]
 
         assert len(ready) == 1
 
 
-class TestLinesOfAJob:
-    def test_name_it_each(self, story: Story) -> None:
-        for what in ("completed", "failed", "broken", "handed on"):
-            for line in story.of_job(what):
-                about = {"job_id": story.jobs[what], "site": "tubehunt", "job": "scrape-channels"}
-                assert line.items() >= about.items()
+class TestJobLines:
+    def test_contain_the_job(self, logged_run: LoggedRun) -> None:
+        for label in ("completed", "failed", "broken", "released"):
+            for line in logged_run.job_lines(label):
+                fields = {
+                    "job_id": logged_run.jobs[label],
+                    "site": "tubehunt",
+                    "job": "scrape-channels",
+                }
+                assert line.items() >= fields.items()
                 assert line["worker"].partition("@")[0] in {"one", "two"}
 
-    def test_name_the_attempt_once_it_has_begun(self, story: Story) -> None:
-        lines = [line for line in story.of_job("handed on") if line["logger"].startswith("worker.")]
+    def test_contain_the_attempt_after_the_claim(self, logged_run: LoggedRun) -> None:
+        lines = [
+            line
+            for line in logged_run.job_lines("released")
+            if line["logger"].startswith("worker.")
+        ]
 
-        begun = [line for line in lines if line["message"] != "nothing to run"]
-        assert [line["attempt"] for line in begun] == sorted(line["attempt"] for line in begun)
-        assert {line["attempt"] for line in begun} == {1, 2, 3}
+        claimed = [line for line in lines if line["message"] != "nothing to run"]
+        attempts = [line["attempt"] for line in claimed]
+        assert attempts == sorted(attempts)
+        assert set(attempts) == {1, 2, 3}
 
-    def test_are_not_about_the_job_before(self, story: Story) -> None:
-        lines = story.lines("one")
+    def test_do_not_contain_the_previous_job(self, logged_run: LoggedRun) -> None:
+        lines = logged_run.lines("one")
 
         ids = [line["job_id"] for line in lines if "job_id" in line]
-        assert ids == sorted(ids, key=[story.jobs[what] for what in story.jobs].index)
-        # Of the same process, after an attempt at the job.
-        again = only(story.of_job("completed"), "nothing to run")
-        assert again["why"] == "final"
-        assert "attempt" not in again
+        assert ids == sorted(ids, key=[logged_run.jobs[label] for label in logged_run.jobs].index)
+        # Logged by the same process after an attempt at the job.
+        refused = find_line(logged_run.job_lines("completed"), "nothing to run")
+        assert refused["why"] == "final"
+        assert "attempt" not in refused
 
-    def test_tell_of_a_start_and_an_end_once(self, story: Story) -> None:
-        lines = story.of_job("completed")
+    def test_include_one_start_and_one_end(self, logged_run: LoggedRun) -> None:
+        lines = logged_run.job_lines("completed")
 
-        start, end = only(lines, "job started"), only(lines, "job completed")
+        start, end = find_line(lines, "job started"), find_line(lines, "job completed")
         assert (start["level"], start["attempt"], start["pages_done"]) == ("info", 1, 0)
-        told = {"outcome": "completed", "pages": 1, "items": 50, "attempt": 1, "level": "info"}
-        assert end.items() >= told.items()
+        fields = {"outcome": "completed", "pages": 1, "items": 50, "attempt": 1, "level": "info"}
+        assert end.items() >= fields.items()
         assert end["seconds"] > 0
         assert not any("succeeded" in line["message"] for line in lines)
 
-    def test_tell_of_a_failure_in_one_warning(self, story: Story) -> None:
-        lines = story.of_job("failed")
+    def test_include_one_warning_for_a_failure(self, logged_run: LoggedRun) -> None:
+        lines = logged_run.job_lines("failed")
 
         [end] = [line for line in lines if line["level"] != "info"]
-        told = {"message": "job failed", "level": "warning", "error_code": "login_failed"}
-        assert end.items() >= told.items()
+        fields = {"message": "job failed", "level": "warning", "error_code": "login_failed"}
+        assert end.items() >= fields.items()
         assert "E-mail ou senha inválidos" in end["error"]
         assert "Traceback" not in json.dumps(lines)
 
-    def test_have_a_traceback_for_an_error_of_our_own_alone(self, story: Story) -> None:
-        end = only(story.of_job("broken"), "job failed")
+    def test_have_a_traceback_only_for_an_internal_error(self, logged_run: LoggedRun) -> None:
+        end = find_line(logged_run.job_lines("broken"), "job failed")
 
         assert (end["level"], end["error_code"]) == ("error", "internal_error")
         assert "KeyError: 'pages'" in end["exception"]
-        everywhere = story.lines("one", "two", "api")
-        assert [line for line in everywhere if "Traceback" in json.dumps(line)] == [end]
+        all_lines = logged_run.lines("one", "two", "api")
+        assert [line for line in all_lines if "Traceback" in json.dumps(line)] == [end]
 
-    def test_tell_how_it_was_handed_on(self, story: Story) -> None:
-        lines = story.of_job("handed on")
+    def test_include_release_and_takeover(self, logged_run: LoggedRun) -> None:
+        lines = logged_run.job_lines("released")
 
-        released, taken = only(lines, "job released"), only(lines, "job taken")
+        released, taken = find_line(lines, "job released"), find_line(lines, "job taken")
         assert (released["level"], released["attempt"]) == ("info", 1)
         assert (taken["level"], taken["attempt"]) == ("warning", 2)
         assert taken["from_worker"].startswith("two@")
         starts = [line for line in lines if line["message"] == "job started"]
         assert [line["pages_done"] for line in starts] == [0, 1, 1]
 
-    def test_tell_that_its_process_was_lost(self, story: Story) -> None:
-        lines = story.of_job("handed on")
+    def test_include_a_lost_process(self, logged_run: LoggedRun) -> None:
+        lines = logged_run.job_lines("released")
 
         assert any(line["message"].startswith("Task handler raised error") for line in lines)
 
-    def test_tell_that_its_process_hung(self, story: Story) -> None:
-        [line] = [line for line in story.lines("two") if "Hard time limit" in line["message"]]
+    def test_include_a_hanging_process(self, logged_run: LoggedRun) -> None:
+        [line] = [line for line in logged_run.lines("two") if "Hard time limit" in line["message"]]
 
-        about = {"job_id": story.jobs["hung"], "site": "brief", "job": "scrape-channels"}
-        assert line.items() >= about.items()
-        end = only(story.of_job("hung"), "job failed")
-        assert end.items() >= {**about, "error_code": "time_limit", "level": "warning"}.items()
+        fields = {"job_id": logged_run.jobs["hung"], "site": "brief", "job": "scrape-channels"}
+        assert line.items() >= fields.items()
+        end = find_line(logged_run.job_lines("hung"), "job failed")
+        assert end.items() >= {**fields, "error_code": "time_limit", "level": "warning"}.items()
 
-    def test_come_from_its_heart_too(self, story: Story) -> None:
-        beats = [line for line in story.lines("two") if line["logger"] == "worker.lease_heartbeat"]
+    def test_include_the_lease_heartbeat(self, logged_run: LoggedRun) -> None:
+        lines = [
+            line for line in logged_run.lines("two") if line["logger"] == "worker.lease_heartbeat"
+        ]
 
-        assert {line["job_id"] for line in beats} == {story.jobs["without redis"]}
-        assert all(line["attempt"] == 1 for line in beats)
+        assert {line["job_id"] for line in lines} == {logged_run.jobs["without redis"]}
+        assert all(line["attempt"] == 1 for line in lines)
 
 
-class TestLinesOfTheApi:
-    def test_have_a_request_in_fields_without_its_query(self, story: Story) -> None:
-        path = f"{ADDRESS}/result/{story.jobs['failed']}"
-        lines = [line for line in story.lines("api") if line.get("path") == path]
+class TestApiLines:
+    def test_contain_the_request_without_its_query(self, logged_run: LoggedRun) -> None:
+        path = f"{JOB_PATH}/result/{logged_run.jobs['failed']}"
+        lines = [line for line in logged_run.lines("api") if line.get("path") == path]
 
-        told = {"method": "GET", "status": 200, "message": f"GET {path} 200", "level": "info"}
-        assert lines[0].items() >= told.items()
-        assert "once=1" not in story.text("api")
+        fields = {"method": "GET", "status": 200, "message": f"GET {path} 200", "level": "info"}
+        assert lines[0].items() >= fields.items()
+        assert "once=1" not in logged_run.text("api")
 
-    def test_tell_of_each_request_once(self, story: Story) -> None:
-        starts = [line for line in story.lines("api") if line.get("method") == "POST"]
+    def test_include_each_request_once(self, logged_run: LoggedRun) -> None:
+        starts = [line for line in logged_run.lines("api") if line.get("method") == "POST"]
 
-        # Of the jobs, one did not come this way.
-        assert len(starts) == len(story.jobs) - 1
+        # One job was not started through the API.
+        assert len(starts) == len(logged_run.jobs) - 1
 
-    def test_are_none_of_a_probe_that_is_content(self, story: Story) -> None:
-        assert "/api/live" not in story.text("api")
+    def test_do_not_include_successful_probes(self, logged_run: LoggedRun) -> None:
+        assert "/api/live" not in logged_run.text("api")
 
-    def test_tell_that_redis_is_away(self, story: Story) -> None:
-        [line] = [line for line in story.lines("api") if line["logger"] == "api.errors"]
+    def test_include_a_redis_outage(self, logged_run: LoggedRun) -> None:
+        [line] = [line for line in logged_run.lines("api") if line["logger"] == "api.errors"]
 
         assert line["level"] == "warning"
 
-    def test_below_the_level_asked_for_are_not_written(self) -> None:
+    def test_below_the_log_level_are_not_written(self) -> None:
         with Stack(settings={"LOG_LEVEL": "warning"}) as stack:
             assert stack.api().read_log() == ""
 
@@ -323,35 +334,39 @@ def run_python(code: str, **streams: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], text=True, check=False, **streams)
 
 
-class TestConfigure:
-    def test_writes_text_in_a_terminal_unless_told_otherwise(self) -> None:
-        ours, terminal = pty.openpty()
-        run_python('configure_logging("auto", "INFO"); logging.info("said")', stderr=terminal)
-        run_python('configure_logging("json", "INFO"); logging.info("said")', stderr=terminal)
-        text, data = os.read(ours, 10_000).decode().splitlines()
+class TestConfigureLogging:
+    def test_writes_text_in_a_terminal_by_default(self) -> None:
+        controller, terminal = pty.openpty()
+        run_python('configure_logging("auto", "INFO"); logging.info("hello")', stderr=terminal)
+        run_python('configure_logging("json", "INFO"); logging.info("hello")', stderr=terminal)
+        text_line, json_line = os.read(controller, 10_000).decode().splitlines()
 
-        assert text.startswith("\x1b[")
-        assert json.loads(data)["message"] == "said"
+        assert text_line.startswith("\x1b[")
+        assert json.loads(json_line)["message"] == "hello"
 
     @pytest.mark.parametrize("where", ["main", "thread"])
-    def test_has_a_line_for_what_nobody_catches(self, where: str) -> None:
-        run = {"main": "fail()", "thread": "threading.Thread(target=fail).start()"}[where]
-        code = f'configure_logging("json", "INFO")\ndef fail(): raise ValueError("why")\n{run}'
+    def test_logs_an_unhandled_exception(self, where: str) -> None:
+        statement = {"main": "fail()", "thread": "threading.Thread(target=fail).start()"}[where]
+        code = (
+            f'configure_logging("json", "INFO")\ndef fail(): raise ValueError("why")\n{statement}'
+        )
         [line] = run_python(code, stderr=subprocess.PIPE).stderr.splitlines()
 
         assert json.loads(line)["level"] == "critical"
         assert "ValueError: why" in json.loads(line)["exception"]
 
-    @pytest.mark.parametrize("form", ["json", "text"])
-    def test_shows_no_variables_with_a_traceback(self, form: str) -> None:
-        code = f'configure_logging("{form}", "INFO")\ndef fail(word): raise ValueError("why")\n'
-        said = run_python(f"{code}fail('s3' + 'cret')", stderr=subprocess.PIPE).stderr
+    @pytest.mark.parametrize("log_format", ["json", "text"])
+    def test_shows_no_variables_with_a_traceback(self, log_format: str) -> None:
+        code = (
+            f'configure_logging("{log_format}", "INFO")\ndef fail(word): raise ValueError("why")\n'
+        )
+        output = run_python(f"{code}fail('s3' + 'cret')", stderr=subprocess.PIPE).stderr
 
-        assert "ValueError: why" in said
-        assert "s3cret" not in said
+        assert "ValueError: why" in output
+        assert "s3cret" not in output
 
-    def test_has_a_line_for_a_warning(self) -> None:
-        code = 'import warnings\nconfigure("json", "INFO")\nwarnings.warn("mind")'
+    def test_logs_a_warning(self) -> None:
+        code = 'import warnings\nconfigure_logging("json", "INFO")\nwarnings.warn("mind")'
         [line] = run_python(code, stderr=subprocess.PIPE).stderr.splitlines()
 
         assert "UserWarning: mind" in json.loads(line)["message"]

@@ -1,4 +1,4 @@
-"""The main job end to end: API, Redis, a worker, real Chrome and the stand-in site."""
+"""The main job end to end: API, Redis, a worker, real Chrome and the demo site."""
 
 import json
 import signal
@@ -30,8 +30,8 @@ def worker(services: Services) -> Process:
 
 
 @pytest.fixture(autouse=True)
-def good_day(services: Services, worker: Process) -> Iterator[None]:
-    """Begin with a site that behaves; end without any browser on the machine."""
+def no_faults(services: Services, worker: Process) -> Iterator[None]:
+    """Start without faults of the demo site; fail if a browser is left at the end."""
     services.demo.have()
     services.demo.forget_requests()
     yield
@@ -40,14 +40,14 @@ def good_day(services: Services, worker: Process) -> Iterator[None]:
 
 
 class TestCompleted:
-    def test_gives_every_field_of_fifty_channels(self, services: Services) -> None:
+    def test_has_every_field_of_fifty_channels(self, services: Services) -> None:
         run = run_job(services)
 
         result = run.end["result"]
         assert result["channels"] == GOLDEN_ITEMS
         assert result["total_channels"] == 50
-        plain = {"success": True, "error": None, "pages_requested": 1, "pages_read": 1}
-        assert result.items() >= plain.items()
+        fields = {"success": True, "error": None, "pages_requested": 1, "pages_read": 1}
+        assert result.items() >= fields.items()
         assert result["warnings"] == []
         assert (run.end["status"], run.end["progress"], run.end["attempt"]) == (
             "completed",
@@ -55,23 +55,23 @@ class TestCompleted:
             1,
         )
 
-    def test_is_what_openapi_promises(self, services: Services) -> None:
+    def test_matches_the_openapi_schema(self, services: Services) -> None:
         job = load_recipes()["tubehunt"].jobs["scrape-channels"]
-        model = make_result_model(job, make_item_model(job, "PromisedItem"), "Promised")
+        model = make_result_model(job, make_item_model(job, "DocumentedItem"), "Documented")
 
         model.model_validate(run_job(services).end)
 
-    def test_tells_what_goes_on(self, services: Services) -> None:
+    def test_reports_progress(self, services: Services) -> None:
         services.demo.have(slow_ms=300)
 
         run = run_job(services, {"pages": 2})
 
-        said = [body["message"] for body in run.bodies if body["status"] == "processing"]
-        assert "Abrindo a página 1 de 2..." in said
-        assert "Extraindo dados de canais... 50/100 concluído" in said
+        messages = [body["message"] for body in run.bodies if body["status"] == "processing"]
+        assert "Abrindo a página 1 de 2..." in messages
+        assert "Extraindo dados de canais... 50/100 concluído" in messages
         assert all(body["started_at"] for body in run.bodies if body["status"] == "processing")
 
-    def test_reads_as_many_pages_as_asked(self, services: Services) -> None:
+    def test_reads_the_requested_pages(self, services: Services) -> None:
         run = run_job(services, {"pages": 3, "per_page": 10, "first_page": 2})
 
         names = [channel["channel_name"] for channel in run.end["result"]["channels"]]
@@ -88,7 +88,7 @@ class TestCompleted:
         assert result["total_channels"] == COUNT
         assert (result["pages_requested"], result["pages_read"]) == (9, 3)
 
-    def test_takes_a_channel_once_that_moves_while_it_is_read(self, services: Services) -> None:
+    def test_includes_a_channel_once_if_the_list_shifts(self, services: Services) -> None:
         services.demo.have(shifting=True)
 
         run = run_job(services, {"pages": 3})
@@ -98,19 +98,17 @@ class TestCompleted:
         assert links[:50] == [channel["channel_link"] for channel in GOLDEN_ITEMS]
 
     @pytest.mark.parametrize(
-        "bad_day",
+        "fault",
         [{"late_cards_ms": 150}, {"slow_image_ms": 20_000}, {"login_late_button_ms": 800}],
-        ids=lambda bad_day: next(iter(bad_day)),
+        ids=lambda fault: next(iter(fault)),
     )
-    def test_waits_for_what_it_needs_and_for_nothing_else(
-        self, services: Services, bad_day: dict[str, int]
-    ) -> None:
-        services.demo.have(**bad_day)
+    def test_waits_only_for_what_it_needs(self, services: Services, fault: dict[str, int]) -> None:
+        services.demo.have(**fault)
 
         assert run_job(services).end["result"]["channels"] == GOLDEN_ITEMS
 
     @pytest.mark.parametrize("status", [503, 429, 500])
-    def test_outlives_a_bad_moment_of_the_site(self, services: Services, status: int) -> None:
+    def test_retries_a_temporary_error_of_the_site(self, services: Services, status: int) -> None:
         services.demo.have(**{f"status_{status}": 2})
 
         run = run_job(services)
@@ -122,24 +120,28 @@ class TestCompleted:
             200,
         ]
 
-    def test_logs_in_once_more_when_the_session_ends(self, services: Services) -> None:
+    def test_logs_in_again_if_the_session_expires(self, services: Services) -> None:
         services.demo.have(session_ends_after=1)
 
         run = run_job(services, {"pages": 2})
 
         assert run.end["result"]["total_channels"] == 100
-        logins = [one for one in services.demo.requests("/login") if one["method"] == "POST"]
+        logins = [
+            request for request in services.demo.requests("/login") if request["method"] == "POST"
+        ]
         assert len(logins) == 2
 
-    def test_runs_a_job_once_whose_message_came_twice(self, services: Services) -> None:
+    def test_runs_a_job_once_if_its_message_is_duplicated(self, services: Services) -> None:
         recipe = load_recipes(services.stack.folder / "recipes")["tubehunt"]
         with services.client() as api, services.connect() as redis:
             job_id = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
-            again = JobRequest("tubehunt", "scrape-channels", recipe.digest, {}, id=job_id)
-            redis.lpush(keys.JOB_QUEUE, celery_message.encode_job(again.task_name, again.id))
+            duplicate = JobRequest("tubehunt", "scrape-channels", recipe.digest, {}, id=job_id)
+            redis.lpush(
+                keys.JOB_QUEUE, celery_message.encode_job(duplicate.task_name, duplicate.id)
+            )
         first = follow(services, job_id)
 
-        # The doubled message has been looked at once a later job has ended.
+        # The duplicate has been received by the time a later job has ended.
         run_job(services)
 
         assert first.record().attempt == 1
@@ -149,7 +151,7 @@ class TestCompleted:
 
 class TestFailed:
     @pytest.mark.parametrize(
-        ("bad_day", "params", "code", "said"),
+        ("faults", "params", "code", "text"),
         [
             ({"status_503": -1}, {}, "site_unavailable", "HTTP 503"),
             ({"status_429": -1}, {}, "site_unavailable", "HTTP 429"),
@@ -166,22 +168,22 @@ class TestFailed:
         ],
         ids=lambda value: next(iter(value), "") if isinstance(value, dict) else str(value),
     )
-    def test_says_what_the_site_did(
+    def test_describes_the_error_of_the_site(
         self,
         services: Services,
-        bad_day: dict[str, Any],
+        faults: dict[str, Any],
         params: dict[str, Any],
         code: str,
-        said: str,
+        text: str,
     ) -> None:
-        services.demo.have(**bad_day)
+        services.demo.have(**faults)
 
         run = run_job(services, params)
 
         assert (run.end["status"], run.end["error_code"]) == ("failed", code)
-        assert said in run.end["error"]
+        assert text in run.end["error"]
 
-    def test_gives_the_sites_own_words_for_a_wrong_password_and_tries_once(
+    def test_quotes_the_site_for_a_wrong_password_and_does_not_retry(
         self, services: Services
     ) -> None:
         services.demo.have(wrong_password=True)
@@ -190,10 +192,12 @@ class TestFailed:
 
         assert run.end["error_code"] == "login_failed"
         assert "senha" in run.end["error"].lower()
-        logins = [one for one in services.demo.requests("/login") if one["method"] == "POST"]
+        logins = [
+            request for request in services.demo.requests("/login") if request["method"] == "POST"
+        ]
         assert len(logins) == 1
 
-    def test_makes_five_tries_before_it_gives_a_site_up(self, services: Services) -> None:
+    def test_makes_five_attempts_if_the_site_is_unavailable(self, services: Services) -> None:
         services.demo.have(status_503=-1)
 
         run = run_job(services)
@@ -201,8 +205,8 @@ class TestFailed:
         assert len(services.demo.requests("/long/")) == 5
         assert "5 tentativa" in run.end["error"]
 
-    def test_honours_retry_after_before_it_gives_up(self, services: Services) -> None:
-        # Longer than the page's deadline: there is no use in waiting for it.
+    def test_does_not_retry_if_retry_after_is_too_long(self, services: Services) -> None:
+        # Longer than the page's timeout, so waiting would be pointless.
         services.demo.have(status_503=-1, retry_after=60)
 
         run = run_job(services)
@@ -210,10 +214,10 @@ class TestFailed:
         assert run.end["error_code"] == "site_unavailable"
         assert len(services.demo.requests("/long/")) == 1
 
-    def test_tells_no_traceback_of_an_error_of_our_own(
+    def test_returns_no_traceback_of_an_internal_error(
         self, services: Services, worker: Process
     ) -> None:
-        # A record that no API of ours would write: its parameters are missing.
+        # A record without parameters, which the API would not store.
         job = JobRequest("tubehunt", "scrape-channels", "", {})
         recipe = load_recipes(services.stack.folder / "recipes")["tubehunt"]
         fields = {**job.as_fields(), "recipe": recipe.digest, "state": "pending"}
@@ -229,7 +233,7 @@ class TestFailed:
         assert "Traceback" not in json.dumps(run.end)
         assert "KeyError" in worker.read_log()
 
-    def test_knows_no_recipe_but_the_one_that_was_checked(self, services: Services) -> None:
+    def test_does_not_run_another_version_of_the_recipe(self, services: Services) -> None:
         job = JobRequest("tubehunt", "scrape-channels", "another digest", {"pages": 1})
         fields = {**job.as_fields(), "state": "pending", "created_at": 1_700_000_000_000}
         with services.connect() as redis:
@@ -245,13 +249,13 @@ class TestFailed:
         assert run.end["error_code"] == "recipe_unknown"
 
 
-class TestOutage:
+class TestRedisOutage:
     @pytest.mark.parametrize("how", ["killed", "hung"])
-    def test_does_not_touch_the_job_that_runs_meanwhile(self, services: Services, how: str) -> None:
+    def test_does_not_interrupt_a_running_job(self, services: Services, how: str) -> None:
         services.demo.have(slow_ms=700)
         with services.client() as api:
-            answer = api.post("/api/v1/tubehunt/scrape-channels/start", json={"pages": 3})
-        job_id = answer.json()["job_id"]
+            response = api.post("/api/v1/tubehunt/scrape-channels/start", json={"pages": 3})
+        job_id = response.json()["job_id"]
         wait_for_no_browser(services.stack.folder, absent=False)
         services.redis.kill() if how == "killed" else services.redis.signal(signal.SIGSTOP)
         with services.client() as api:
@@ -267,7 +271,7 @@ class TestOutage:
         assert run.end["attempt"] == 1
         assert browsers_of(services.stack.folder) == []
 
-    def test_leaves_a_worker_that_takes_the_next_job(self, services: Services) -> None:
+    def test_leaves_a_worker_that_runs_the_next_job(self, services: Services) -> None:
         services.redis.kill()
         services.redis.start()
         services.redis.wait_ready()

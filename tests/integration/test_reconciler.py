@@ -1,4 +1,4 @@
-"""The reconciler in a real Redis: what it puts back, takes away, ends and tells."""
+"""The reconciler on a real Redis: lost messages, expired leases, failed jobs, events."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,13 +14,13 @@ from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs
 
 
 @pytest.fixture
-def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - it was emptied
-    with Jobs(redis_process.url) as both_sides:
-        yield both_sides
+def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - empties Redis
+    with Jobs(redis_process.url) as jobs:
+        yield jobs
 
 
 class TestReconcile:
-    def test_lets_jobs_be_that_are_not_due(self, jobs: Jobs) -> None:
+    def test_ignores_jobs_that_are_not_due(self, jobs: Jobs) -> None:
         jobs.submit()
         jobs.claim(jobs.submit())
 
@@ -28,189 +28,194 @@ class TestReconcile:
 
     def test_keeps_a_message_that_is_in_the_queue(self, jobs: Jobs) -> None:
         job = jobs.submit()
-        jobs.pass_time(job)
+        jobs.make_due(job)
 
         assert jobs.reconcile() == {job.id: "kept"}
 
-        assert jobs.queued(job) == 1
+        assert jobs.count_messages(job) == 1
 
-    def test_queues_a_message_that_is_lost(self, jobs: Jobs, redis: Redis) -> None:
+    def test_enqueues_a_lost_message_again(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         redis.delete(keys.JOB_QUEUE)
-        jobs.pass_time(job)
+        jobs.make_due(job)
 
         assert jobs.reconcile() == {job.id: "queued"}
 
-        assert jobs.queued(job) == 1
+        assert jobs.count_messages(job) == 1
 
-    def test_queues_a_message_whose_worker_died_before_the_claim(self, jobs: Jobs) -> None:
+    def test_enqueues_a_message_whose_worker_died_before_the_claim(self, jobs: Jobs) -> None:
         job = jobs.submit()
         with jobs.celery.connection_for_read() as connection:
-            # Taken, and never acknowledged: it stays where kombu has put it.
+            # Received and never acknowledged: it remains in kombu's `unacked` hash.
             connection.SimpleQueue(keys.JOB_QUEUE).get(timeout=5)
-            jobs.pass_time(job)
+            jobs.make_due(job)
 
             assert jobs.reconcile() == {job.id: "queued"}
 
-            assert jobs.queued(job) == 1
+            assert jobs.count_messages(job) == 1
 
-    def test_looks_less_and_less_often(self, jobs: Jobs, redis: Redis) -> None:
+    def test_checks_at_growing_intervals(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
-        leases = []
+        intervals = []
         for _ in range(7):
-            jobs.pass_time(job)
+            jobs.make_due(job)
             jobs.reconcile()
             seconds, _ = redis.time()
-            until_s = float(str(redis.zscore(keys.ACTIVE, job.id))) / 1000 - seconds
-            leases.append(round(until_s / jobs.leasing.lease.total_seconds()))
+            interval_s = float(str(redis.zscore(keys.ACTIVE, job.id))) / 1000 - seconds
+            intervals.append(round(interval_s / jobs.lease_policy.lease.total_seconds()))
 
-        assert leases == [1, 2, 4, 8, 16, 20, 20]
+        assert intervals == [1, 2, 4, 8, 16, 20, 20]
 
-    def test_takes_a_job_from_a_worker_that_is_silent(self, jobs: Jobs, redis: Redis) -> None:
+    def test_revokes_an_expired_lease(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         redis.delete(keys.JOB_QUEUE)
-        jobs.pass_time(job)
+        jobs.make_due(job)
 
         assert jobs.reconcile() == {job.id: "taken"}
 
-        assert jobs.queued(job) == 1
+        assert jobs.count_messages(job) == 1
         assert redis.hget(keys.record(job.id), "crashes") == "1"
         with pytest.raises(LeaseLostError):
-            jobs.leases.set_progress(job.id, token, 50, STARTING)
+            jobs.leased_jobs.set_progress(job.id, token, 50, STARTING)
 
-    def test_ends_a_cancelled_job_whose_worker_is_silent(self, jobs: Jobs) -> None:
+    def test_ends_a_cancelled_job_whose_lease_has_expired(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job)
         jobs.cancel(job)
-        jobs.pass_time(job)
+        jobs.make_due(job)
 
         assert jobs.reconcile() == {job.id: "cancelled"}
 
-        assert jobs.code(job) == "cancelled"
+        assert jobs.failure_code(job) == "cancelled"
 
-    def test_gives_up_a_job_that_kills_its_workers(self, jobs: Jobs, redis: Redis) -> None:
+    def test_fails_a_job_that_kills_its_workers(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
-        for word in ("taken", "taken", "poison"):
+        for action in ("taken", "taken", "poison"):
             jobs.claim(job)
-            jobs.pass_time(job)
-            assert jobs.reconcile() == {job.id: word}
+            jobs.make_due(job)
+            assert jobs.reconcile() == {job.id: action}
 
-        failure = jobs.look(job).record.failure
+        failure = jobs.get(job).record.failure
         assert failure is not None
         assert (failure.code, failure.details) == ("worker_lost", {"crashes": 3})
         assert redis.zrange(keys.WORKER_LOST, 0, -1) == [job.id]
 
-    def test_ends_a_job_that_has_waited_too_long(
+    def test_fails_a_job_that_has_waited_too_long(
         self, redis_process: Process, redis: Redis
     ) -> None:
         with Jobs(redis_process.url, LeasePolicy(queue_ttl=timedelta(milliseconds=1))) as jobs:
-            job, running = jobs.submit(), jobs.submit()
-            jobs.leases.release(running.task_name, running.id, jobs.claim(running))
-            for one in (job, running):
-                jobs.pass_time(one)
-                redis.hincrby(keys.record(one.id), "created_at", -1000)
+            pending, running = jobs.submit(), jobs.submit()
+            jobs.leased_jobs.release(running.task_name, running.id, jobs.claim(running))
+            for job in (pending, running):
+                jobs.make_due(job)
+                redis.hincrby(keys.record(job.id), "created_at", -1000)
 
             done = jobs.reconcile()
 
-            assert done == {job.id: "expired", running.id: "kept"}, "only what never ran"
-            assert jobs.code(job) == "queue_expired"
+            assert done == {pending.id: "expired", running.id: "kept"}, "only jobs that never ran"
+            assert jobs.failure_code(pending) == "queue_expired"
 
-    def test_takes_a_running_job_before_a_long_queue(self, jobs: Jobs, redis: Redis) -> None:
-        waiting = [jobs.submit() for _ in range(250)]
+    def test_handles_running_jobs_before_a_long_queue(self, jobs: Jobs, redis: Redis) -> None:
+        pending = [jobs.submit() for _ in range(250)]
         running = jobs.submit()
         jobs.claim(running)
-        for job in waiting:
-            jobs.pass_time(job)
-        redis.zadd(keys.ACTIVE, {running.id: 1})  # due, and after all others
+        for job in pending:
+            jobs.make_due(job)
+        redis.zadd(keys.ACTIVE, {running.id: 1})  # due, and later than all others
 
         assert jobs.reconcile()[running.id] == "taken"
 
-    def test_goes_on_behind_a_record_that_cannot_be_read(self, jobs: Jobs, redis: Redis) -> None:
-        strange, job, told = jobs.submit(), jobs.submit(), jobs.submit()
-        redis.hset(keys.record(strange.id), "state", "of another version")
-        redis.zadd(keys.UNPUBLISHED_ENDS, {strange.id: 0})
+    def test_continues_after_a_record_that_cannot_be_decoded(
+        self, jobs: Jobs, redis: Redis
+    ) -> None:
+        unreadable, lost, completed = (jobs.submit() for _ in range(3))
+        redis.hset(keys.record(unreadable.id), "state", "of another version")
+        redis.zadd(keys.UNPUBLISHED_ENDS, {unreadable.id: 0})
         redis.delete(keys.JOB_QUEUE)
-        for one in (strange, job):
-            jobs.pass_time(one)
-        jobs.store(told, jobs.claim(told), "SUCCESS", HEAD)
+        for job in (unreadable, lost):
+            jobs.make_due(job)
+        jobs.store_result(completed, jobs.claim(completed), "SUCCESS", HEAD)
 
-        assert jobs.reconcile() == {strange.id: "unreadable", job.id: "queued"}
-        assert [record.id for record in jobs.told] == [told.id]
-        assert redis.hget(keys.record(strange.id), "state") == "of another version"
-        assert jobs.reconcile() == {}, "looked at again later"
+        assert jobs.reconcile() == {unreadable.id: "unreadable", lost.id: "queued"}
+        assert [record.id for record in jobs.published] == [completed.id]
+        assert redis.hget(keys.record(unreadable.id), "state") == "of another version"
+        assert jobs.reconcile() == {}, "checked again later"
 
-    def test_forgets_a_job_whose_record_is_gone(self, jobs: Jobs, redis: Redis) -> None:
+    def test_forgets_a_job_without_a_record(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         redis.delete(keys.record(job.id))
-        jobs.pass_time(job)
+        jobs.make_due(job)
 
         assert jobs.reconcile() == {job.id: "gone"}
 
         assert redis.zcard(keys.ACTIVE) == 0
 
 
-class TestReconcilerLook:
-    def test_is_had_by_one_of_several_workers(self, jobs: Jobs, redis: Redis) -> None:
-        one, two = jobs.reconciler("one"), jobs.reconciler("two")
+class TestLock:
+    def test_is_held_by_one_of_several_workers(self, jobs: Jobs, redis: Redis) -> None:
+        first, second = jobs.make_reconciler("one"), jobs.make_reconciler("two")
         job = jobs.submit()
-        jobs.pass_time(job)
+        jobs.make_due(job)
 
-        assert one.run_once() == {job.id: "kept"}
-        jobs.pass_time(job)
-        assert two.run_once() == {}
-        assert one.run_once() == {job.id: "kept"}
+        assert first.run_once() == {job.id: "kept"}
+        jobs.make_due(job)
+        assert second.run_once() == {}
+        assert first.run_once() == {job.id: "kept"}
 
-        # The lock runs out, as after the death of its holder.
+        # The lock expires, as after its holder has died.
         redis.delete(keys.RECONCILER)
-        jobs.pass_time(job)
-        assert two.run_once() == {job.id: "kept"}
-        assert one.run_once() == {}
+        jobs.make_due(job)
+        assert second.run_once() == {job.id: "kept"}
+        assert first.run_once() == {}
 
-    def test_believes_workers_one_lease_longer_after_an_outage(
-        self, jobs: Jobs, redis: Redis
-    ) -> None:
+
+class TestGracePeriod:
+    def test_lasts_one_lease_after_an_outage(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         jobs.claim(job)
-        jobs.pass_time(job)
+        jobs.make_due(job)
         seconds, _ = redis.time()
-        redis.set(keys.LAST_RECONCILED, seconds * 1000 - ms(jobs.leasing.lease))
-        reconciler = jobs.reconciler()
+        redis.set(keys.LAST_RECONCILED, seconds * 1000 - ms(jobs.lease_policy.lease))
+        reconciler = jobs.make_reconciler()
 
         assert reconciler.run_once() == {job.id: "held"}
-        assert 0 < int(str(redis.pttl(keys.GRACE))) <= ms(jobs.leasing.lease)
+        assert 0 < int(str(redis.pttl(keys.GRACE))) <= ms(jobs.lease_policy.lease)
         assert reconciler.run_once() == {job.id: "held"}
 
         redis.delete(keys.GRACE)
         assert reconciler.run_once() == {job.id: "taken"}
 
-    def test_takes_long_rounds_for_no_outage(self, redis_process: Process, redis: Redis) -> None:
+    def test_does_not_follow_a_long_reconcile_interval(
+        self, redis_process: Process, redis: Redis
+    ) -> None:
         with Jobs(redis_process.url, LeasePolicy(reconcile_interval=timedelta(seconds=15))) as jobs:
             job = jobs.submit()
             jobs.claim(job)
             jobs.reconcile()
-            jobs.pass_time(job)
+            jobs.make_due(job)
             redis.decrby(keys.LAST_RECONCILED, 15_000)
 
-            assert jobs.reconciler().run_once() == {job.id: "taken"}
+            assert jobs.make_reconciler().run_once() == {job.id: "taken"}
 
 
-class TestReconcilerTell:
-    def test_tells_of_each_end_three_times(self, jobs: Jobs, redis: Redis) -> None:
-        job, cancelled, running = jobs.submit(), jobs.submit(), jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
+class TestPublishedEnds:
+    def test_are_published_three_times(self, jobs: Jobs, redis: Redis) -> None:
+        completed, cancelled, running = (jobs.submit() for _ in range(3))
+        jobs.store_result(completed, jobs.claim(completed), "SUCCESS", HEAD)
         jobs.cancel(cancelled)
         jobs.claim(running)
-        lease_ms = ms(jobs.leasing.lease)
+        lease_ms = ms(jobs.lease_policy.lease)
 
-        for since_ms in (0, lease_ms, 4 * lease_ms, 16 * lease_ms):
-            for ended in (job, cancelled):
-                redis.hset(keys.record(ended.id), "ended_at", jobs.now_ms() - since_ms)
-            redis.zadd(keys.UNPUBLISHED_ENDS, {job.id: 0, cancelled.id: 0}, xx=True)
+        for age_ms in (0, lease_ms, 4 * lease_ms, 16 * lease_ms):
+            for job in (completed, cancelled):
+                redis.hset(keys.record(job.id), "ended_at", jobs.now_ms() - age_ms)
+            redis.zadd(keys.UNPUBLISHED_ENDS, {completed.id: 0, cancelled.id: 0}, xx=True)
             jobs.reconcile()
-            # Not again before it is due.
+            # Nothing is published before it is due again.
             jobs.reconcile()
 
-        told = [(record.id, record.state) for record in jobs.told]
-        assert sorted(told) == sorted([(job.id, "completed"), (cancelled.id, "failed")] * 3)
+        published = [(record.id, record.state) for record in jobs.published]
+        ends = [(completed.id, "completed"), (cancelled.id, "failed")]
+        assert sorted(published) == sorted(ends * 3)
         assert redis.zcard(keys.UNPUBLISHED_ENDS) == 0

@@ -1,4 +1,4 @@
-"""REDIS_URL as others have theirs, for all programs: TLS with a CA of one's own, and Sentinels."""
+"""All programs with other kinds of REDIS_URL: TLS with a private CA, Sentinels, ACL users."""
 
 import asyncio
 import re
@@ -27,25 +27,25 @@ from jobs.redis.url import RedisUrl
 from tests.integration.redis_servers import (
     PASSWORD,
     QUOTED,
-    SENTINELS_OWN,
+    SENTINEL_PASSWORD,
     Certificate,
-    Watched,
+    SentinelRedis,
     redis_server,
-    watched_redis,
+    sentinel_redis,
 )
 from tests.integration.services import Run, Services, follow, run_job, write_fast_recipe
 from tests.support.paths import ROOT
 from tests.support.polling import wait_until
 
 DOCS = ROOT / "docs" / "redis.md"
-#: How many channels the site has: less than three pages of 50.
+#: Number of the site's channels: less than three pages of 50.
 COUNT = 137
 START = "/api/v1/tubehunt/scrape-channels/start"
 
 
 @dataclass(frozen=True)
-class Elsewhere(Services):
-    """The services with a Redis whose address only the product reads."""
+class ExternalRedisServices(Services):
+    """Services with a Redis that only the product's own settings can connect to."""
 
     redis_url: str = ""
 
@@ -57,70 +57,84 @@ class Elsewhere(Services):
         return connect_patient(RedisUrl.parse(self.redis_url))
 
     def logs(self) -> str:
-        """All that every process has written."""
+        """Return the logs of all processes."""
         return "".join(file.read_text() for file in self.stack.folder.glob("*.log"))
 
 
 @contextmanager
-def running(redis: Process, url: str, more: Mapping[str, str] | None = None) -> Iterator[Elsewhere]:
-    """Run all programs with this address; `more` has other ones for API, worker or Flower."""
+def run_services(
+    redis: Process, url: str, urls: Mapping[str, str] | None = None
+) -> Iterator[ExternalRedisServices]:
+    """Run all programs with a REDIS_URL.
 
-    def own(program: str) -> dict[str, str]:
-        return {"REDIS_URL": (more or {}).get(program, url)}
+    Args:
+        redis: The Redis process.
+        url: REDIS_URL of all programs.
+        urls: Other values for `api`, `worker` or `flower`.
+    """
+
+    def redis_setting(program: str) -> dict[str, str]:
+        return {"REDIS_URL": (urls or {}).get(program, url)}
 
     with Stack() as stack:
         recipes = stack.folder / "recipes"
         write_fast_recipe(recipes)
         stack.settings["RECIPES_DIR"] = str(recipes)
-        # Flower's own switch: its API answers without a login, for this test's loopback alone.
+        # A setting of Flower: its API needs no login. It listens on the loopback interface only.
         stack.settings["FLOWER_UNAUTHENTICATED_API"] = "true"
-        stack.settings |= own("flower")
+        stack.settings |= redis_setting("flower")
         site, flower = stack.site("--latency-ms", "0"), stack.flower()
-        api = stack.api(own("api"))
-        stack.worker(extra=own("worker"))
-        yield Elsewhere(stack, redis, site, api, flower, redis_url=url)
+        api = stack.api(redis_setting("api"))
+        stack.worker(extra=redis_setting("worker"))
+        yield ExternalRedisServices(stack, redis, site, api, flower, redis_url=url)
 
 
-def ask_flower(services: Services, path: str) -> Any:
+def get_from_flower(services: Services, path: str) -> Any:
     assert services.flower
-    answer = httpx.get(f"{services.flower.url}{path}", timeout=10, trust_env=False)
-    return answer.json() if answer.is_success else {}
+    response = httpx.get(f"{services.flower.url}{path}", timeout=10, trust_env=False)
+    return response.json() if response.is_success else {}
 
 
-def check_flower_knows(services: Services, run: Run) -> None:
-    """Fail unless Flower hears of the job's end."""
+def check_flower_shows_success(services: Services, run: Run) -> None:
+    """Fail unless Flower receives the event of the job's end."""
     wait_until(
-        lambda: ask_flower(services, "/api/tasks").get(run.job_id, {}).get("state") == "SUCCESS",
+        lambda: (
+            get_from_flower(services, "/api/tasks").get(run.job_id, {}).get("state") == "SUCCESS"
+        ),
         within_s=90,
     )
 
 
-def ping(url: str, how: str) -> None:
-    """Reach Redis as one of the programs' parts does; raises what that raises."""
-    if how == "worker":
+def ping(url: str, client: str) -> None:
+    """Connect to Redis with a client of the product.
+
+    Raises:
+        redis.RedisError: It cannot connect.
+    """
+    if client == "worker":
         with connect_impatient(RedisUrl.parse(url)) as redis:
             redis.ping()
-    elif how == "api":
+    elif client == "api":
 
-        async def asked() -> None:
+        async def ping_concurrently() -> None:
             async with async_client.connect(url) as redis:
-                # More than it has connections: they wait their turn. Behind TLS a handshake takes
-                # its time, which a busy machine has not.
-                number = 4 if "ssl_" in url else 100
-                await asyncio.gather(*(redis.ping() for _ in range(number)))
+                # More requests than connections, so that some wait for one. TLS handshakes are too
+                # slow for that on a busy machine.
+                count = 4 if "ssl_" in url else 100
+                await asyncio.gather(*(redis.ping() for _ in range(count)))
 
-        asyncio.run(asked())
+        asyncio.run(ping_concurrently())
     else:
         with make_celery(url, result_ttl=timedelta(hours=1)).connection() as broker:
             broker.connect()
 
 
-everyone = pytest.mark.parametrize("how", ["worker", "api", "kombu"])
+all_clients = pytest.mark.parametrize("client", ["worker", "api", "kombu"])
 
 
 @dataclass(frozen=True)
-class Guarded:
-    """A Redis behind TLS."""
+class TlsRedis:
+    """A Redis that accepts only TLS."""
 
     process: Process
     port: int
@@ -130,74 +144,83 @@ class Guarded:
         return f"rediss://:{QUOTED}@{host}:{self.port}/0{query}"
 
     @property
-    def trusting(self) -> str:
-        """The query of those who know the certificate."""
+    def trust_query(self) -> str:
+        """The query of a URL that trusts the certificate."""
         return f"?ssl_ca_certs={self.certificate.file}"
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """Run a Redis that takes nothing but TLS."""
+def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedis]:
+    """Run a Redis that accepts only TLS."""
     folder, port = tmp_path_factory.mktemp("tls"), find_free_port()
     certificate = Certificate.make(folder)
     config = {**certificate.server(port), "requirepass": f'"{PASSWORD}"'}
     url = f"rediss://:{QUOTED}@127.0.0.1:{port}/0?ssl_ca_certs={certificate.file}"
-    with redis_server(folder, "guarded", config, url) as process:
-        yield Guarded(process, port, certificate)
+    with redis_server(folder, "tls", config, url) as process:
+        yield TlsRedis(process, port, certificate)
 
 
 class TestTls:
-    def test_carries_a_whole_job(self, guarded: Guarded) -> None:
-        url = guarded.url(query=guarded.trusting)
-        with running(guarded.process, url) as services:
+    def test_runs_a_job(self, tls_redis: TlsRedis) -> None:
+        url = tls_redis.url(query=tls_redis.trust_query)
+        with run_services(tls_redis.process, url) as services:
             run = run_job(services)
 
             assert run.end["result"]["total_channels"] == 50
-            check_flower_knows(services, run)
-            queues = ask_flower(services, "/api/queues/length")["active_queues"]
-            assert {one["name"]: one["messages"] for one in queues} == {"jobs": 0, "callbacks": 0}
-            told = ask_flower(services, "/api/workers?refresh=1")
+            check_flower_shows_success(services, run)
+            queues = get_from_flower(services, "/api/queues/length")["active_queues"]
+            assert {queue["name"]: queue["messages"] for queue in queues} == {
+                "jobs": 0,
+                "callbacks": 0,
+            }
+            workers = get_from_flower(services, "/api/workers?refresh=1")
             for secret in (PASSWORD, QUOTED):
-                assert secret not in services.logs() + str(told)
+                assert secret not in services.logs() + str(workers)
 
-    @everyone
-    def test_refuses_a_certificate_that_nobody_vouches_for(
-        self, guarded: Guarded, how: str
-    ) -> None:
+    @all_clients
+    def test_rejects_an_untrusted_certificate(self, tls_redis: TlsRedis, client: str) -> None:
         with pytest.raises(NoConnectionError, match="certificate verify failed"):
-            ping(guarded.url(), how)
+            ping(tls_redis.url(), client)
 
-    @everyone
-    def test_refuses_a_certificate_for_somebody_else(self, guarded: Guarded, how: str) -> None:
+    @all_clients
+    def test_rejects_a_certificate_for_another_host(self, tls_redis: TlsRedis, client: str) -> None:
         with pytest.raises(NoConnectionError, match="not valid for 'localhost'"):
-            ping(guarded.url(host="localhost", query=guarded.trusting), how)
+            ping(tls_redis.url(host="localhost", query=tls_redis.trust_query), client)
 
-    @everyone
-    @pytest.mark.parametrize("spelled", ["none", "CERT_NONE"])
-    def test_takes_any_certificate_where_it_is_told_to(
-        self, guarded: Guarded, how: str, spelled: str
+    @all_clients
+    @pytest.mark.parametrize("value", ["none", "CERT_NONE"])
+    def test_accepts_any_certificate_if_checks_are_disabled(
+        self, tls_redis: TlsRedis, client: str, value: str
     ) -> None:
-        ping(guarded.url(host="localhost", query=f"?ssl_cert_reqs={spelled}"), how)
+        ping(tls_redis.url(host="localhost", query=f"?ssl_cert_reqs={value}"), client)
 
 
-def nothing() -> None:
-    """Leave all as it is."""
+def do_nothing() -> None:
+    """Do nothing."""
 
 
-def check_goes_on(
-    redis: Watched, lose: Callable[[], None], regain: Callable[[], None] = nothing
+def check_survives_failover(
+    redis: SentinelRedis,
+    lose_master: Callable[[], None],
+    restore_master: Callable[[], None] = do_nothing,
 ) -> None:
-    """Fail unless a job outlives the loss of its master, and all programs go on by themselves."""
-    wait_until(redis.replicas_in_step)
-    first = redis.master_port()
-    with running(redis.one, redis.url) as services, services.client() as api:
+    """Fail unless a running job and all programs survive a failover without a restart.
+
+    Args:
+        redis: The master, its replica and the Sentinel.
+        lose_master: Starts the failover.
+        restore_master: Called before Flower is checked.
+    """
+    wait_until(redis.count_online_replicas)
+    first_port = redis.master_port()
+    with run_services(redis.master, redis.url) as services, services.client() as api:
         services.demo.have(slow_ms=700)
         job_id = api.post(START, json={"pages": 3}).json()["job_id"]
         wait_until(lambda: len(services.demo.requests("/long/")) >= 2)
 
-        lose()
+        lose_master()
 
-        wait_until(lambda: redis.master_port() != first, within_s=60)
+        wait_until(lambda: redis.master_port() != first_port, within_s=60)
         run = follow(services, job_id, within_s=120)
         run.check_progress()
         run.check_agreement()
@@ -207,51 +230,51 @@ def check_goes_on(
         wait_until(lambda: api.get("/api/health").status_code == 200)
         later = run_job(services, within_s=90)
         assert later.end["status"] == "completed"
-        regain()
-        check_flower_knows(services, later)
-        told = ask_flower(services, "/api/workers?refresh=1")
-        for secret in (PASSWORD, QUOTED, SENTINELS_OWN):
-            assert secret not in services.logs() + str(told)
+        restore_master()
+        check_flower_shows_success(services, later)
+        workers = get_from_flower(services, "/api/workers?refresh=1")
+        for secret in (PASSWORD, QUOTED, SENTINEL_PASSWORD):
+            assert secret not in services.logs() + str(workers)
 
 
 class TestSentinel:
     @pytest.mark.timeout(300)
-    def test_carries_a_job_over_the_death_of_its_master(self, tmp_path: Path) -> None:
-        with watched_redis(tmp_path) as redis:
-            check_goes_on(redis, redis.one.kill)
+    def test_fails_over_if_the_master_dies(self, tmp_path: Path) -> None:
+        with sentinel_redis(tmp_path) as redis:
+            check_survives_failover(redis, redis.master.kill)
 
     @pytest.mark.timeout(300)
-    def test_carries_a_job_over_a_master_that_hangs(self, tmp_path: Path) -> None:
-        # Nobody closes the connections to it; Flower hears nothing until somebody does.
-        with watched_redis(tmp_path) as redis:
-            check_goes_on(
+    def test_fails_over_if_the_master_hangs(self, tmp_path: Path) -> None:
+        # Its connections stay open; Flower receives no events until they are closed.
+        with sentinel_redis(tmp_path) as redis:
+            check_survives_failover(
                 redis,
-                lambda: redis.one.signal(signal.SIGSTOP),
-                lambda: redis.one.signal(signal.SIGCONT),
+                lambda: redis.master.signal(signal.SIGSTOP),
+                lambda: redis.master.signal(signal.SIGCONT),
             )
 
     @pytest.mark.timeout(300)
-    def test_carries_a_job_over_a_planned_change(self, tmp_path: Path) -> None:
-        # A Sentinel tells the old master last: until then that must take no writes.
-        with watched_redis(tmp_path, {"min-replicas-to-write": "1"}) as redis:
-            check_goes_on(redis, redis.hand_over)
+    def test_fails_over_as_planned(self, tmp_path: Path) -> None:
+        # The Sentinel demotes the old master last: until then it must accept no writes.
+        with sentinel_redis(tmp_path, {"min-replicas-to-write": "1"}) as redis:
+            check_survives_failover(redis, redis.fail_over)
 
-    @everyone
-    def test_is_reached_through_tls_where_its_address_says_so(
-        self, tmp_path: Path, how: str
+    @all_clients
+    def test_is_connected_through_tls_if_the_url_requires_it(
+        self, tmp_path: Path, client: str
     ) -> None:
-        with watched_redis(tmp_path, certificate=Certificate.make(tmp_path)) as redis:
-            ping(redis.url, how)
+        with sentinel_redis(tmp_path, certificate=Certificate.make(tmp_path)) as redis:
+            ping(redis.url, client)
 
 
-def count_refusals(redis: Redis) -> int:
-    """Count the commands that Redis refused for its missing replicas."""
-    told: dict[str, Any] = redis.info("errorstats")
-    return int(told.get("errorstat_NOREPLICAS", {}).get("count", 0))
+def count_rejections(redis: Redis) -> int:
+    """Return the number of commands that Redis rejected because replicas are missing."""
+    stats: dict[str, Any] = redis.info("errorstats")
+    return int(stats.get("errorstat_NOREPLICAS", {}).get("count", 0))
 
 
-class TestReplicas:
-    def test_that_are_missing_cost_time_and_no_job(self, services: Services) -> None:
+class TestMissingReplicas:
+    def test_delay_a_job_without_losing_it(self, services: Services) -> None:
         services.stack.worker()
         services.demo.have(slow_ms=700)
         with services.client() as api, services.connect() as redis:
@@ -262,45 +285,45 @@ class TestReplicas:
 
             assert api.post(START).status_code == 503
             assert api.get("/api/health").status_code == 503
-            # The worker's words on its second page are among them.
-            wait_until(lambda: count_refusals(redis) >= 20)
+            # The worker's progress on its second page is among them.
+            wait_until(lambda: count_rejections(redis) >= 20)
             redis.config_set("min-replicas-to-write", 0)
             run = follow(services, job_id)
             run.check_agreement()
             assert (run.end["status"], run.end["attempt"]) == ("completed", 1)
 
 
-class TestUsers:
-    def test_need_no_more_rights_than_the_docs_give_them(
+class TestAclUsers:
+    def test_need_only_the_documented_permissions(
         self, redis_process: Process, redis: Redis
     ) -> None:
         text = DOCS.read_text(encoding="utf-8")
         users = re.findall(r"^user (\w+) (on >(\S+) .*)$", text, re.MULTILINE)
         urls = {}
-        for name, rights, password in users:
-            redis.execute_command(  # type: ignore[no-untyped-call] # redis-py has none
-                *("ACL", "SETUSER", name, *rights.split())
+        for name, rules, password in users:
+            redis.execute_command(  # type: ignore[no-untyped-call] # redis-py has no type for it
+                *("ACL", "SETUSER", name, *rules.split())
             )
             urls[name] = redis_process.url.replace("redis://", f"redis://{name}:{password}@")
         assert urls.keys() == {"api", "worker", "flower"}
 
-        with running(redis_process, redis_process.url, urls) as services:
+        with run_services(redis_process, redis_process.url, urls) as services:
             run = run_job(services)
-            check_flower_knows(services, run)
-            ask_flower(services, "/api/workers?refresh=1")
-            queues = ask_flower(services, "/api/queues/length")["active_queues"]
+            check_flower_shows_success(services, run)
+            get_from_flower(services, "/api/workers?refresh=1")
+            queues = get_from_flower(services, "/api/queues/length")["active_queues"]
             with services.client() as api:
                 services.demo.have(slow_ms=3000)
-                long = api.post(START, json={"pages": 3}).json()["job_id"]
-                api.post(START.replace("start", f"cancel/{long}")).raise_for_status()
-                assert follow(services, long).end["error_code"] == "cancelled"
+                job_id = api.post(START, json={"pages": 3}).json()["job_id"]
+                api.post(START.replace("start", f"cancel/{job_id}")).raise_for_status()
+                assert follow(services, job_id).end["error_code"] == "cancelled"
                 assert api.get("/api/health").status_code == 200
                 assert api.get("/metrics").status_code == 200
 
-        assert {one["name"]: one["messages"] for one in queues} == {"jobs": 0, "callbacks": 0}
+        assert {queue["name"]: queue["messages"] for queue in queues} == {"jobs": 0, "callbacks": 0}
         assert redis.acl_log() == []
         for url in urls.values():
-            with Redis.from_url(url) as own:
+            with Redis.from_url(url) as user:
                 for forbidden in ("FLUSHALL", "CONFIG GET *", "KEYS *", "GET another's"):
                     with pytest.raises(NoPermissionError):
-                        own.execute_command(*forbidden.split())
+                        user.execute_command(*forbidden.split())

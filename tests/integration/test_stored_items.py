@@ -1,4 +1,4 @@
-"""Items are read the same way while a job runs, after it, and from version 0.1."""
+"""Items of running, completed and failed jobs, also in the format of version 0.1."""
 
 import json
 from collections.abc import Iterator
@@ -21,69 +21,69 @@ ITEMS: list[dict[str, Any]] = [{"n": number, "name": f"canal {number} é"} for n
 
 
 @pytest.fixture
-def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - it was emptied
-    with Jobs(redis_process.url) as both_sides:
-        yield both_sides
+def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - empties Redis
+    with Jobs(redis_process.url) as jobs:
+        yield jobs
 
 
 @pytest.fixture
 def running(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> tuple[JobRequest, str]:
-    """A job with three pages, whose blocks hold a few items each; and its lease's token."""
+    """Return a job with three pages, in blocks of a few items; and its lease token."""
     monkeypatch.setattr(item_blocks, "_MAX_BLOCK_BYTES", 150)
     job = jobs.submit()
     token = jobs.claim(job)
     for number, page in enumerate((ITEMS[:10], [], ITEMS[10:]), start=1):
-        jobs.leases.append_page(job.id, token, FinishedPage(number, page))
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(number, page))
     return job, token
 
 
-def read_in_steps(jobs: Jobs, job: JobRequest, step: int) -> list[dict[str, Any]]:
+def read_in_chunks(jobs: Jobs, job: JobRequest, size: int) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
-    while part := jobs.read_items(job, len(items), step)[0]:
-        items += part
+    while chunk := jobs.read_items(job, len(items), size)[0]:
+        items += chunk
     return items
 
 
 class TestRunningJob:
-    @pytest.mark.parametrize("step", [1, 3, 7, 25, 100])
-    def test_has_each_item_once_whatever_the_steps(
-        self, jobs: Jobs, running: tuple[JobRequest, str], step: int
+    @pytest.mark.parametrize("size", [1, 3, 7, 25, 100])
+    def test_has_each_item_once_for_any_chunk_size(
+        self, jobs: Jobs, running: tuple[JobRequest, str], size: int
     ) -> None:
-        assert read_in_steps(jobs, running[0], step) == ITEMS
+        assert read_in_chunks(jobs, running[0], size) == ITEMS
 
-    def test_is_counted(self, jobs: Jobs, running: tuple[JobRequest, str]) -> None:
+    def test_has_an_item_count(self, jobs: Jobs, running: tuple[JobRequest, str]) -> None:
         job, _ = running
         assert jobs.read_items(job, 1000) == ([], 25)
-        assert jobs.leases.count_items(job.id) == 25
+        assert jobs.leased_jobs.count_items(job.id) == 25
 
-    def test_without_items_has_none(self, jobs: Jobs) -> None:
+    def test_may_have_no_items(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job)
         assert jobs.read_items(job) == ([], 0)
-        assert jobs.leases.count_items(job.id) == 0
+        assert jobs.leased_jobs.count_items(job.id) == 0
 
 
 class TestCompletedJob:
-    @pytest.mark.parametrize("step", [1, 3, 7, 25, 100])
-    def test_has_each_item_once_whatever_the_steps(
-        self, jobs: Jobs, running: tuple[JobRequest, str], step: int
+    @pytest.mark.parametrize("size", [1, 3, 7, 25, 100])
+    def test_has_each_item_once_for_any_chunk_size(
+        self, jobs: Jobs, running: tuple[JobRequest, str], size: int
     ) -> None:
         job, token = running
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
-        assert read_in_steps(jobs, job, step) == ITEMS
+        assert read_in_chunks(jobs, job, size) == ITEMS
 
-    def test_has_its_items_in_celerys_result_alone(
+    def test_has_its_items_only_in_celerys_result(
         self, jobs: Jobs, redis: Redis, running: tuple[JobRequest, str]
     ) -> None:
         job, token = running
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
         result: Any = AsyncResult(job.id, app=jobs.celery)
         assert result.result == jobs.read_result(job) == HEAD.as_dict(ITEMS)
         assert redis.exists(keys.items(job.id), keys.item_totals(job.id)) == 0
 
-    def test_is_read_whole_if_it_ends_between_two_steps(
+    def test_is_read_completely_if_it_ends_between_two_chunks(
         self, jobs: Jobs, running: tuple[JobRequest, str]
     ) -> None:
         job, token = running
@@ -91,32 +91,34 @@ class TestCompletedJob:
         async def read() -> list[str]:
             chunks = await jobs.items.iterate(job.id)
             first = await anext(chunks)
-            jobs.store(job, token, "SUCCESS", HEAD)
+            jobs.store_result(job, token, "SUCCESS", HEAD)
             return first + [item async for chunk in chunks for item in chunk]
 
-        assert [json.loads(item) for item in jobs.wait_for(read())] == ITEMS
+        assert [json.loads(item) for item in jobs.run_async(read())] == ITEMS
 
-    def test_may_have_very_many_warnings(self, jobs: Jobs, running: tuple[JobRequest, str]) -> None:
+    def test_may_have_hundreds_of_warnings(
+        self, jobs: Jobs, running: tuple[JobRequest, str]
+    ) -> None:
         job, token = running
         warnings = [{"code": "page_short", "page": page, "text": "x" * 50} for page in range(500)]
         head = HEAD.__class__(**{**vars(HEAD), "warnings": warnings})
-        jobs.store(job, token, "SUCCESS", head)
+        jobs.store_result(job, token, "SUCCESS", head)
 
         assert jobs.read_result(job)["warnings"] == warnings
-        assert read_in_steps(jobs, job, 10) == ITEMS
+        assert read_in_chunks(jobs, job, 10) == ITEMS
 
     def test_without_items_has_an_empty_list(self, jobs: Jobs) -> None:
         job = jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
+        jobs.store_result(job, jobs.claim(job), "SUCCESS", HEAD)
 
         assert jobs.read_result(job)["channels"] == []
         assert jobs.read_items(job) == ([], 0)
 
-    def test_that_expires_meanwhile_is_not_taken_for_whole(
+    def test_that_expires_while_it_is_read_raises_an_error(
         self, jobs: Jobs, redis: Redis, running: tuple[JobRequest, str]
     ) -> None:
         job, token = running
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
         async def read() -> None:
             chunks = await jobs.items.iterate(job.id)
@@ -126,59 +128,57 @@ class TestCompletedJob:
                 pass
 
         with pytest.raises(RedisUnavailableError):
-            jobs.wait_for(read())
+            jobs.run_async(read())
 
 
 class TestFailedJob:
     def test_keeps_its_items(self, jobs: Jobs, running: tuple[JobRequest, str]) -> None:
         job, token = running
-        jobs.store(job, token, "FAILURE", KeyError())
+        jobs.store_result(job, token, "FAILURE", KeyError())
 
-        assert read_in_steps(jobs, job, 4) == ITEMS
+        assert read_in_chunks(jobs, job, 4) == ITEMS
 
 
 class TestVersion01:
-    """It stored one item in each element of the list, and all items in the result."""
+    """Version 0.1 stored one item per list element, and all items in the result."""
 
-    def test_its_items_of_a_running_job_are_continued(self, jobs: Jobs, redis: Redis) -> None:
+    def test_items_of_a_running_job_are_continued(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         for item in ITEMS[:5]:
             redis.rpush(keys.items(job.id), json.dumps(item, ensure_ascii=False))
         redis.hset(keys.pages(job.id), "1", "[]")
-        assert read_in_steps(jobs, job, 2) == ITEMS[:5]
-        assert jobs.leases.count_items(job.id) == 5
+        assert read_in_chunks(jobs, job, 2) == ITEMS[:5]
+        assert jobs.leased_jobs.count_items(job.id) == 5
 
-        jobs.leases.append_page(job.id, token, FinishedPage(2, ITEMS[5:]))
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(2, ITEMS[5:]))
 
-        assert read_in_steps(jobs, job, 2) == ITEMS == jobs.leases.get_items(job.id)
-        assert jobs.leases.count_items(job.id) == 25
-        jobs.store(job, token, "SUCCESS", HEAD)
-        assert read_in_steps(jobs, job, 2) == ITEMS
+        assert read_in_chunks(jobs, job, 2) == ITEMS == jobs.leased_jobs.get_items(job.id)
+        assert jobs.leased_jobs.count_items(job.id) == 25
+        jobs.store_result(job, token, "SUCCESS", HEAD)
+        assert read_in_chunks(jobs, job, 2) == ITEMS
         assert jobs.read_result(job)["channels"] == ITEMS
 
-    def test_its_items_of_a_running_job_can_be_the_only_ones(
-        self, jobs: Jobs, redis: Redis
-    ) -> None:
+    def test_items_of_a_running_job_can_be_the_only_ones(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         for item in ITEMS:
             redis.rpush(keys.items(job.id), json.dumps(item))
 
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
         assert jobs.read_result(job)["channels"] == ITEMS
 
-    def test_its_result_can_still_be_read(self, jobs: Jobs, redis: Redis) -> None:
+    def test_result_can_still_be_read(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
-        jobs.store(job, jobs.claim(job), "SUCCESS", HEAD)
-        whole = HEAD.as_dict(ITEMS)
-        redis.set(keys.result(job.id), result_meta(job.id, "SUCCESS", whole, "2026-01-01"))
+        jobs.store_result(job, jobs.claim(job), "SUCCESS", HEAD)
+        result_dict = HEAD.as_dict(ITEMS)
+        redis.set(keys.result(job.id), result_meta(job.id, "SUCCESS", result_dict, "2026-01-01"))
         for item in ITEMS:
             redis.rpush(keys.items(job.id), json.dumps(item))
 
         result: Any = AsyncResult(job.id, app=jobs.celery)
-        stored = jobs.wait_for(jobs.items.get_result(job.id))
+        stored = jobs.run_async(jobs.items.get_result(job.id))
         assert stored
-        assert result.result == stored.result == whole
-        assert read_in_steps(jobs, job, 10) == ITEMS
+        assert result.result == stored.result == result_dict
+        assert read_in_chunks(jobs, job, 10) == ITEMS

@@ -1,4 +1,4 @@
-"""How a job's task leaves its job, whatever ends it: what Redis and the queue say afterwards."""
+"""State of a job and its queue after its task was stopped or has failed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,19 +17,19 @@ from tests.integration.jobs_in_redis import Jobs
 from worker import tasks
 from worker.scrape_config import ScrapeConfig
 
-#: The two steps of a job's task between which something may end it.
+#: Steps of a job's task that may be interrupted.
 STEPS = ("claim_or_finish", "run_job")
 
 
 @pytest.fixture
-def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - it was emptied
-    with Jobs(redis_process.url) as both_sides:
+def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG001 - empties Redis
+    with Jobs(redis_process.url) as jobs:
         tasks.register_tasks(
-            both_sides.celery,
+            jobs.celery,
             ScrapeConfig(load_recipes(), {}, BrowserSettings(), margin_s=60),
-            both_sides.leasing,
+            jobs.lease_policy,
         )
-        yield both_sides
+        yield jobs
 
 
 def run(jobs: Jobs, job_id: str) -> Any:
@@ -38,53 +38,53 @@ def run(jobs: Jobs, job_id: str) -> Any:
 
 
 @pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, BaseException], None]:
-    """Make a step end with an exception, after all that it usually does to Redis."""
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, BaseException], None]:
+    """Let a step raise an exception, after its usual changes in Redis."""
 
-    def make(step: str, error: BaseException) -> None:
-        usual = tasks.claim_or_finish  # what happens in the middle of a task
+    def patch(step: str, error: BaseException) -> None:
+        claim_or_finish = tasks.claim_or_finish
 
-        def end(*arguments: Any, **options: Any) -> None:
+        def fail(*arguments: Any, **options: Any) -> None:
             if step == "claim_or_finish":
-                usual(*arguments, **options)
+                claim_or_finish(*arguments, **options)
             raise error
 
-        monkeypatch.setattr(tasks, step, end)
+        monkeypatch.setattr(tasks, step, fail)
 
-    return make
+    return patch
 
 
 class TestTask:
     @pytest.mark.parametrize("step", STEPS)
-    def test_hands_its_job_back_if_the_worker_is_stopped(
-        self, jobs: Jobs, redis: Redis, ends: Any, step: str
+    def test_releases_its_job_if_the_worker_is_stopped(
+        self, jobs: Jobs, redis: Redis, interrupt: Any, step: str
     ) -> None:
         job = jobs.submit()
         redis.delete(keys.JOB_QUEUE)
-        ends(step, SystemExit())
+        interrupt(step, SystemExit())
 
         with pytest.raises(SystemExit):
             run(jobs, job.id)
 
         assert redis.hget(keys.record(job.id), "token") is None
-        assert jobs.queued(job) == 1
+        assert jobs.count_messages(job) == 1
 
     @pytest.mark.parametrize("step", STEPS)
     @pytest.mark.parametrize("error", [LostConnectionError(), OutOfMemoryError()])
-    def test_leaves_its_job_to_others_if_redis_is_away_for_long(
-        self, jobs: Jobs, ends: Any, step: str, error: Exception
+    def test_leaves_its_job_to_the_reconciler_during_a_long_redis_outage(
+        self, jobs: Jobs, interrupt: Any, step: str, error: Exception
     ) -> None:
         job = jobs.submit()
-        ends(step, error)
+        interrupt(step, error)
 
         with pytest.raises(LeaseLostError):
             run(jobs, job.id)
 
-        assert jobs.look(job).record.state == "processing"
-        jobs.pass_time(job)
+        assert jobs.get(job).record.state == "processing"
+        jobs.make_due(job)
         assert jobs.reconcile() == {job.id: "taken"}
 
-    def test_lets_be_what_is_another_worker_s(self, jobs: Jobs) -> None:
+    def test_ignores_a_job_leased_by_another_worker(self, jobs: Jobs) -> None:
         job = jobs.submit()
         jobs.claim(job)
 

@@ -1,4 +1,4 @@
-"""One worker alone does everything: it sends call backs, too, and their next tries."""
+"""A worker without a separate sender sends webhooks too."""
 
 from garimpo.local_stack.stack import Stack
 from tests.integration.services import Services
@@ -8,7 +8,7 @@ PATH = "/api/v1/tubehunt/scrape-channels"
 
 
 class TestWorker:
-    def test_sends_call_backs_until_they_arrive(self) -> None:
+    def test_sends_and_retries_webhooks(self) -> None:
         settings = {"WEBHOOK_ALLOW": "127.0.0.1", "WEBHOOK_RETRY_FIRST_S": "0.05"}
         with Stack(settings=settings) as stack, WebhookReceiver() as receiver:
             receiver.respond_with(status(500), status(204))
@@ -23,6 +23,8 @@ class TestWorker:
                 first, second = receiver.wait_for(job_id, 2)
 
                 assert first.id == second.id
-                figures = api.get("/api/v1/figures").json()
-                assert [one["jobs"] for one in figures["workers"]] == [[]], "it is no job"
+                stats = api.get("/api/v1/figures").json()
+                assert [worker["jobs"] for worker in stats["workers"]] == [[]], (
+                    "a webhook is not a job"
+                )
                 assert "Traceback" not in worker.read_log()

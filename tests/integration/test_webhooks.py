@@ -1,4 +1,4 @@
-"""Call backs from the start to the receiver: the API, and the worker that sends them."""
+"""Webhooks end to end: API, sender and receiver."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +23,10 @@ from tests.support.polling import wait_until
 from tests.support.webhook_receiver import WebhookReceiver, cut, status
 
 PATH = "/api/v1/tubehunt/scrape-channels"
-#: Of nobody: made for this test.
+#: Made up for this test.
 SECRETS = [f"whsec_{letter * 32}" for letter in "ab"]
 READ_ALL = Path(__file__).with_name("read_all.lua").read_text(encoding="utf-8")
-#: The only ones that may be called.
+#: The only ports that WEBHOOK_ALLOW contains.
 PORT, SLOW_PORT = find_free_port(), find_free_port()
 SETTINGS = {
     "WEBHOOK_ALLOW": f"127.0.0.1:{PORT}, 127.0.0.1:{SLOW_PORT}",
@@ -41,7 +41,7 @@ SETTINGS = {
 def services() -> Iterator[Services]:
     with Stack(settings=SETTINGS) as stack:
         redis = stack.redis()
-        # There is no site: nothing here is scraped.
+        # No test needs a site: nothing is scraped.
         yield Services(stack, redis, redis, stack.api())
 
 
@@ -62,32 +62,32 @@ def jobs(services: Services) -> Iterator[Jobs]:
         yield jobs
 
 
-def start(api: httpx.Client, url: str, **more: object) -> str:
-    answer = api.post(f"{PATH}/start", json={"webhook_url": url, **more})
-    assert answer.status_code == 202, answer.text
-    job_id: str = answer.json()["job_id"]
+def start(api: httpx.Client, url: str, **extra: object) -> str:
+    response = api.post(f"{PATH}/start", json={"webhook_url": url, **extra})
+    assert response.status_code == 202, response.text
+    job_id: str = response.json()["job_id"]
     return job_id
 
 
-def end(api: httpx.Client, url: str, **more: object) -> str:
-    """Start a job whose end is to be told, and end it."""
-    job_id = start(api, url, **more)
+def run_cancelled_job(api: httpx.Client, url: str, **extra: object) -> str:
+    """Start and cancel a job with a webhook; return its id."""
+    job_id = start(api, url, **extra)
     assert api.post(f"{PATH}/cancel/{job_id}").status_code == 202
     return job_id
 
 
-def told(api: httpx.Client, job_id: str) -> dict[str, Any]:
-    """Return the call back of the end, as the API tells it."""
-    answer = api.get(f"{PATH}/deliveries/{job_id}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()["deliveries"][-1]
-    return found
+def get_delivery(api: httpx.Client, job_id: str) -> dict[str, Any]:
+    """Return the API's delivery of the webhook for the job's end."""
+    response = api.get(f"{PATH}/deliveries/{job_id}")
+    assert response.status_code == 200, response.text
+    delivery: dict[str, Any] = response.json()["deliveries"][-1]
+    return delivery
 
 
-def settled(api: httpx.Client, job_id: str, *states: str) -> dict[str, Any]:
-    """Return it once it has got there."""
-    wait_until(lambda: told(api, job_id)["state"] in (states or ("delivered", "given_up")))
-    return told(api, job_id)
+def wait_for_delivery(api: httpx.Client, job_id: str, *states: str) -> dict[str, Any]:
+    """Return the delivery as soon as it is delivered or given up, or in one of `states`."""
+    wait_until(lambda: get_delivery(api, job_id)["state"] in (states or ("delivered", "given_up")))
+    return get_delivery(api, job_id)
 
 
 class TestStart:
@@ -112,15 +112,17 @@ class TestStart:
             ({"webhook_events": "job.started"}, "webhook_events: must be a list"),
         ],
     )
-    def test_says_what_is_wrong(
+    def test_rejects_an_invalid_webhook(
         self, api: httpx.Client, body: dict[str, object], sentence: str
     ) -> None:
-        answer = api.post(f"{PATH}/start", json=body, headers={"Accept-Language": "en"})
+        response = api.post(f"{PATH}/start", json=body, headers={"Accept-Language": "en"})
 
-        assert (answer.status_code, answer.json()["error_code"]) == (422, "invalid_parameters")
-        assert sentence in answer.json()["detail"]
+        assert (response.status_code, response.json()["error_code"]) == (422, "invalid_parameters")
+        assert sentence in response.json()["detail"]
 
-    def test_keeps_the_parameters_apart(self, services: Services, api: httpx.Client) -> None:
+    def test_stores_no_webhook_in_the_parameters(
+        self, services: Services, api: httpx.Client
+    ) -> None:
         job_id = start(api, "https://example.com/", pages=2)
 
         with services.connect() as redis:
@@ -129,18 +131,18 @@ class TestStart:
         assert '"pages": 2' in params
         assert "webhook" not in params
 
-    def test_takes_another_webhook_for_another_request(self, api: httpx.Client) -> None:
+    def test_treats_another_webhook_as_another_request(self, api: httpx.Client) -> None:
         first = start(api, "https://example.com/1")
 
-        def join(url: str) -> str:
-            answer = api.post(f"{PATH}/start?join=true", json={"webhook_url": url})
-            job_id: str = answer.json()["job_id"]
+        def start_or_join(url: str) -> str:
+            response = api.post(f"{PATH}/start?join=true", json={"webhook_url": url})
+            job_id: str = response.json()["job_id"]
             return job_id
 
-        assert join("https://example.com/1") == first
-        assert join("https://example.com/2") != first
+        assert start_or_join("https://example.com/1") == first
+        assert start_or_join("https://example.com/2") != first
 
-    def test_documents_its_own_keys(self, api: httpx.Client) -> None:
+    def test_documents_the_webhook_keys(self, api: httpx.Client) -> None:
         document = api.get("/openapi.json").json()
         body = document["paths"][f"{PATH}/start"]["post"]["requestBody"]
         properties = body["content"]["application/json"]["schema"]["properties"]
@@ -150,154 +152,171 @@ class TestStart:
 
 
 @pytest.mark.usefixtures("sender")
-class TestCallback:
-    def test_brings_the_body_of_the_result(
+class TestWebhook:
+    def test_contains_the_body_of_the_result(
         self, api: httpx.Client, jobs: Jobs, receiver: WebhookReceiver
     ) -> None:
         job = JobRequest(
             "tubehunt", "scrape-channels", "digest", {}, webhook=WebhookSubscription(receiver.url)
         )
-        jobs.ask(lambda front: front.submit(job))
-        items, token = [{"channel_name": "é"}], jobs.claim(job)
-        jobs.leases.append_page(job.id, token, FinishedPage(1, items))
-        jobs.store(job, token, "SUCCESS", HEAD)
+        jobs.call_store(lambda store: store.submit(job))
+        items = [{"channel_name": "é"}]
+        token = jobs.claim(job)
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, items))
+        jobs.store_result(job, token, "SUCCESS", HEAD)
 
-        [got] = receiver.wait_for(job.id)
+        [webhook] = receiver.wait_for(job.id)
 
-        assert got.body_json["type"] == "job.completed"
-        assert got.body_json["data"] == api.get(f"{PATH}/result/{job.id}").json()
-        assert got.headers["content-type"] == "application/json"
-        assert settled(api, job.id)["state"] == "delivered"
+        assert webhook.body_json["type"] == "job.completed"
+        assert webhook.body_json["data"] == api.get(f"{PATH}/result/{job.id}").json()
+        assert webhook.headers["content-type"] == "application/json"
+        assert wait_for_delivery(api, job.id)["state"] == "delivered"
 
-    def test_tells_of_failures_in_the_language_of_the_start(
+    def test_contains_failures_in_the_language_of_the_start(
         self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
         api.headers["Accept-Language"] = "en"
-        job_id = end(api, f"{receiver.url}/wait/7?signature=a%2Bb")
+        job_id = run_cancelled_job(api, f"{receiver.url}/wait/7?signature=a%2Bb")
 
-        [got] = receiver.wait_for(job_id)
+        [webhook] = receiver.wait_for(job_id)
 
-        assert (got.path, got.body_json["type"]) == ("/wait/7?signature=a%2Bb", "job.failed")
-        assert got.body_json["data"]["error"] == "Job cancelled"
-        delivery = settled(api, job_id)
-        assert delivery["url"] == receiver.url, "the query may be a secret"
+        assert (webhook.path, webhook.body_json["type"]) == (
+            "/wait/7?signature=a%2Bb",
+            "job.failed",
+        )
+        assert webhook.body_json["data"]["error"] == "Job cancelled"
+        delivery = wait_for_delivery(api, job_id)
+        assert delivery["url"] == receiver.url, "the query may contain a secret"
         assert delivery["tries"][0]["status"] == 204
-        assert delivery["tries"][0]["webhook_id"] == got.id == delivery["webhook_id"]
+        assert delivery["tries"][0]["webhook_id"] == webhook.id == delivery["webhook_id"]
 
-    def test_leads_to_the_result_if_thin(
+    def test_links_to_the_result_if_thin(
         self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
-        job_id = end(api, receiver.url, webhook_payload="thin")
+        job_id = run_cancelled_job(api, receiver.url, webhook_payload="thin")
 
-        [got] = receiver.wait_for(job_id)
+        [webhook] = receiver.wait_for(job_id)
 
-        assert httpx.get(got.body_json["data"]["result_url"]).json()["job_id"] == job_id
+        assert httpx.get(webhook.body_json["data"]["result_url"]).json()["job_id"] == job_id
 
     @pytest.mark.parametrize("secret", SECRETS)
     def test_is_signed_with_each_secret(
         self, api: httpx.Client, receiver: WebhookReceiver, secret: str
     ) -> None:
-        job_id = end(api, receiver.url)
-        [got] = receiver.wait_for(job_id)
+        job_id = run_cancelled_job(api, receiver.url)
+        [webhook] = receiver.wait_for(job_id)
 
-        assert Signer(secret).verify(got.body, dict(got.headers))["data"]["job_id"] == job_id
+        assert (
+            Signer(secret).verify(webhook.body, dict(webhook.headers))["data"]["job_id"] == job_id
+        )
         with pytest.raises(WebhookVerificationError):
-            Signer(secret).verify(got.body.replace("failed", "fooled", 1), dict(got.headers))
+            Signer(secret).verify(
+                webhook.body.replace("failed", "fooled", 1), dict(webhook.headers)
+            )
 
-    def test_is_repeated_until_it_arrives_with_one_id_and_body(
+    def test_is_retried_with_the_same_id_and_body(
         self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
         receiver.respond_with(
             status(500, "broken"), status(409), status(404), cut, status(302), status(200, "thanks")
         )
-        job_id = end(api, receiver.url)
+        job_id = run_cancelled_job(api, receiver.url)
 
-        delivery = settled(api, job_id)
+        delivery = wait_for_delivery(api, job_id)
 
-        got = receiver.list_received(job_id)
+        webhooks = receiver.list_received(job_id)
         assert delivery["state"] == "delivered"
-        assert [one["status"] for one in delivery["tries"]] == [500, 409, 404, None, 302, 200]
-        assert [one["answer"] for one in delivery["tries"]][::5] == ["broken", "thanks"]
+        assert [attempt["status"] for attempt in delivery["tries"]] == [
+            500,
+            409,
+            404,
+            None,
+            302,
+            200,
+        ]
+        assert [attempt["answer"] for attempt in delivery["tries"]][::5] == ["broken", "thanks"]
         assert delivery["tries"][3]["error"] == "protocol"
-        assert len({(one.id, one.body) for one in got}) == 1
-        assert len(got) == 6
-        for one in got:
-            Signer(SECRETS[0]).verify(one.body, dict(one.headers))
+        assert len({(webhook.id, webhook.body) for webhook in webhooks}) == 1
+        assert len(webhooks) == 6
+        for webhook in webhooks:
+            Signer(SECRETS[0]).verify(webhook.body, dict(webhook.headers))
 
-    def test_waits_for_a_receiver_that_is_away(
+    def test_is_retried_until_the_receiver_is_available(
         self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
         receiver.stop()
-        job_id = end(api, receiver.url)
-        wait_until(lambda: len(told(api, job_id)["tries"]) >= 3)
-        assert told(api, job_id)["tries"][0]["error"] == "connection"
+        job_id = run_cancelled_job(api, receiver.url)
+        wait_until(lambda: len(get_delivery(api, job_id)["tries"]) >= 3)
+        assert get_delivery(api, job_id)["tries"][0]["error"] == "connection"
         receiver.start()
 
         assert len(receiver.wait_for(job_id)) == 1
-        assert settled(api, job_id)["state"] == "delivered"
+        assert wait_for_delivery(api, job_id)["state"] == "delivered"
 
-    def test_does_not_wait_for_one_that_is_slow(
-        self, api: httpx.Client, receiver: WebhookReceiver
-    ) -> None:
+    def test_is_retried_after_a_timeout(self, api: httpx.Client, receiver: WebhookReceiver) -> None:
         receiver.respond_with(receiver.hold, status(204))
-        job_id = end(api, receiver.url)
+        job_id = run_cancelled_job(api, receiver.url)
 
-        delivery = settled(api, job_id)
+        delivery = wait_for_delivery(api, job_id)
 
-        assert [one["error"] for one in delivery["tries"]] == ["timeout", None]
+        assert [attempt["error"] for attempt in delivery["tries"]] == ["timeout", None]
 
-    @pytest.mark.parametrize(("number", "tries"), [(410, 1), (404, 7), (409, 7)])
+    @pytest.mark.parametrize(("status_code", "attempts"), [(410, 1), (404, 7), (409, 7)])
     def test_is_given_up(
-        self, api: httpx.Client, receiver: WebhookReceiver, number: int, tries: int
+        self, api: httpx.Client, receiver: WebhookReceiver, status_code: int, attempts: int
     ) -> None:
-        receiver.respond_with(status(number))
-        job_id = end(api, receiver.url)
+        receiver.respond_with(status(status_code))
+        job_id = run_cancelled_job(api, receiver.url)
         before = api.get(f"{PATH}/result/{job_id}").json()
 
-        delivery = settled(api, job_id)
+        delivery = wait_for_delivery(api, job_id)
 
         assert delivery["state"] == "given_up"
-        assert (len(receiver.list_received(job_id)), len(delivery["tries"])) == (tries, tries)
+        assert (len(receiver.list_received(job_id)), len(delivery["tries"])) == (attempts, attempts)
         assert delivery["next_try_at"] is None
         assert api.get(f"{PATH}/result/{job_id}").json() == before
 
-    def test_goes_to_no_private_address_by_name(self, jobs: Jobs, api: httpx.Client) -> None:
-        with WebhookReceiver() as inside:
-            # As if the API did not know where the name leads.
-            job = jobs.submit(webhook=WebhookSubscription(f"http://localhost:{inside.port}/"))
+    def test_is_not_sent_to_a_name_of_a_private_address(
+        self, jobs: Jobs, api: httpx.Client
+    ) -> None:
+        with WebhookReceiver() as private:
+            # Submitted without the API, which would reject the name.
+            job = jobs.submit(webhook=WebhookSubscription(f"http://localhost:{private.port}/"))
             assert api.post(f"{PATH}/cancel/{job.id}").status_code == 202
 
-            delivery = settled(api, job.id)
+            delivery = wait_for_delivery(api, job.id)
 
             assert (delivery["state"], delivery["tries"][0]["error"]) == ("given_up", "address")
-            assert inside.received == []
+            assert private.received == []
 
-    def test_waits_behind_no_other(self, api: httpx.Client, receiver: WebhookReceiver) -> None:
+    def test_is_not_delayed_by_a_slow_receiver(
+        self, api: httpx.Client, receiver: WebhookReceiver
+    ) -> None:
         with WebhookReceiver(SLOW_PORT) as slow:
             slow.respond_with(slow.hold)
-            waiting = [end(api, slow.url) for _ in range(3)]
-            for job_id in waiting:
+            slow_ids = [run_cancelled_job(api, slow.url) for _ in range(3)]
+            for job_id in slow_ids:
                 slow.wait_for(job_id)
-            job_id = end(api, receiver.url)
-            assert settled(api, job_id)["state"] == "delivered"
+            job_id = run_cancelled_job(api, receiver.url)
+            assert wait_for_delivery(api, job_id)["state"] == "delivered"
 
-    def test_tells_the_course_of_a_job_if_asked_to(
+    def test_is_sent_for_start_and_progress_if_subscribed(
         self, jobs: Jobs, receiver: WebhookReceiver, api: httpx.Client
     ) -> None:
-        answer = api.post(
+        response = api.post(
             f"{PATH}/start",
             json={"webhook_url": receiver.url, "webhook_events": ["job.started", "job.progress"]},
         )
-        job_id = answer.json()["job_id"]
+        job_id = response.json()["job_id"]
         job = JobRequest("tubehunt", "scrape-channels", "digest", {}, id=job_id)
         token = jobs.claim(job)
         receiver.wait_for(job_id)
         jobs.backend.leased_jobs.set_progress(job_id, token, 50, STARTING)
         receiver.wait_for(job_id, 2)
         api.post(f"{PATH}/cancel/{job_id}")
-        jobs.store(job, token, "REVOKED", None)
+        jobs.store_result(job, token, "REVOKED", None)
 
-        events = [one.body_json for one in receiver.wait_for(job_id, 3)]
+        events = [webhook.body_json for webhook in receiver.wait_for(job_id, 3)]
 
         assert [event["type"] for event in events] == ["job.started", "job.progress", "job.failed"]
         assert events[1]["data"]["progress"] == 50
@@ -308,34 +327,34 @@ class TestReplay:
     def test_sends_it_again_with_the_same_id(
         self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
-        job_id = end(api, receiver.url)
-        settled(api, job_id)
+        job_id = run_cancelled_job(api, receiver.url)
+        wait_for_delivery(api, job_id)
 
-        answer = api.post(f"{PATH}/deliveries/{job_id}/replay")
+        response = api.post(f"{PATH}/deliveries/{job_id}/replay")
 
-        assert answer.status_code == 202
+        assert response.status_code == 202
         first, second = receiver.wait_for(job_id, 2)
         assert (first.id, first.body) == (second.id, second.body)
-        assert len(settled(api, job_id)["tries"]) == 2
+        assert len(wait_for_delivery(api, job_id)["tries"]) == 2
 
-    def test_is_for_no_page_of_another_site(
+    def test_is_forbidden_for_cross_site_requests(
         self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
-        job_id = end(api, receiver.url)
-        settled(api, job_id)
+        job_id = run_cancelled_job(api, receiver.url)
+        wait_for_delivery(api, job_id)
 
-        answer = api.post(
+        response = api.post(
             f"{PATH}/deliveries/{job_id}/replay", headers={"Sec-Fetch-Site": "cross-site"}
         )
 
-        assert (answer.status_code, answer.json()["error_code"]) == (403, "forbidden")
+        assert (response.status_code, response.json()["error_code"]) == (403, "forbidden")
         assert len(receiver.list_received(job_id)) == 1
 
-    def test_outlives_the_result(
+    def test_is_possible_after_the_result_has_expired(
         self, services: Services, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
-        job_id = end(api, receiver.url)
-        settled(api, job_id)
+        job_id = run_cancelled_job(api, receiver.url)
+        wait_for_delivery(api, job_id)
         with services.connect() as redis:
             redis.delete(keys.record(job_id), keys.result(job_id))
 
@@ -345,7 +364,7 @@ class TestReplay:
 
 
 class TestDeliveries:
-    def test_are_none_for_a_job_without_a_webhook(self, api: httpx.Client) -> None:
+    def test_are_empty_for_a_job_without_a_webhook(self, api: httpx.Client) -> None:
         job_id = api.post(f"{PATH}/start").json()["job_id"]
         api.post(f"{PATH}/cancel/{job_id}")
 
@@ -353,20 +372,20 @@ class TestDeliveries:
             "job_id": job_id,
             "deliveries": [],
         }
-        answer = api.post(f"{PATH}/deliveries/{job_id}/replay")
-        assert (answer.status_code, answer.json()["error_code"]) == (404, "delivery_not_found")
+        response = api.post(f"{PATH}/deliveries/{job_id}/replay")
+        assert (response.status_code, response.json()["error_code"]) == (404, "delivery_not_found")
 
     @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_are_none_of_an_unknown_job(self, api: httpx.Client, method: str) -> None:
+    def test_are_not_found_for_an_unknown_job(self, api: httpx.Client, method: str) -> None:
         path = f"{PATH}/deliveries/550e8400-e29b-41d4-a716-446655440000"
-        answer = api.request(method, path + ("/replay" if method == "POST" else ""))
+        response = api.request(method, path + ("/replay" if method == "POST" else ""))
 
-        assert (answer.status_code, answer.json()["error_code"]) == (404, "job_not_found")
+        assert (response.status_code, response.json()["error_code"]) == (404, "job_not_found")
 
 
 @pytest.mark.usefixtures("sender")
 class TestMetrics:
-    def test_count_what_arrived_and_what_waits(
+    def test_count_delivered_and_waiting_webhooks(
         self, services: Services, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
         def read() -> dict[tuple[str, tuple[str, ...]], float]:
@@ -380,19 +399,19 @@ class TestMetrics:
 
         before = read()
         delivered = ("garimpo_callbacks_delivered_total", ("end", "scrape-channels", "tubehunt"))
-        tried = ("garimpo_callback_tries_total", ("5xx", "scrape-channels", "tubehunt"))
+        attempts = ("garimpo_callback_tries_total", ("5xx", "scrape-channels", "tubehunt"))
         receiver.respond_with(status(500), status(204))
-        settled(api, end(api, receiver.url))
+        wait_for_delivery(api, run_cancelled_job(api, receiver.url))
         receiver.respond_with(status(500))
-        waiting = end(api, receiver.url)
-        wait_until(lambda: len(told(api, waiting)["tries"]) >= 2)
+        waiting = run_cancelled_job(api, receiver.url)
+        wait_until(lambda: len(get_delivery(api, waiting)["tries"]) >= 2)
 
         after = read()
 
         assert after[delivered] - before.get(delivered, 0) == 1
-        assert after[tried] - before.get(tried, 0) >= 3
+        assert after[attempts] - before.get(attempts, 0) >= 3
         with services.connect() as redis:
-            # Those of other tests come to their ends meanwhile.
+            # Deliveries of other tests end meanwhile.
             assert f"{waiting}:end" in redis.zrange(keys.DELIVERIES_OPEN, 0, -1)
             wait_until(
                 lambda: read()["garimpo_callbacks_waiting", ()] == redis.zcard(keys.DELIVERIES_OPEN)
@@ -401,23 +420,23 @@ class TestMetrics:
 
 
 class TestSender:
-    def test_keeps_secrets_and_addresses_out_of_logs_and_redis(
+    def test_keeps_secrets_out_of_logs_and_redis(
         self, services: Services, sender: Process, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:
         receiver.respond_with(status(500, "answer-secret"), status(204))
-        job_id = end(api, f"{receiver.url}/?signature=query-secret")
-        settled(api, job_id)
+        job_id = run_cancelled_job(api, f"{receiver.url}/?signature=query-secret")
+        wait_for_delivery(api, job_id)
 
         log = sender.read_log()
         assert job_id in log
         for secret in (*SECRETS, "query-secret", "answer-secret"):
             assert secret not in log
         with services.connect() as redis:
-            kept = str(redis.eval(READ_ALL, 0))
-        assert "query-secret" in kept, "the address itself, which has to be kept"
-        assert not [secret for secret in SECRETS if secret in kept]
+            content = str(redis.eval(READ_ALL, 0))
+        assert "query-secret" in content, "the URL has to be stored"
+        assert not [secret for secret in SECRETS if secret in content]
 
-    def test_takes_no_part_in_what_is_scraped(self, api: httpx.Client, sender: Process) -> None:
+    def test_does_not_count_as_a_worker(self, api: httpx.Client, sender: Process) -> None:
         assert sender.is_alive
         health = api.get("/api/health").json()
         assert (health["workers_alive"], health["services"]["workers"]) == (0, "none")

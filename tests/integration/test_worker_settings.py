@@ -1,4 +1,4 @@
-"""Workers that lack something: each says so, and what to do."""
+"""Misconfigured and dead workers: error messages, health, and events."""
 
 import base64
 import json
@@ -28,19 +28,19 @@ jobs:
 """
 
 
-#: Where Celery's events have their text.
-BODY = r'"body": "([A-Za-z0-9+/=]+)"'
+#: The body of a Celery event.
+EVENT_BODY = r'"body": "([A-Za-z0-9+/=]+)"'
 
 
-def workers_alive(services: Services) -> int:
+def count_workers(services: Services) -> int:
     with services.client() as api:
-        alive: int = api.get("/api/health").json()["workers_alive"]
-    return alive
+        count: int = api.get("/api/health").json()["workers_alive"]
+    return count
 
 
 @pytest.fixture
-def bare() -> Iterator[Stack]:
-    """Prepare a stack of the test's own; its worker is the only one on its queue."""
+def stack() -> Iterator[Stack]:
+    """Create a stack for one test, whose worker is the only one."""
     with Stack() as stack:
         yield stack
 
@@ -52,8 +52,8 @@ def start_services(stack: Stack, api: dict[str, str], worker: dict[str, str]) ->
 
 
 class TestWorker:
-    def test_names_the_credentials_that_it_lacks(self, bare: Stack) -> None:
-        services = start_services(bare, {}, {"TUBEHUNT_USERNAME": "", "TUBEHUNT_PASSWORD": ""})
+    def test_names_missing_credentials(self, stack: Stack) -> None:
+        services = start_services(stack, {}, {"TUBEHUNT_USERNAME": "", "TUBEHUNT_PASSWORD": ""})
 
         run = run_job(services)
 
@@ -63,53 +63,53 @@ class TestWorker:
         )
         assert services.demo.requests() == []
 
-    def test_says_how_to_install_the_browser_that_it_lacks(self, bare: Stack) -> None:
-        services = start_services(bare, {}, {"CHROME_BINARY": "/no/such/chrome"})
+    def test_explains_how_to_install_a_missing_browser(self, stack: Stack) -> None:
+        services = start_services(stack, {}, {"CHROME_BINARY": "/no/such/chrome"})
 
         run = run_job(services)
 
         assert run.end["error_code"] == "browser_unavailable"
         assert "apt-get install chromium chromium-driver" in run.end["error"]
 
-    def test_says_that_the_browser_does_not_start(self, bare: Stack) -> None:
-        services = start_services(bare, {}, {"CHROME_BINARY": "/bin/false"})
+    def test_reports_a_browser_that_does_not_start(self, stack: Stack) -> None:
+        services = start_services(stack, {}, {"CHROME_BINARY": "/bin/false"})
 
-        # chromedriver gives it half a minute, and it is tried twice.
+        # chromedriver waits 30 s, and there are two attempts.
         end = run_job(services, within_s=150).end
 
         assert end["error_code"] == "browser_unavailable"
 
-    def test_does_not_know_a_recipe_that_only_the_api_has(self, bare: Stack) -> None:
-        recipes = bare.folder / "recipes"
+    def test_reports_a_recipe_that_only_the_api_has(self, stack: Stack) -> None:
+        recipes = stack.folder / "recipes"
         recipes.mkdir()
         (recipes / "other.yaml").write_text(OTHER_SITE, encoding="utf-8")
-        services = start_services(bare, {"RECIPES_DIR": str(recipes)}, {})
+        services = start_services(stack, {"RECIPES_DIR": str(recipes)}, {})
 
         run = run_job(services, address="/api/v1/other/list")
 
         assert run.end["error_code"] == "recipe_unknown"
 
-    def test_is_counted_by_health_while_it_lives(self, bare: Stack) -> None:
-        services = start_services(bare, {}, {})
-        worker = bare.worker("second")
+    def test_is_counted_by_health_while_running(self, stack: Stack) -> None:
+        services = start_services(stack, {}, {})
+        worker = stack.worker("second")
 
-        assert workers_alive(services) == 2
+        assert count_workers(services) == 2
         worker.stop()
-        assert workers_alive(services) == 1
+        assert count_workers(services) == 1
 
-    def test_is_forgotten_when_it_has_been_killed(self, bare: Stack) -> None:
-        services = start_services(bare, {}, {})
-        worker = bare.worker("second")
+    def test_is_forgotten_after_it_was_killed(self, stack: Stack) -> None:
+        services = start_services(stack, {}, {})
+        worker = stack.worker("second")
         worker.kill()
 
         deadline = time.monotonic() + 60
         pause = threading.Event()
-        while workers_alive(services) != 1:
+        while count_workers(services) != 1:
             assert time.monotonic() < deadline
             pause.wait(0.2)
 
-    def test_ends_a_waiting_job_that_was_revoked(self, bare: Stack) -> None:
-        services = start_services(bare, {}, {})
+    def test_ends_a_pending_job_that_was_revoked(self, stack: Stack) -> None:
+        services = start_services(stack, {}, {})
         with services.client() as api:
             first = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
             second = api.post("/api/v1/tubehunt/scrape-channels/start").json()["job_id"]
@@ -120,12 +120,12 @@ class TestWorker:
         run.check_agreement()
         assert run.end["error_code"] == "cancelled"
 
-    def test_tells_nobody_but_its_log_of_an_error_of_its_own(self, bare: Stack) -> None:
-        services = start_services(bare, {}, {})
+    def test_reports_an_internal_error_only_in_its_log(self, stack: Stack) -> None:
+        services = start_services(stack, {}, {})
         recipe = load_recipes()["tubehunt"]
-        # Parameters that no API of ours would have let in, and that break the code that reads them.
+        # Parameters that the API would reject, and that raise an exception in the worker.
         job = JobRequest("tubehunt", "scrape-channels", recipe.digest, {"pages": "s3cret"})
-        said: list[str] = []
+        published: list[str] = []
         with services.connect() as redis:
             listener = redis.pubsub()
             listener.psubscribe("*")
@@ -135,14 +135,14 @@ class TestWorker:
             )
             redis.lpush(keys.JOB_QUEUE, celery_message.encode_job(job.task_name, job.id))
             run = follow(services, job.id)
-            while heard := listener.get_message(timeout=1):
-                said.append(str(heard))
+            while message := listener.get_message(timeout=1):
+                published.append(str(message))
             result = str(redis.get(keys.result(job.id)))
 
         assert run.end["error_code"] == "internal_error"
         events = "".join(
-            base64.b64decode(body).decode() for body in re.findall(BODY, "".join(said))
+            base64.b64decode(body).decode() for body in re.findall(EVENT_BODY, "".join(published))
         )
         assert "task-failed" in events
         assert "s3cret" not in events + result + json.dumps(run.end)
-        assert "Traceback" in (bare.folder / "worker.log").read_text(encoding="utf-8")
+        assert "Traceback" in (stack.folder / "worker.log").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`.env.example` has every setting, with the default that the code has."""
+"""Settings and defaults in `.env.example`."""
 
 import re
 
@@ -15,8 +15,8 @@ from worker.settings import WorkerSettings
 from worker.webhooks.settings import WebhookSettings
 
 _EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
-_WRITTEN = dict(re.findall(r"^#([A-Z_]+)=(.*)$", _EXAMPLE, re.MULTILINE))
-#: Of the system, not of the product.
+_DOCUMENTED = dict(re.findall(r"^#([A-Z_]+)=(.*)$", _EXAMPLE, re.MULTILINE))
+#: Variables of the system.
 _LOCALE = {"LC_ALL", "LC_MESSAGES", "LANG"}
 
 
@@ -38,14 +38,14 @@ _KNOWN = _list_settings(
 
 
 class TestEnvExample:
-    def test_has_every_setting_and_no_other(self) -> None:
-        assert _WRITTEN.keys() == _KNOWN.keys() - _LOCALE
+    def test_contains_exactly_the_settings(self) -> None:
+        assert _DOCUMENTED.keys() == _KNOWN.keys() - _LOCALE
 
-    @pytest.mark.parametrize("name", sorted(name for name, value in _WRITTEN.items() if value))
-    def test_has_the_default_of(self, name: str) -> None:
-        # The site's address has its default in the recipe, Redis' in the jobs' settings.
-        elsewhere = {
+    @pytest.mark.parametrize("name", sorted(name for name, value in _DOCUMENTED.items() if value))
+    def test_contains_the_default_of(self, name: str) -> None:
+        # The default of the site's URL is in the recipe, that of Redis in the jobs' settings.
+        defaults = {
             "TUBEHUNT_BASE_URL": "https://app.tubehunt.io",
             "REDIS_URL": ApiSettings.model_fields["redis_url"].default,
         }
-        assert _WRITTEN[name] == str(elsewhere.get(name, _KNOWN[name]))
+        assert _DOCUMENTED[name] == str(defaults.get(name, _KNOWN[name]))

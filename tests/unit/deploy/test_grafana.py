@@ -1,4 +1,4 @@
-"""The Grafana dashboard asks for metrics that there are."""
+"""Metrics and layout of the Grafana dashboard."""
 
 import json
 import re
@@ -15,27 +15,27 @@ _DASHBOARD = json.loads(_TEXT)
 _SUFFIX = re.compile(r"_(total|bucket|sum|count)$")
 
 
-def _known() -> set[str]:
+def _list_metrics() -> set[str]:
     registry = CollectorRegistry()
-    figures = Stats(Counters.decode({}), {"one": WorkerStatus()}, 0, 0.0, 0, 0, 0, 0.0)
-    registry.register(StatsCollector(figures))
+    stats = Stats(Counters.decode({}), {"one": WorkerStatus()}, 0, 0.0, 0, 0, 0, 0.0)
+    registry.register(StatsCollector(stats))
     names = re.findall(r"^# TYPE (\w+) ", generate_latest(registry).decode(), re.MULTILINE)
     return {_SUFFIX.sub("", name) for name in names}
 
 
 class TestDashboard:
-    def test_asks_for_every_metric_and_no_other(self) -> None:
-        asked = {
+    def test_shows_all_metrics(self) -> None:
+        shown = {
             _SUFFIX.sub("", name)
             for panel in _DASHBOARD["panels"]
             for target in panel["targets"]
             for name in re.findall(r"garimpo_\w+", target["expr"])
         }
-        # What else there is only refines these.
-        quiet = {"garimpo_jobs_accepted", "garimpo_jobs_unfinished", "garimpo_worker_jobs"}
-        assert asked == _known() - quiet
+        # These metrics only add detail to others.
+        not_shown = {"garimpo_jobs_accepted", "garimpo_jobs_unfinished", "garimpo_worker_jobs"}
+        assert shown == _list_metrics() - not_shown
 
-    def test_has_a_number_and_a_place_for_each_panel(self) -> None:
+    def test_has_a_unique_id_and_position_for_each_panel(self) -> None:
         ids = [panel["id"] for panel in _DASHBOARD["panels"]]
-        places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in _DASHBOARD["panels"]]
-        assert len(set(ids)) == len(set(places)) == len(ids)
+        positions = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in _DASHBOARD["panels"]]
+        assert len(set(ids)) == len(set(positions)) == len(ids)

@@ -1,10 +1,10 @@
-"""The Kubernetes manifests: each is valid, and what they name is there."""
+"""Kubernetes manifests: schemas, references, settings."""
 
 import re
 import tomllib
 from pathlib import Path
 
-import kubernetes_validate  # type: ignore[import-untyped]  # it says nothing of its types
+import kubernetes_validate  # type: ignore[import-untyped]  # it has no type information
 import pytest
 
 from tests.support.manifests import (
@@ -24,23 +24,23 @@ from tests.support.manifests import (
 )
 from tests.support.paths import ROOT
 
-#: The oldest that has all the fields in use, and the newest that the library knows.
+#: The oldest version with all fields in use, and the newest one that the library supports.
 _VERSIONS = ("1.30", "1.37")
-#: These have no schema in Kubernetes: TestScaling looks at what matters.
-_OF_KEDA = {"ScaledObject", "TriggerAuthentication"}
-#: Read by programs that we only start, so not in .env.example.
-_OF_OTHERS = {"REMAP_SIGTERM", "FLOWER_BASIC_AUTH", "REDISCLI_AUTH"}
+#: Kinds without a schema in Kubernetes; test_pods.py checks them.
+_KEDA_KINDS = {"ScaledObject", "TriggerAuthentication"}
+#: Variables of third-party programs, which are not in .env.example.
+_THIRD_PARTY = {"REMAP_SIGTERM", "FLOWER_BASIC_AUTH", "REDISCLI_AUTH"}
 
 
-def _label(one: Object) -> str:
-    return f"{one['kind']}-{one['metadata']['name']}"
+def _label(manifest: Object) -> str:
+    return f"{manifest['kind']}-{manifest['metadata']['name']}"
 
 
-def _named(folder: Path) -> set[Path]:
-    """List what a kustomization names: files and folders."""
-    one = KUSTOMIZATIONS[folder]
-    names = [*one.get("resources", []), *one.get("components", [])]
-    for generator in one.get("configMapGenerator", []):
+def _list_references(folder: Path) -> set[Path]:
+    """Return the files and folders that a kustomization references."""
+    kustomization = KUSTOMIZATIONS[folder]
+    names = [*kustomization.get("resources", []), *kustomization.get("components", [])]
+    for generator in kustomization.get("configMapGenerator", []):
         names += [*generator.get("files", []), *generator.get("envs", [])]
     return {folder / name for name in names}
 
@@ -48,31 +48,35 @@ def _named(folder: Path) -> set[Path]:
 class TestManifests:
     @pytest.mark.parametrize("version", _VERSIONS)
     @pytest.mark.parametrize(
-        "one",
-        [one for one in [*OBJECTS, *read(EXAMPLE)] if one["kind"] not in _OF_KEDA],
+        "manifest",
+        [
+            manifest
+            for manifest in [*OBJECTS, *read(EXAMPLE)]
+            if manifest["kind"] not in _KEDA_KINDS
+        ],
         ids=_label,
     )
-    def test_fit_the_schemas_of_kubernetes(self, one: Object, version: str) -> None:
-        kubernetes_validate.validate(one, version, strict=True)
+    def test_match_the_schemas_of_kubernetes(self, manifest: Object, version: str) -> None:
+        kubernetes_validate.validate(manifest, version, strict=True)
 
     @pytest.mark.parametrize("folder", KUSTOMIZATIONS, ids=lambda folder: folder.name)
-    def test_are_there_where_a_kustomization_names_them(self, folder: Path) -> None:
-        named = _named(folder)
-        assert named
-        for path in named:
+    def test_exist_if_a_kustomization_references_them(self, folder: Path) -> None:
+        references = _list_references(folder)
+        assert references
+        for path in references:
             assert path.is_file() or (path / "kustomization.yaml").is_file()
 
-    def test_are_each_named_by_a_kustomization(self) -> None:
-        named = {path for folder in KUSTOMIZATIONS for path in _named(folder)}
+    def test_are_all_referenced_by_a_kustomization(self) -> None:
+        references = {path for folder in KUSTOMIZATIONS for path in _list_references(folder)}
 
-        assert set(FILES) <= named
+        assert set(FILES) <= references
 
-    def test_use_the_images_that_the_kustomization_gives_this_version(self) -> None:
+    def test_use_images_with_the_current_version(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         tags = {image["name"]: image["newTag"] for image in KUSTOMIZATIONS[FOLDER]["images"]}
-        ours = {one["image"] for name, one in CONTAINERS.items() if name != "redis"}
+        images = {container["image"] for name, container in CONTAINERS.items() if name != "redis"}
 
-        assert tags == dict.fromkeys(ours, project["version"])
+        assert tags == dict.fromkeys(images, project["version"])
 
 
 class TestReferences:
@@ -83,21 +87,23 @@ class TestReferences:
         assert spec["template"]["metadata"]["labels"] == {NAME: name}
         assert spec["selector"]["matchLabels"] == {NAME: name}
 
-    def test_of_a_service_are_pods_with_that_port(self) -> None:
+    def test_of_a_service_are_ports_of_its_pods(self) -> None:
         for service in list_objects("Service"):
             container = CONTAINERS[service["spec"]["selector"][NAME]]
             ports = {port["name"] for port in container["ports"]}
             assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
 
-    def test_of_budgets_and_policies_are_our_pods(self) -> None:
-        ours = [*list_objects("PodDisruptionBudget"), *list_objects("NetworkPolicy")]
-        selected = {labels[NAME] for labels in find_values(ours, "matchLabels") if NAME in labels}
-        for expressions in find_values(ours, "matchExpressions"):
-            selected |= {name for each in expressions for name in each["values"]}
+    def test_of_budgets_and_policies_are_all_workloads(self) -> None:
+        objects = [*list_objects("PodDisruptionBudget"), *list_objects("NetworkPolicy")]
+        selected = {
+            labels[NAME] for labels in find_values(objects, "matchLabels") if NAME in labels
+        }
+        for expressions in find_values(objects, "matchExpressions"):
+            selected |= {name for expression in expressions for name in expression["values"]}
 
         assert selected == WORKLOADS.keys()
 
-    def test_to_secrets_are_those_of_the_example(self) -> None:
+    def test_to_secrets_match_the_example(self) -> None:
         used: dict[str, set[str]] = {name: set() for name in SECRETS}
         for reference in find_values(OBJECTS, "secretKeyRef"):
             used[reference["name"]].add(reference["key"])
@@ -112,25 +118,27 @@ class TestReferences:
     def test_to_config_maps_are_generated_or_optional(self) -> None:
         generated = {
             generator["name"]
-            for one in KUSTOMIZATIONS.values()
-            for generator in one.get("configMapGenerator", [])
+            for kustomization in KUSTOMIZATIONS.values()
+            for generator in kustomization.get("configMapGenerator", [])
         }
         used = [*find_values(OBJECTS, "configMapRef"), *find_values(OBJECTS, "configMap")]
 
-        assert {one["name"] for one in used if not one.get("optional")} == generated
+        assert {
+            reference["name"] for reference in used if not reference.get("optional")
+        } == generated
 
 
 class TestSettings:
-    def test_are_known_to_our_programs(self) -> None:
+    def test_are_known_settings(self) -> None:
         example = (ROOT / ".env.example").read_text(encoding="utf-8")
-        known = set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) | _OF_OTHERS
+        known = set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) | _THIRD_PARTY
         shared = (FOLDER / "base/settings.env").read_text(encoding="utf-8")
-        named = set(re.findall(r"^([A-Z_]+)=", shared, re.MULTILINE))
-        named |= set(SECRETS["garimpo-sites"])
+        used = set(re.findall(r"^([A-Z_]+)=", shared, re.MULTILINE))
+        used |= set(SECRETS["garimpo-sites"])
         for variables in find_values(OBJECTS, "env"):
-            named |= {variable["name"] for variable in variables}
+            used |= {variable["name"] for variable in variables}
 
-        assert named <= known
+        assert used <= known
 
     def test_that_are_secret_come_from_secrets(self) -> None:
         for variables in find_values(OBJECTS, "env"):
@@ -138,13 +146,13 @@ class TestSettings:
                 is_secret = re.search(r"URL|AUTH|PASSWORD|USERNAME|KEY|SECRET", variable["name"])
                 assert ("secretKeyRef" in variable.get("valueFrom", {})) == bool(is_secret)
 
-    def test_of_the_sites_reach_workers_only(self) -> None:
-        with_sites = [
+    def test_of_the_sites_are_only_in_workers(self) -> None:
+        workloads = [
             name
             for name, container in CONTAINERS.items()
             if {"name": "garimpo-sites"} in find_values(container, "secretRef")
         ]
-        assert with_sites == ["worker"]
+        assert workloads == ["worker"]
 
     def test_keep_redis_from_losing_jobs(self) -> None:
         lines = (FOLDER / "redis/redis.conf").read_text(encoding="utf-8").splitlines()

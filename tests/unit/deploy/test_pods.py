@@ -1,4 +1,4 @@
-"""What runs in Kubernetes: with which rights, bounds, neighbours, and how many workers."""
+"""Pods in Kubernetes: permissions, resources, probes, network policies, scaling."""
 
 import re
 
@@ -30,7 +30,7 @@ def _dockerfile(name: str) -> str:
 
 @pytest.mark.parametrize("name", WORKLOADS)
 class TestPods:
-    def test_run_without_any_right(self, name: str) -> None:
+    def test_run_without_privileges(self, name: str) -> None:
         pod, container = PODS[name], CONTAINERS[name]
 
         assert pod["automountServiceAccountToken"] is False
@@ -43,7 +43,7 @@ class TestPods:
             "capabilities": {"drop": ["ALL"]},
         }
 
-    def test_have_bounds_and_a_health_check(self, name: str) -> None:
+    def test_have_resource_limits_and_probes(self, name: str) -> None:
         container = CONTAINERS[name]
 
         assert container["resources"]["limits"].keys() == {"cpu", "memory"}
@@ -59,7 +59,7 @@ class TestPods:
         assert {mount["name"] for mount in CONTAINERS[name]["volumeMounts"]} == volumes
         assert set(find_values(PODS[name], "claimName")) <= claims
 
-    def test_run_what_compose_runs(self, name: str) -> None:
+    def test_run_the_same_commands_as_compose(self, name: str) -> None:
         service = _COMPOSE["services"][name]
 
         assert service["image"].partition(":${")[0] == CONTAINERS[name]["image"]
@@ -69,12 +69,12 @@ class TestPods:
 
 @pytest.mark.parametrize("name", ["api", "worker", "callbacks", "flower"])
 class TestImages:
-    def test_have_the_pods_user(self, name: str) -> None:
+    def test_have_the_user_of_the_pod(self, name: str) -> None:
         assert f"\nUSER {PODS[name]['securityContext']['runAsUser']}\n" in _dockerfile(name)
 
 
 class TestApi:
-    def test_is_alive_by_the_images_own_check(self) -> None:
+    def test_has_the_liveness_check_of_its_image(self) -> None:
         (port,) = CONTAINERS["api"]["ports"]
         probe = CONTAINERS["api"]["livenessProbe"]["httpGet"]
 
@@ -89,68 +89,76 @@ class TestWorker:
 
         assert int(limit.removesuffix("Gi")) * 1024 >= browser_mb + 300
 
-    def test_has_the_time_that_compose_gives_it_to_stop(self) -> None:
+    def test_has_the_grace_period_of_compose(self) -> None:
         grace = PODS["worker"]["terminationGracePeriodSeconds"]
 
         assert f"{grace}s" == _COMPOSE["services"]["worker"]["stop_grace_period"]
 
-    def test_is_alive_by_the_images_own_check(self) -> None:
+    def test_has_the_liveness_check_of_its_image(self) -> None:
         check = re.search(r"HEALTHCHECK .*\\\n +CMD (.*)", _dockerfile("worker"))
 
         assert check
         assert CONTAINERS["worker"]["livenessProbe"]["exec"]["command"] == ["sh", "-c", check[1]]
 
 
-class TestCallbacks:
-    def test_is_alive_by_composes_own_check(self) -> None:
+class TestWebhookSender:
+    def test_has_the_liveness_check_of_compose(self) -> None:
         check = _COMPOSE["services"]["callbacks"]["healthcheck"]["test"].replace("$$", "$")
 
         assert CONTAINERS["callbacks"]["livenessProbe"]["exec"]["command"] == ["sh", "-c", check]
 
 
 class TestNetwork:
-    def test_is_closed_but_for_what_is_opened(self) -> None:
-        (closed,) = (one for one in list_objects("NetworkPolicy") if not one["spec"]["podSelector"])
+    def test_denies_traffic_by_default(self) -> None:
+        (default,) = (
+            policy for policy in list_objects("NetworkPolicy") if not policy["spec"]["podSelector"]
+        )
 
-        assert closed["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+        assert default["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
-    def test_lets_nobody_call_workers_and_flower(self) -> None:
+    def test_allows_ingress_only_to_api_and_redis(self) -> None:
         specs = [policy["spec"] for policy in list_objects("NetworkPolicy")]
-        called = {spec["podSelector"]["matchLabels"][NAME] for spec in specs if "ingress" in spec}
+        targets = {spec["podSelector"]["matchLabels"][NAME] for spec in specs if "ingress" in spec}
 
-        assert called == {"api", "redis"}
+        assert targets == {"api", "redis"}
 
     @pytest.mark.parametrize("folder", ["redis", "external-redis"])
-    def test_leads_all_that_have_its_address_to_redis(self, folder: str) -> None:
+    def test_allows_egress_to_redis_for_all_pods_with_its_url(self, folder: str) -> None:
         policies = read(FOLDER / folder / "network.yaml")
-        (leads,) = (one for one in policies if one["metadata"]["name"] == "to-redis")
-        (allowed,) = leads["spec"]["podSelector"]["matchExpressions"]
-        with_address = {
-            name for name, one in CONTAINERS.items() if "REDIS_URL" in find_values(one, "name")
+        (policy,) = (policy for policy in policies if policy["metadata"]["name"] == "to-redis")
+        (allowed,) = policy["spec"]["podSelector"]["matchExpressions"]
+        with_redis_url = {
+            name
+            for name, container in CONTAINERS.items()
+            if "REDIS_URL" in find_values(container, "name")
         }
 
-        assert set(allowed["values"]) == with_address == {"api", "worker", "callbacks", "flower"}
+        assert set(allowed["values"]) == with_redis_url == {"api", "worker", "callbacks", "flower"}
 
 
 class TestScaling:
-    def test_is_of_the_workers_by_the_secret(self) -> None:
-        (scaled,) = list_objects("ScaledObject")
-        (trigger,) = scaled["spec"]["triggers"]
+    def test_scales_the_workers_with_the_credentials_of_redis(self) -> None:
+        (scaled_object,) = list_objects("ScaledObject")
+        (trigger,) = scaled_object["spec"]["triggers"]
         (authentication,) = list_objects("TriggerAuthentication")
 
-        assert scaled["spec"]["scaleTargetRef"] == {"name": WORKLOADS["worker"]["metadata"]["name"]}
+        assert scaled_object["spec"]["scaleTargetRef"] == {
+            "name": WORKLOADS["worker"]["metadata"]["name"]
+        }
         assert trigger["authenticationRef"] == {"name": authentication["metadata"]["name"]}
 
-    def test_counts_the_jobs_that_have_not_ended(self) -> None:
+    def test_uses_the_number_of_unfinished_jobs(self) -> None:
         (triggers,) = find_values(list_objects("ScaledObject"), "triggers")
-        asked = triggers[0]["metadata"]
-        (redis,) = (one for one in list_objects("Service") if one["metadata"]["name"] == "redis")
+        metadata = triggers[0]["metadata"]
+        (redis,) = (
+            service for service in list_objects("Service") if service["metadata"]["name"] == "redis"
+        )
         host = f"redis.{KUSTOMIZATIONS[FOLDER]['namespace']}.svc.cluster.local"
 
-        assert asked["listName"] == keys.ACTIVE
-        assert asked["address"] == f"{host}:{redis['spec']['ports'][0]['port']}"
+        assert metadata["listName"] == keys.ACTIVE
+        assert metadata["address"] == f"{host}:{redis['spec']['ports'][0]['port']}"
 
-    def test_is_not_undone_by_a_number_in_the_manifest(self) -> None:
+    def test_removes_the_replica_count_from_the_manifest(self) -> None:
         (patch,) = KUSTOMIZATIONS[FOLDER / "autoscaling"]["patches"]
 
         assert patch["target"] == {"kind": "Deployment", "name": "worker"}

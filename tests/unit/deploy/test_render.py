@@ -1,6 +1,6 @@
-"""`render.yaml`: what it names is there, and no secret stands in it.
+"""Blueprint for Render (`render.yaml`): services, references, and no secrets.
 
-Render publishes a schema, but no package has it; so this looks at what would break.
+No package contains Render's schema, so only what is likely to break is checked.
 """
 
 import re
@@ -12,14 +12,16 @@ import yaml
 from tests.support.paths import ROOT
 
 _BLUEPRINT: dict[str, Any] = yaml.safe_load((ROOT / "render.yaml").read_text(encoding="utf-8"))
-_SERVICES: dict[str, dict[str, Any]] = {one["type"]: one for one in _BLUEPRINT["services"]}
-_BUILT = ["web", "worker"]
-#: Read by Render itself, and by Celery.
-_OF_OTHERS = {"PORT", "REMAP_SIGTERM"}
+_SERVICES: dict[str, dict[str, Any]] = {
+    service["type"]: service for service in _BLUEPRINT["services"]
+}
+_BUILT_TYPES = ["web", "worker"]
+#: Variables of Render and Celery.
+_THIRD_PARTY = {"PORT", "REMAP_SIGTERM"}
 
 
 def _variables(kind: str) -> dict[str, dict[str, Any]]:
-    return {one["key"]: one for one in _SERVICES[kind]["envVars"]}
+    return {variable["key"]: variable for variable in _SERVICES[kind]["envVars"]}
 
 
 def _dockerfile(kind: str) -> str:
@@ -30,46 +32,50 @@ def _dockerfile(kind: str) -> str:
 class TestBlueprint:
     def test_has_the_three_services(self) -> None:
         assert _BLUEPRINT.keys() == {"services"}
-        assert [one["type"] for one in _BLUEPRINT["services"]] == ["keyvalue", *_BUILT]
+        assert [service["type"] for service in _BLUEPRINT["services"]] == [
+            "keyvalue",
+            *_BUILT_TYPES,
+        ]
 
-    @pytest.mark.parametrize("kind", _BUILT)
-    def test_builds_from_a_dockerfile_that_is_there(self, kind: str) -> None:
+    @pytest.mark.parametrize("kind", _BUILT_TYPES)
+    def test_builds_from_an_existing_dockerfile(self, kind: str) -> None:
         assert _SERVICES[kind]["runtime"] == "docker"
         assert _dockerfile(kind)
 
-    @pytest.mark.parametrize("kind", _BUILT)
-    def test_takes_the_redis_of_its_own(self, kind: str) -> None:
-        wanted = {
+    @pytest.mark.parametrize("kind", _BUILT_TYPES)
+    def test_uses_the_redis_of_the_blueprint(self, kind: str) -> None:
+        reference = {
             "type": "keyvalue",
             "name": _SERVICES["keyvalue"]["name"],
             "property": "connectionString",
         }
-        assert _variables(kind)["REDIS_URL"]["fromService"] == wanted
+        assert _variables(kind)["REDIS_URL"]["fromService"] == reference
 
-    def test_keeps_redis_from_losing_jobs_and_from_strangers(self) -> None:
+    def test_keeps_redis_durable_and_private(self) -> None:
         redis = _SERVICES["keyvalue"]
 
         assert redis["maxmemoryPolicy"] == "noeviction"
         assert redis["ipAllowList"] == []
         assert redis["plan"] != "free"
 
-    @pytest.mark.parametrize("kind", _BUILT)
-    def test_sets_nothing_that_our_programs_do_not_know(self, kind: str) -> None:
+    @pytest.mark.parametrize("kind", _BUILT_TYPES)
+    def test_sets_only_known_settings(self, kind: str) -> None:
         example = (ROOT / ".env.example").read_text(encoding="utf-8")
-        known = set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) | _OF_OTHERS
+        known = set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) | _THIRD_PARTY
 
         assert _variables(kind).keys() <= known
 
-    @pytest.mark.parametrize("kind", _BUILT)
-    def test_holds_no_secret(self, kind: str) -> None:
+    @pytest.mark.parametrize("kind", _BUILT_TYPES)
+    def test_contains_no_secret(self, kind: str) -> None:
         for name, variable in _variables(kind).items():
             if re.search(r"USERNAME|PASSWORD|KEY", name):
                 assert variable == {"key": name, "sync": False}
 
-    def test_says_where_the_api_answers(self) -> None:
-        port, path = _variables("web")["PORT"]["value"], _SERVICES["web"]["healthCheckPath"]
+    def test_has_the_port_and_health_check_of_the_api(self) -> None:
+        port = _variables("web")["PORT"]["value"]
+        path = _SERVICES["web"]["healthCheckPath"]
 
         assert f"http://127.0.0.1:{port}{path}'" in _dockerfile("web")
 
-    def test_gives_the_hand_over_time(self) -> None:
-        assert 15 <= _SERVICES["worker"]["maxShutdownDelaySeconds"] <= 300  # Render's most
+    def test_has_time_to_release_a_job(self) -> None:
+        assert 15 <= _SERVICES["worker"]["maxShutdownDelaySeconds"] <= 300  # the maximum of Render

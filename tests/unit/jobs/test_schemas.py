@@ -13,7 +13,7 @@ STARTED = CREATED + timedelta(seconds=5)
 ENDED = STARTED + timedelta(seconds=330, milliseconds=500)
 
 
-def record(**changes: object) -> JobRecord:
+def make_record(**changes: object) -> JobRecord:
     fields: dict[str, Any] = {
         "id": "550e8400-e29b-41d4-a716-446655440000",
         "site": "tubehunt",
@@ -33,7 +33,7 @@ def record(**changes: object) -> JobRecord:
     return JobRecord(**{**fields, **changes})
 
 
-RUNNING = record(
+RUNNING = make_record(
     state=JobState.PROCESSING,
     progress=45,
     attempt=1,
@@ -44,9 +44,9 @@ RUNNING = record(
 )
 
 
-class TestStarted:
-    def test_is_the_contracts_jobstart(self) -> None:
-        answer = schemas.build_start(
+class TestBuildStart:
+    def test_matches_the_contract(self) -> None:
+        body = schemas.build_start(
             SubmitResult("an-id", CREATED, "accepted"), "/api/v1/a/b/result/an-id", Language.PT
         )
 
@@ -56,12 +56,12 @@ class TestStarted:
             "message": "Job enfileirado com sucesso",
             "created_at": "2026-01-01T22:00:00.000000+00:00",
         }
-        assert answer.model_dump(mode="json").items() >= contract.items()
+        assert body.model_dump(mode="json").items() >= contract.items()
 
 
-class TestUnfinished:
-    def test_is_the_contracts_pending_jobstatus(self) -> None:
-        answer = schemas.build_status(JobSnapshot(record(), CREATED), Language.PT)
+class TestBuildStatus:
+    def test_matches_the_contract_for_a_pending_job(self) -> None:
+        body = schemas.build_status(JobSnapshot(make_record(), CREATED), Language.PT)
 
         contract = {
             "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -70,10 +70,10 @@ class TestUnfinished:
             "message": "Job enfileirado",
             "started_at": None,
         }
-        assert answer.model_dump(mode="json").items() >= contract.items()
+        assert body.model_dump(mode="json").items() >= contract.items()
 
-    def test_is_the_contracts_processing_jobstatus(self) -> None:
-        answer = schemas.build_status(
+    def test_matches_the_contract_for_a_running_job(self) -> None:
+        body = schemas.build_status(
             JobSnapshot(RUNNING, CREATED + timedelta(seconds=60)), Language.PT
         )
 
@@ -84,44 +84,46 @@ class TestUnfinished:
             "message": "Extraindo dados de canais... 45/50 concluído",
             "started_at": "2026-01-01T22:00:05.000000+00:00",
         }
-        assert answer.model_dump(mode="json").items() >= contract.items()
+        assert body.model_dump(mode="json").items() >= contract.items()
 
-    def test_has_no_error_key_that_n8n_would_take_for_a_failure(self) -> None:
-        for one in (record(), RUNNING):
+    def test_has_no_error_key_which_n8n_would_treat_as_a_failure(self) -> None:
+        for record in (make_record(), RUNNING):
             assert (
                 "error"
-                not in schemas.build_status(JobSnapshot(one, CREATED), Language.PT).model_dump()
+                not in schemas.build_status(JobSnapshot(record, CREATED), Language.PT).model_dump()
             )
 
-    def test_changes_from_poll_to_poll(self) -> None:
+    def test_changes_with_every_poll(self) -> None:
         polls = [
             schemas.build_status(
-                JobSnapshot(record(), CREATED + timedelta(milliseconds=ms)), Language.PT
+                JobSnapshot(make_record(), CREATED + timedelta(milliseconds=ms)), Language.PT
             )
             for ms in (0, 500, 1000)
         ]
 
         assert len({poll.elapsed_seconds for poll in polls}) == 3
 
-    def test_asks_for_patience_that_grows_up_to_ten_seconds(self) -> None:
-        waits = [
-            schemas.build_status(JobSnapshot(record(), CREATED + timedelta(seconds=s)), Language.PT)
+    def test_suggests_a_poll_interval_of_up_to_ten_seconds(self) -> None:
+        statuses = [
+            schemas.build_status(
+                JobSnapshot(make_record(), CREATED + timedelta(seconds=s)), Language.PT
+            )
             for s in (0, 40, 3600)
         ]
 
-        assert [wait.retry_after_seconds for wait in waits] == [1, 4, 10]
+        assert [status.retry_after_seconds for status in statuses] == [1, 4, 10]
 
 
 RESULT = {"success": True, "channels": [], "error": None, "warnings": []}
 
 
-class TestCompleted:
-    def test_is_the_contracts_jobresult(self) -> None:
-        done = record(
+class TestBuildResult:
+    def test_matches_the_contract(self) -> None:
+        completed = make_record(
             state=JobState.COMPLETED, progress=100, attempt=1, started_at=STARTED, ended_at=ENDED
         )
 
-        answer = schemas.build_result(done, RESULT, Language.PT).model_dump(mode="json")
+        body = schemas.build_result(completed, RESULT, Language.PT).model_dump(mode="json")
 
         contract = {
             "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -130,28 +132,30 @@ class TestCompleted:
             "completed_at": "2026-01-01T22:05:35.500000+00:00",
             "result": RESULT,
         }
-        assert answer.items() >= contract.items()
-        assert "error" not in answer
+        assert body.items() >= contract.items()
+        assert "error" not in body
 
-    def test_puts_warnings_into_words(self) -> None:
+    def test_adds_messages_to_warnings(self) -> None:
         warning = {"code": "required_field_empty", "page": 2, "field": "channel_link", "count": 3}
-        done = record(state=JobState.COMPLETED, started_at=STARTED, ended_at=ENDED)
+        completed = make_record(state=JobState.COMPLETED, started_at=STARTED, ended_at=ENDED)
 
         stored = {**RESULT, "warnings": [warning]}
 
-        answer = schemas.build_result(done, stored, Language.EN)
+        body = schemas.build_result(completed, stored, Language.EN)
 
-        assert answer.result["warnings"] == [
+        assert body.result["warnings"] == [
             {**warning, "message": "Page 2: 3 item(s) without channel_link"}
         ]
 
 
-class TestFailed:
-    def test_is_the_contracts_joberror(self) -> None:
+class TestBuildError:
+    def test_matches_the_contract(self) -> None:
         failure = Failure(FailureCode.PAGE_TIMEOUT, {"page": "/long/?page=2", "seconds": 180.0})
-        over = record(state=JobState.FAILED, failure=failure, started_at=STARTED, ended_at=ENDED)
+        failed = make_record(
+            state=JobState.FAILED, failure=failure, started_at=STARTED, ended_at=ENDED
+        )
 
-        answer = schemas.build_error(over, Language.PT).model_dump(mode="json")
+        body = schemas.build_error(failed, Language.PT).model_dump(mode="json")
 
         contract = {
             "job_id": "550e8400-e29b-41d4-a716-446655440000",
@@ -160,12 +164,12 @@ class TestFailed:
             "error_code": "page_timeout",
             "failed_at": "2026-01-01T22:05:35.500000+00:00",
         }
-        assert answer.items() >= contract.items()
+        assert body.items() >= contract.items()
 
-    def test_needs_no_start_for_a_job_that_never_ran(self) -> None:
+    def test_has_no_start_for_a_job_that_never_ran(self) -> None:
         failure = Failure(FailureCode.RECIPE_UNKNOWN, {})
-        over = record(state=JobState.FAILED, failure=failure, ended_at=ENDED)
+        failed = make_record(state=JobState.FAILED, failure=failure, ended_at=ENDED)
 
-        answer = schemas.build_error(over, Language.PT)
+        body = schemas.build_error(failed, Language.PT)
 
-        assert (answer.started_at, answer.execution_time_seconds) == (None, 0.0)
+        assert (body.started_at, body.execution_time_seconds) == (None, 0.0)

@@ -1,4 +1,4 @@
-"""Where call backs may go; the names are those of nobody."""
+"""URLs that webhooks may call."""
 
 from ipaddress import ip_address
 
@@ -13,7 +13,7 @@ from jobs.url_policy import (
     parse_url,
 )
 
-INSIDE = [
+PRIVATE = [
     "0.0.0.0",
     "10.0.0.1",
     "100.64.0.1",
@@ -42,27 +42,27 @@ INSIDE = [
 ]
 
 
-def why_not(url: str, reach: WebhookUrlPolicy | None = None) -> UrlRejection | None:
+def check(url: str, policy: WebhookUrlPolicy | None = None) -> UrlRejection | None:
     try:
-        (reach or WebhookUrlPolicy()).check_url(url)
+        (policy or WebhookUrlPolicy()).check_url(url)
     except UrlNotAllowedError as error:
         return error.rejection
     return None
 
 
 class TestIsPublic:
-    @pytest.mark.parametrize("address", INSIDE)
-    def test_is_not_what_is_inside(self, address: str) -> None:
+    @pytest.mark.parametrize("address", PRIVATE)
+    def test_rejects_private_addresses(self, address: str) -> None:
         assert not is_public(ip_address(address))
 
     @pytest.mark.parametrize(
         "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
     )
-    def test_is_what_everybody_reaches(self, address: str) -> None:
+    def test_accepts_public_addresses(self, address: str) -> None:
         assert is_public(ip_address(address))
 
 
-class TestParse:
+class TestParseUrl:
     @pytest.mark.parametrize(
         ("url", "origin", "path"),
         [
@@ -77,13 +77,13 @@ class TestParse:
             ),
         ],
     )
-    def test_keeps_what_is_sent(self, url: str, origin: str, path: str) -> None:
+    def test_keeps_origin_and_path(self, url: str, origin: str, path: str) -> None:
         target = parse_url(url)
 
         assert (target.origin, target.path) == (origin, path)
 
 
-class TestReachCheckUrl:
+class TestCheckUrl:
     @pytest.mark.parametrize(
         "url",
         [
@@ -106,36 +106,41 @@ class TestReachCheckUrl:
             "http://[::1/",
         ],
     )
-    def test_refuses_what_is_no_address(self, url: str) -> None:
-        assert why_not(url) is UrlRejection.FORM
+    def test_rejects_invalid_urls(self, url: str) -> None:
+        assert check(url) is UrlRejection.FORM
 
     @pytest.mark.parametrize("url", ["http://me@example.com/", "http://me:secret@example.com/"])
-    def test_refuses_user_names(self, url: str) -> None:
-        assert why_not(url) is UrlRejection.USERINFO
+    def test_rejects_user_names(self, url: str) -> None:
+        assert check(url) is UrlRejection.USERINFO
 
     @pytest.mark.parametrize(
-        "host", [f"[{one}]" if ":" in one else one for one in INSIDE if "%" not in one]
+        "host",
+        [
+            f"[{address}]" if ":" in address else address
+            for address in PRIVATE
+            if "%" not in address
+        ],
     )
-    def test_refuses_what_is_inside(self, host: str) -> None:
-        assert why_not(f"https://{host}/hook") is UrlRejection.ADDRESS
+    def test_rejects_private_addresses(self, host: str) -> None:
+        assert check(f"https://{host}/hook") is UrlRejection.ADDRESS
 
     @pytest.mark.parametrize(
         "host", ["127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "0x7F000001"]
     )
-    def test_refuses_it_however_it_is_written(self, host: str) -> None:
-        assert why_not(f"http://{host}/") is UrlRejection.ADDRESS
+    def test_rejects_other_notations_of_loopback(self, host: str) -> None:
+        assert check(f"http://{host}/") is UrlRejection.ADDRESS
 
     @pytest.mark.parametrize(
         "host", ["localhost", "LocalHost:5678", "localhost.", "n8n.localhost", "a.b.localhost."]
     )
-    def test_refuses_the_names_of_this_machine(self, host: str) -> None:
-        assert why_not(f"http://{host}/") is UrlRejection.ADDRESS
+    def test_rejects_names_of_this_machine(self, host: str) -> None:
+        assert check(f"http://{host}/") is UrlRejection.ADDRESS
 
     @pytest.mark.parametrize(
         "host", ["nowhere.invalid", "localhost.example.com", "mylocalhost", "localhost.localdomain"]
     )
-    def test_asks_nobody_for_another_name(self, host: str) -> None:
-        assert why_not(f"http://{host}/hook") is None
+    def test_does_not_resolve_other_names(self, host: str) -> None:
+        assert check(f"http://{host}/hook") is None
 
     @pytest.mark.parametrize(
         ("allowed", "url"),
@@ -152,8 +157,8 @@ class TestReachCheckUrl:
             ("127.0.0.0/8", "http://n8n.localhost/"),
         ],
     )
-    def test_lets_through_what_is_allowed(self, allowed: str, url: str) -> None:
-        assert why_not(url, WebhookUrlPolicy.parse(allowed)) is None
+    def test_accepts_allowed_hosts(self, allowed: str, url: str) -> None:
+        assert check(url, WebhookUrlPolicy.parse(allowed)) is None
 
     @pytest.mark.parametrize(
         ("allowed", "url"),
@@ -166,14 +171,14 @@ class TestReachCheckUrl:
             ("10.0.0.0/8", "http://[::ffff:169.254.169.254]/"),
         ],
     )
-    def test_lets_nothing_else_through(self, allowed: str, url: str) -> None:
-        assert why_not(url, WebhookUrlPolicy.parse(allowed)) is UrlRejection.ADDRESS
+    def test_rejects_hosts_that_are_not_allowed(self, allowed: str, url: str) -> None:
+        assert check(url, WebhookUrlPolicy.parse(allowed)) is UrlRejection.ADDRESS
 
 
-class TestReachRead:
+class TestParsePolicy:
     @pytest.mark.parametrize(
         "text", ["http://n8n", "10.0.0.0/33", "10.0.0.1/8", "n8n/x", "me@n8n", "n8n:x"]
     )
-    def test_refuses_what_it_cannot_read(self, text: str) -> None:
+    def test_rejects_invalid_entries(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"."):
             WebhookUrlPolicy.parse(text)

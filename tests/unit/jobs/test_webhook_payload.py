@@ -1,4 +1,4 @@
-"""What a call back brings, and who can tell that it is ours."""
+"""Payloads and signatures of webhooks, and the settings of their secrets."""
 
 import json
 from collections.abc import Mapping
@@ -36,62 +36,62 @@ FAILED = {
     "failure": '{"code": "cancelled", "details": {}}',
 }
 RESULT = json.dumps({"result": {"success": True, "channels": ["é"], "warnings": []}})
-#: Of nobody: made for this test.
-OLD, NEW = ("whsec_" + letter * 32 for letter in "ab")
+#: Made up for this test.
+OLD_SECRET, NEW_SECRET = ("whsec_" + letter * 32 for letter in "ab")
 
 
-def event(
+def build_event(
     fields: Mapping[str, str],
     webhook: WebhookSubscription,
-    slot: DeliveryEvent = DeliveryEvent.END,
+    event: DeliveryEvent = DeliveryEvent.END,
     limit_bytes: int = 10_000,
 ) -> dict[str, Any]:
-    delivery = Delivery("one", slot, DeliveryState.SENDING, 1, NOW, NOW, 0, 0, None)
+    delivery = Delivery("one", event, DeliveryState.SENDING, 1, NOW, NOW, 0, 0, None)
     record = JobRecord.decode("one", {**FIELDS, **fields})
     text = build_payload(delivery, record, webhook, RESULT, limit_bytes)
     assert text == build_payload(delivery, record, webhook, RESULT, limit_bytes)
-    read: dict[str, Any] = json.loads(text)
-    assert list(read) == ["type", "timestamp", "data"]
-    return read
+    payload: dict[str, Any] = json.loads(text)
+    assert list(payload) == ["type", "timestamp", "data"]
+    return payload
 
 
-class TestRender:
-    def test_gives_the_body_of_the_result(self) -> None:
-        told = event(COMPLETED, WebhookSubscription("http://h"))
+class TestBuildPayload:
+    def test_contains_the_body_of_the_result(self) -> None:
+        payload = build_event(COMPLETED, WebhookSubscription("http://h"))
 
-        assert (told["type"], told["timestamp"]) == (
+        assert (payload["type"], payload["timestamp"]) == (
             "job.completed",
             "2026-01-01T22:05:00.000000+00:00",
         )
-        assert told["data"]["result"]["channels"] == ["é"]
-        assert (told["data"]["status"], told["data"]["is_final"]) == ("completed", True)
+        assert payload["data"]["result"]["channels"] == ["é"]
+        assert (payload["data"]["status"], payload["data"]["is_final"]) == ("completed", True)
 
     @pytest.mark.parametrize(
         ("language", "sentence"), [(Language.PT, "Job cancelado"), (Language.EN, "Job cancelled")]
     )
-    def test_tells_failures_in_the_language_of_the_start(
+    def test_describes_failures_in_the_language_of_the_start(
         self, language: Language, sentence: str
     ) -> None:
-        told = event(FAILED, WebhookSubscription("http://h", language=language))
+        payload = build_event(FAILED, WebhookSubscription("http://h", language=language))
 
-        assert told["type"] == "job.failed"
-        assert (told["data"]["error"], told["data"]["error_code"]) == (sentence, "cancelled")
+        assert payload["type"] == "job.failed"
+        assert (payload["data"]["error"], payload["data"]["error_code"]) == (sentence, "cancelled")
 
-    def test_tells_how_far_a_running_job_is(self) -> None:
+    def test_contains_the_progress_of_a_running_job(self) -> None:
         fields = {"state": "processing", "progress": "40"}
 
-        told = event(fields, WebhookSubscription("http://h"), DeliveryEvent.PROGRESS)
+        payload = build_event(fields, WebhookSubscription("http://h"), DeliveryEvent.PROGRESS)
 
-        assert (told["type"], told["data"]["progress"]) == ("job.progress", 40)
-        assert told["timestamp"] == "2026-01-01T22:05:00.000000+00:00"
+        assert (payload["type"], payload["data"]["progress"]) == ("job.progress", 40)
+        assert payload["timestamp"] == "2026-01-01T22:05:00.000000+00:00"
 
     @pytest.mark.parametrize(
         "api_url", ["https://api.example/garimpo/", "https://api.example/garimpo"]
     )
-    def test_leads_to_the_rest_if_thin(self, api_url: str) -> None:
+    def test_links_to_result_and_items_if_thin(self, api_url: str) -> None:
         webhook = WebhookSubscription("http://h", WebhookPayload.THIN, api_url=api_url)
 
-        assert event(FAILED, webhook)["data"] == {
+        assert build_event(FAILED, webhook)["data"] == {
             "job_id": "one",
             "status": "failed",
             "progress": 40,
@@ -102,32 +102,32 @@ class TestRender:
             "too_large": False,
         }
 
-    def test_is_thin_and_says_so_if_it_is_too_large(self) -> None:
-        told = event(COMPLETED, WebhookSubscription("http://h"), limit_bytes=100)
+    def test_is_thin_if_it_would_be_too_large(self) -> None:
+        payload = build_event(COMPLETED, WebhookSubscription("http://h"), limit_bytes=100)
 
-        assert told["data"]["too_large"] is True
-        assert "result" not in told["data"]
+        assert payload["data"]["too_large"] is True
+        assert "result" not in payload["data"]
 
 
 class TestSign:
-    @pytest.mark.parametrize("secret", [OLD, NEW])
-    def test_is_verified_by_whoever_has_one_of_the_secrets(self, secret: str) -> None:
-        signers = WebhookSettings(webhook_secrets=f"{OLD}, {NEW}").signers
+    @pytest.mark.parametrize("secret", [OLD_SECRET, NEW_SECRET])
+    def test_can_be_verified_with_each_secret(self, secret: str) -> None:
+        signers = WebhookSettings(webhook_secrets=f"{OLD_SECRET}, {NEW_SECRET}").signers
         content = '{"name": "é"}'
         headers = sign(signers, "one_end", datetime.now(UTC), content)
 
         assert Signer(secret).verify(content, headers) == {"name": "é"}
 
     @pytest.mark.parametrize("changed", ["webhook-id", "webhook-timestamp", "body", "secret"])
-    def test_is_not_of_anything_else(self, changed: str) -> None:
-        signers = WebhookSettings(webhook_secrets=OLD).signers
+    def test_is_invalid_for_changed_content(self, changed: str) -> None:
+        signers = WebhookSettings(webhook_secrets=OLD_SECRET).signers
         content = '{"x": 1}'
         headers = sign(signers, "one_end", datetime.now(UTC), content)
-        secret = OLD
+        secret = OLD_SECRET
         if changed == "body":
             content = '{"x": 2}'
         elif changed == "secret":
-            secret = NEW
+            secret = NEW_SECRET
         elif changed == "webhook-timestamp":
             headers[changed] = str(int(headers[changed]) + 1)
         else:
@@ -136,11 +136,11 @@ class TestSign:
         with pytest.raises(WebhookVerificationError):
             Signer(secret).verify(content, headers)
 
-    def test_is_not_there_without_a_secret(self) -> None:
+    def test_is_omitted_without_a_secret(self) -> None:
         assert sign((), "one_end", NOW, "{}").keys() == {"webhook-id", "webhook-timestamp"}
 
 
-class TestCallbackSettings:
+class TestWebhookSettings:
     @pytest.mark.parametrize(
         "secrets",
         [
@@ -148,22 +148,22 @@ class TestCallbackSettings:
             "whsec_aaaa",
             "whsec_" + "a" * 31,
             "whsec_" + "a" * 90,
-            f"{OLD},x",
+            f"{OLD_SECRET},x",
             "whsec_" + "a-_a" * 8,
         ],
     )
-    def test_refuse_what_is_no_secret_without_showing_it(self, secrets: str) -> None:
-        with pytest.raises(ValueError, match="base64 of 24 to 64 bytes") as refused:
+    def test_reject_invalid_secrets_without_showing_them(self, secrets: str) -> None:
+        with pytest.raises(ValueError, match="base64 of 24 to 64 bytes") as error:
             WebhookSettings(webhook_secrets=secrets)
 
-        assert "aaaa" not in str(refused.value)
+        assert "aaaa" not in str(error.value)
 
-    def test_show_no_secret(self) -> None:
-        settings = WebhookSettings(webhook_secrets=OLD)
+    def test_do_not_show_secrets(self) -> None:
+        settings = WebhookSettings(webhook_secrets=OLD_SECRET)
 
-        assert OLD not in repr(settings) + str(settings.model_dump())
+        assert OLD_SECRET not in repr(settings) + str(settings.model_dump())
 
-    def test_have_a_lease_that_outlasts_a_try(self) -> None:
+    def test_have_a_lease_longer_than_an_attempt(self) -> None:
         settings = WebhookSettings()
 
         assert settings.lease.total_seconds() > settings.webhook_timeout_s

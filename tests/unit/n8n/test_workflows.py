@@ -1,4 +1,4 @@
-"""The workflows for n8n: whole, alike where they must be, and true to the API's addresses."""
+"""Workflows for n8n: structure, URLs, credentials, and their documentation."""
 
 import json
 import re
@@ -14,25 +14,25 @@ from tests.support.paths import ROOT
 _FOLDER = ROOT / "n8n"
 _FILES = sorted(_FOLDER.glob("*.json"))
 _CREDENTIAL = _FOLDER / "credentials" / "api-key.json"
-#: With or without a slash at its end.
+#: Accepts a base URL with or without a trailing slash.
 _BASE = "={{ $('Settings').first().json.base_url.replace(/\\/+$/, '') }}"
 _DEFAULT = "http://127.0.0.1:8000"
 
 
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner)
+        for item in value.values():
+            yield from _texts(item)
     elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
+        for item in value:
+            yield from _texts(item)
     elif isinstance(value, str):
         yield value
 
 
 def _load(file: Path) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return read
+    workflow: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return workflow
 
 
 def _nodes(workflow: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ class TestWorkflow:
         assert len(set(ids)) == len(ids)
         assert "active" not in workflow
 
-    def test_has_every_node_on_a_way_from_a_trigger(self, workflow: dict[str, Any]) -> None:
+    def test_connects_every_node_to_a_trigger(self, workflow: dict[str, Any]) -> None:
         names = {node["name"] for node in workflow["nodes"]}
         assert workflow["connections"].keys() <= names
         assert set(_targets(workflow)) <= names
@@ -73,7 +73,7 @@ class TestWorkflow:
         assert triggers
         assert names - triggers <= set(_targets(workflow))
 
-    def test_has_its_address_in_one_setting(self, workflow: dict[str, Any]) -> None:
+    def test_has_the_base_url_in_one_setting(self, workflow: dict[str, Any]) -> None:
         (settings,) = _nodes(workflow, "set")
         assert settings["name"] == "Settings"
         setting = settings["parameters"]["assignments"]["assignments"][0]
@@ -82,7 +82,7 @@ class TestWorkflow:
         assert hosts == [_DEFAULT]
         assert _DEFAULT in setting["value"]
 
-    def test_calls_what_the_api_has(self, workflow: dict[str, Any]) -> None:
+    def test_calls_existing_endpoints(self, workflow: dict[str, Any]) -> None:
         paths = create_app().openapi()["paths"]
         calls = _nodes(workflow, "httpRequest")
         assert calls
@@ -95,22 +95,23 @@ class TestWorkflow:
     def test_has_one_credential_and_no_secret(self, workflow: dict[str, Any]) -> None:
         (credential,) = json.loads(_CREDENTIAL.read_text(encoding="utf-8"))
         assert credential["data"]["value"] == ""
-        # Without an id n8n looks for the name; an unknown id is "Credentials not found".
-        named = {credential["type"]: {"id": None, "name": credential["name"]}}
+        # Without an id, n8n finds a credential by name; an unknown id is "Credentials not found".
+        reference = {credential["type"]: {"id": None, "name": credential["name"]}}
         for call in _nodes(workflow, "httpRequest"):
-            assert call["credentials"] == named
+            assert call["credentials"] == reference
             assert call["parameters"]["genericAuthType"] == credential["type"]
         assert not [
             text for text in _texts(workflow) if re.search(r"whsec_|Bearer |api[_-]?key=", text)
         ]
 
-    def test_starts_nothing_twice(self, workflow: dict[str, Any]) -> None:
+    def test_has_a_unique_idempotency_key(self, workflow: dict[str, Any]) -> None:
         (start,) = [node for node in workflow["nodes"] if node["name"] == "Start the job"]
         (header,) = start["parameters"]["headerParameters"]["parameters"]
         assert header["name"] == "Idempotency-Key"
         assert start["retryOnFail"] is True
-        # Another n8n has the same ids of executions, and of workflows imported by command: so the
-        # key has the time too, of a node that a repeated start does not repeat.
+        # Ids of executions, and of workflows imported from the command line, are not unique across
+        # instances of n8n. The key therefore contains the time too, from a node that is not run
+        # again when the start is retried.
         assert re.findall(r"\{\{ (.+?) \}\}", header["value"]) == [
             "$execution.id",
             "$workflow.id",
@@ -130,12 +131,12 @@ class TestWorkflow:
 
 
 class TestFolder:
-    def test_has_four_workflows_with_ids_of_their_own(self) -> None:
+    def test_has_four_workflows_with_different_ids(self) -> None:
         assert len({_load(file)["id"] for file in _FILES}) == len(_FILES) == 4
 
     @pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
-    def test_shows_and_explains_each(self, file: Path) -> None:
-        help_text = (_FOLDER / "README.md").read_text(encoding="utf-8")
-        assert f"]({file.name})" in help_text
-        assert f"]({file.stem}.png)" in help_text
+    def test_documents_each_workflow(self, file: Path) -> None:
+        readme = (_FOLDER / "README.md").read_text(encoding="utf-8")
+        assert f"]({file.name})" in readme
+        assert f"]({file.stem}.png)" in readme
         assert (_FOLDER / f"{file.stem}.png").read_bytes().startswith(b"\x89PNG")

@@ -6,7 +6,7 @@ from jobs.failure import FailureCode
 from jobs.model.i18n import Language, catalogue, render
 
 
-def names_in(sentence: str) -> set[str]:
+def find_placeholders(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
 
 
@@ -15,8 +15,10 @@ class TestCatalogue:
         assert catalogue(Language.PT).keys() == catalogue(Language.EN).keys()
 
     @pytest.mark.parametrize("key", catalogue(Language.PT))
-    def test_has_the_same_names_in_every_language(self, key: str) -> None:
-        assert names_in(catalogue(Language.PT)[key]) == names_in(catalogue(Language.EN)[key])
+    def test_has_the_same_placeholders_in_every_language(self, key: str) -> None:
+        assert find_placeholders(catalogue(Language.PT)[key]) == find_placeholders(
+            catalogue(Language.EN)[key]
+        )
 
     @pytest.mark.parametrize("code", FailureCode)
     def test_has_a_sentence_for_every_failure(self, code: FailureCode) -> None:
@@ -24,14 +26,14 @@ class TestCatalogue:
 
 
 class TestRender:
-    def test_reads_as_the_replaced_system_did(self) -> None:
+    def test_keeps_the_sentences_of_the_replaced_system(self) -> None:
         args = {"label": {"pt": "canais", "en": "channels"}, "done": 45, "total": 50}
 
-        said = render(Language.PT, "extracting", args)
+        sentence = render(Language.PT, "extracting", args)
 
-        assert said == "Extraindo dados de canais... 45/50 concluído"
+        assert sentence == "Extraindo dados de canais... 45/50 concluído"
 
-    def test_takes_a_word_in_the_callers_language(self) -> None:
+    def test_translates_arguments(self) -> None:
         args = {"label": {"pt": "canais", "en": "channels"}, "done": 45, "total": 50}
 
         assert render(Language.EN, "extracting", args) == "Extracting channels... 45/50 done"
@@ -39,11 +41,11 @@ class TestRender:
     def test_joins_lists(self) -> None:
         args = {"variables": ["A_USERNAME", "A_PASSWORD"]}
 
-        said = render(Language.EN, "failure.credentials_missing", args)
+        sentence = render(Language.EN, "failure.credentials_missing", args)
 
-        assert said == "The worker has no credentials for the site: set A_USERNAME, A_PASSWORD"
+        assert sentence == "The worker has no credentials for the site: set A_USERNAME, A_PASSWORD"
 
-    def test_puts_a_known_reason_into_words(self) -> None:
+    def test_translates_a_reason(self) -> None:
         args = {"page": "/long/", "selector": ".card", "reason": "no_item"}
 
         assert "nenhum item na página" in render(Language.PT, "failure.page_changed", args)

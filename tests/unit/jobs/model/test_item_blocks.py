@@ -38,7 +38,7 @@ class TestEncodeItems:
         assert block.data.isascii()
         assert "\n" not in block.data
 
-    def test_begins_with_the_size_of_the_text(self) -> None:
+    def test_starts_with_the_size_of_the_text(self) -> None:
         [block] = encode_items(ITEMS)
 
         size = int(block.data.partition(":")[0])

@@ -29,7 +29,7 @@ def store(*pages: list[dict[str, Any]]) -> str:
 
 
 class TestDecodeMeta:
-    def test_puts_the_items_in_their_place(self) -> None:
+    def test_inserts_the_items_at_their_position(self) -> None:
         meta = decode_meta(store(ITEMS[:2], ITEMS[2:]))
 
         assert meta == {**META, "result": {**RESULT, "channels": ITEMS}}
@@ -38,7 +38,7 @@ class TestDecodeMeta:
     def test_has_an_empty_list_without_items(self) -> None:
         assert decode_meta(store())["result"]["channels"] == []
 
-    def test_leaves_other_states_as_they_are(self) -> None:
+    def test_does_not_change_other_states(self) -> None:
         meta = {**META, "status": "PROGRESS", "result": {"progress": 1, "key": "x", "args": {}}}
 
         assert decode_meta(json.dumps(meta)) == meta
@@ -50,14 +50,14 @@ class TestDecodeMeta:
 
 
 class TestDecodeResult:
-    def test_is_the_result_of_the_meta_data(self) -> None:
+    def test_returns_the_result_of_the_metadata(self) -> None:
         stored = store(ITEMS[:1], ITEMS[1:])
 
         assert decode_result(stored) == decode_meta(stored)["result"]
 
 
 class TestParseHeader:
-    def test_says_where_each_block_is(self) -> None:
+    def test_returns_the_position_of_each_block(self) -> None:
         stored = store(ITEMS[:2], ITEMS[2:])
         header, _, blocks = stored.partition("\n")
 
@@ -69,7 +69,7 @@ class TestParseHeader:
         assert second.offset + second.length == len(stored)
         assert blocks[first.length :] == stored[second.offset :]
 
-    def test_says_how_much_text_the_items_are(self) -> None:
+    def test_returns_the_size_of_the_text(self) -> None:
         header = store(ITEMS).partition("\n")[0]
 
         texts = [json.dumps(item, ensure_ascii=False).encode() for item in ITEMS]

@@ -6,10 +6,10 @@ from jobs.redis.sync_client import connect_patient
 from jobs.redis.url import RedisUrl
 
 
-class TestConnect:
+class TestConnectPatient:
     @pytest.fixture
     def connection(self) -> Connection:
-        """Make a connection of a worker's pool; nothing listens there."""
+        """Create a connection of a worker's pool, to a port without a server."""
         connection = connect_patient(
             RedisUrl.parse("redis://127.0.0.1:1")
         ).connection_pool.make_connection()
@@ -17,30 +17,28 @@ class TestConnect:
         return connection
 
     @pytest.mark.parametrize(
-        "refusal",
+        "message",
         ["NOREPLICAS Not enough good replicas to write.", "MISCONF Errors writing to the AOF file"],
     )
-    def test_repeats_what_redis_refuses_for_the_moment(
-        self, connection: Connection, refusal: str
-    ) -> None:
+    def test_retries_temporary_errors(self, connection: Connection, message: str) -> None:
         retry = connection.retry
-        answers = [ResponseError(refusal), ResponseError(refusal), None]
+        answers = [ResponseError(message), ResponseError(message), None]
 
-        def do() -> str:
-            if refused := answers.pop(0):
-                raise refused
+        def write() -> str:
+            if error := answers.pop(0):
+                raise error
             return "written"
 
-        assert retry.call_with_retry(do, lambda _: None) == "written"
+        assert retry.call_with_retry(write, lambda _: None) == "written"
 
-    def test_does_not_repeat_what_is_wrong(self, connection: Connection) -> None:
+    def test_does_not_retry_other_errors(self, connection: Connection) -> None:
         retry = connection.retry
-        asked = []
+        calls = []
 
-        def do() -> None:
-            asked.append(1)
+        def write() -> None:
+            calls.append(1)
             raise ResponseError("WRONGTYPE Operation against a key")
 
         with pytest.raises(ResponseError, match="WRONGTYPE"):
-            retry.call_with_retry(do, lambda _: None)
-        assert len(asked) == 1
+            retry.call_with_retry(write, lambda _: None)
+        assert len(calls) == 1

@@ -1,4 +1,4 @@
-"""REDIS_URL, as redis-py and kombu are told of it; and what is refused."""
+"""Parsing of REDIS_URL, and the settings for kombu."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from jobs.redis.url import RedisUrl, RedisUrlError
 SENTINELS = "sentinel://me:a%2Fb@one:1;sentinel://two/3?master_name=main&sentinel_password=c%3Bd"
 
 
-class TestAddress:
+class TestRedisUrl:
     @pytest.mark.parametrize(
         ("url", "hosts", "db"),
         [
@@ -23,23 +23,23 @@ class TestAddress:
             ("sentinel://one/3;sentinel://two", (("one", 26379), ("two", 26379)), 3),
         ],
     )
-    def test_names_hosts_and_database(
+    def test_contains_hosts_and_database(
         self, url: str, hosts: tuple[tuple[str, int], ...], db: int
     ) -> None:
-        address = RedisUrl.parse(url)
+        redis_url = RedisUrl.parse(url)
 
-        assert (address.hosts, address.db) == (hosts, db)
+        assert (redis_url.hosts, redis_url.db) == (hosts, db)
 
     def test_decodes_passwords_and_does_not_show_them(self) -> None:
-        address = RedisUrl.parse(SENTINELS)
+        redis_url = RedisUrl.parse(SENTINELS)
 
-        assert (address.username, address.password) == ("me", "a/b")
-        assert address.sentinel_credentials == {"password": "c;d"}
-        assert "a/b" not in repr(address)
-        assert "c;d" not in repr(address)
+        assert (redis_url.username, redis_url.password) == ("me", "a/b")
+        assert redis_url.sentinel_credentials == {"password": "c;d"}
+        assert "a/b" not in repr(redis_url)
+        assert "c;d" not in repr(redis_url)
 
     @pytest.mark.parametrize(
-        ("url", "checks"),
+        ("url", "cert_reqs"),
         [
             ("rediss://here", "required"),
             ("rediss://here?ssl_cert_reqs=none", "none"),
@@ -50,10 +50,8 @@ class TestAddress:
             ("sentinel://one", None),
         ],
     )
-    def test_verifies_certificates_unless_told_otherwise(
-        self, url: str, checks: str | None
-    ) -> None:
-        assert RedisUrl.parse(url).tls.get("ssl_cert_reqs") == checks
+    def test_verifies_certificates_by_default(self, url: str, cert_reqs: str | None) -> None:
+        assert RedisUrl.parse(url).tls.get("ssl_cert_reqs") == cert_reqs
 
     @pytest.mark.parametrize(
         "url",
@@ -74,25 +72,30 @@ class TestAddress:
             "sentinel://:secret@one;",
         ],
     )
-    def test_refuses_what_it_does_not_know_and_shows_no_password(self, url: str) -> None:
-        with pytest.raises(RedisUrlError, match=r"^REDIS_URL ") as refused:
+    def test_rejects_invalid_urls_without_showing_the_password(self, url: str) -> None:
+        with pytest.raises(RedisUrlError, match=r"^REDIS_URL ") as error:
             RedisUrl.parse(url)
 
-        assert "secret" not in str(refused.value)
-        assert refused.value.__cause__ is None
+        assert "secret" not in str(error.value)
+        assert error.value.__cause__ is None
 
 
 class TestMakeCelery:
-    def test_tells_kombu_all_of_each_sentinel(self) -> None:
+    def test_passes_all_sentinels_to_kombu(self) -> None:
         conf = make_celery(SENTINELS, result_ttl=timedelta(hours=1)).conf
 
-        each = [url_to_parts(url) for url in conf.broker_url.split(";")]
-        assert [(one.hostname, one.port) for one in each] == [("one", 1), ("two", 26379)]
-        assert {(one.username, one.password, one.path) for one in each} == {("me", "a/b", "3")}
+        sentinels = [url_to_parts(url) for url in conf.broker_url.split(";")]
+        assert [(sentinel.hostname, sentinel.port) for sentinel in sentinels] == [
+            ("one", 1),
+            ("two", 26379),
+        ]
+        assert {
+            (sentinel.username, sentinel.password, sentinel.path) for sentinel in sentinels
+        } == {("me", "a/b", "3")}
         assert conf.broker_transport_options["master_name"] == "main"
         assert conf.broker_transport_options["sentinel_kwargs"]["password"] == "c;d"
 
-    def test_has_kombu_verify_certificates(self) -> None:
+    def test_lets_kombu_verify_certificates(self) -> None:
         conf = make_celery("rediss://here", result_ttl=timedelta(hours=1)).conf
 
         assert conf.broker_use_ssl == {"ssl_cert_reqs": "required"}

@@ -1,4 +1,4 @@
-"""What the scripts count is read as they mean it."""
+"""Histogram buckets in Python and in the Lua scripts."""
 
 import re
 
@@ -6,7 +6,7 @@ from jobs.redis.lua import load_script
 from jobs.store.stats import BUCKET_BOUNDS
 
 
-def test_bounds_are_those_that_the_scripts_sort_times_by() -> None:
-    [written] = re.findall(r"local BUCKET_BOUNDS = \{(.*?)\}", load_script("complete"))
+def test_bucket_bounds_match_the_lua_script() -> None:
+    [bounds] = re.findall(r"local BUCKET_BOUNDS = \{(.*?)\}", load_script("complete"))
 
-    assert (*written.split(", "), "+Inf") == BUCKET_BOUNDS
+    assert (*bounds.split(", "), "+Inf") == BUCKET_BOUNDS
