@@ -27,6 +27,7 @@ lint: setup ## Check style, types, imports, spelling and recipes
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/codespell
+	.ci/check-words
 	$(bin)/check-jsonschema --schemafile scraper/sites/recipe.schema.json scraper/sites/*.yaml
 
 bench: setup ## Measure the figures of the README

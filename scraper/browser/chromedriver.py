@@ -42,6 +42,7 @@ _SCRATCH_PREFIX: Final = "garimpo-"
 _POLL_S: Final = 0.004
 # A Chrome whose chromedriver is gone ends sooner.
 _REMOVE_TIMEOUT_S: Final = 15.0
+_STAYS_REMOVED_S: Final = 0.5
 
 
 def find_chrome(configured: str | None) -> str:
@@ -212,9 +213,22 @@ def _stop_guard(guard: subprocess.Popen[bytes]) -> None:
 
 
 def _remove_scratch(scratch: str) -> None:
-    """Remove a folder; if the guard was killed, Chrome may still be writing into it."""
+    """Remove what a guard that was killed has left of a folder.
+
+    Its Chrome is still ending then, and creates the folder again when it writes a file: the folder
+    has to stay removed for a moment.
+    """
+    if not os.path.lexists(scratch):
+        return  # the guard has ended the browser and removed the folder
     deadline = time.monotonic() + _REMOVE_TIMEOUT_S
+    removed_at: float | None = None
     tick = threading.Event()
-    while os.path.lexists(scratch) and time.monotonic() < deadline:
-        shutil.rmtree(scratch, ignore_errors=True)
+    while (now := time.monotonic()) < deadline:
+        if os.path.lexists(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
+            removed_at = None
+        elif removed_at is None:
+            removed_at = now
+        elif now - removed_at > _STAYS_REMOVED_S:
+            return
         tick.wait(_POLL_S)
