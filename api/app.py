@@ -56,7 +56,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app = FastAPIOffline(
         title="Garimpo",
         version=version("garimpo"),
-        description="Long scrapes, short requests: start a job, ask for its result.",
+        description="Long scrapes, short requests: start a job, fetch its result.",
         lifespan=partial(_lifespan, settings),
         exception_handlers=EXCEPTION_HANDLERS,
     )

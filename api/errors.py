@@ -27,7 +27,7 @@ class ErrorBody(BaseModel):
         description="What went wrong, in the caller's language.", examples=["Job não encontrado"]
     )
     error_code: str = Field(
-        description="The same for programs; codes are never renamed.", examples=["job_not_found"]
+        description="Stable, machine-readable code of the error.", examples=["job_not_found"]
     )
 
 

@@ -1,4 +1,4 @@
-"""Run a hook when the server is asked to stop."""
+"""Call a function when the server receives a shutdown signal (SIGTERM, Ctrl-C)."""
 
 import asyncio
 import signal

@@ -57,7 +57,7 @@ def make_celery(
         # The message is acknowledged when the job has ended, and redelivered if the child dies.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        # At a stop the job is released at once: another worker continues after its last page.
+        # On shutdown the job is released at once: another worker continues after its last page.
         worker_soft_shutdown_timeout=0,
         # The claim writes the first state; STARTED would bypass the record.
         task_track_started=False,

@@ -22,7 +22,7 @@ from jobs.log_config import failure_fields, job_fields
 from jobs.model.record import ProgressMessage
 from jobs.model.result import ResultHead
 from jobs.model.stored_result import decode_meta
-from jobs.redis.sync_client import connect_patient
+from jobs.redis.sync_client import connect_with_retries
 from jobs.store.completion import (
     UNLEASED,
     Completer,
@@ -70,7 +70,7 @@ class FencedRedisBackend(RedisBackend):
 
     def _create_client(self, **_params: object) -> Redis:
         # Celery would build a client from settings of its own; one client, one behaviour.
-        return connect_patient(self.app.conf.garimpo_redis)
+        return connect_with_retries(self.app.conf.garimpo_redis)
 
     @cached_property
     def leased_jobs(self) -> LeasedJobStore:
@@ -136,7 +136,9 @@ class FencedRedisBackend(RedisBackend):
             None,
         )
         if not status:
-            logger.warning("the end of %s is not stored: the job is no longer ours", task_id)
+            logger.warning(
+                "result of %s is not stored: this worker no longer holds the job", task_id
+            )
         elif status == "now" and failure and not token:
             # A task with a lease logs its own end.
             level = logging.INFO if failure.code is FailureCode.CANCELLED else logging.WARNING
@@ -164,7 +166,7 @@ class FencedRedisBackend(RedisBackend):
         return to_job_failure(result) if token or isinstance(result, NotRegistered) else None
 
     def _find_authorities(self, state: str, result: object, token: str | None) -> list[str]:
-        """Return the authorities that a write may have; they are tried in turn."""
+        """Return the authorities that a write may have; in order of precedence."""
         if token:
             return [token]
         if state == states.REVOKED:

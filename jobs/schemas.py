@@ -29,9 +29,10 @@ StartedAt = Annotated[str, Field(examples=["2026-01-01T22:00:05.000000+00:00"])]
 EndedAt = Annotated[str, Field(examples=["2026-01-01T22:00:40.200000+00:00"])]
 Attempt = Annotated[int, Field(description="Number of times a worker has claimed the job.")]
 ExecutionTime = Annotated[
-    float, Field(description="Time from its start to its end; 0 if it never ran.", examples=[35.2])
+    float,
+    Field(description="Seconds from its start to its end; 0 if it never ran.", examples=[35.2]),
 ]
-RetryAfter = Annotated[int, Field(description="When to ask again, in seconds from now.")]
+RetryAfter = Annotated[int, Field(description="Seconds to wait before the next request.")]
 
 
 class JobStart(BaseModel):
@@ -57,7 +58,9 @@ class JobStatus(BaseModel):
 
     job_id: JobId
     status: Literal[JobState.PENDING, JobState.PROCESSING] = Field(examples=[JobState.PROCESSING])
-    progress: int = Field(ge=0, le=100, description="Percent; it never falls.", examples=[10])
+    progress: int = Field(
+        ge=0, le=100, description="Percentage; it never decreases.", examples=[10]
+    )
     message: str = Field(
         description="What the job is doing, in the caller's language.",
         examples=["Abrindo a página 1 de 2..."],
@@ -73,8 +76,8 @@ class JobStatus(BaseModel):
         description="1 is next; null once a worker has claimed the job.", examples=[None]
     )
     estimated_wait_seconds: int | None = Field(
-        description="Until a worker claims the job, estimated from the durations of recent jobs; "
-        "null without an estimate: no worker is alive, or no job has completed yet.",
+        description="Estimated seconds until a worker claims the job, from the durations of recent "
+        "jobs; null if no worker is alive or no job has completed yet.",
         examples=[None],
     )
     workers_alive: int | None = Field(
@@ -110,7 +113,7 @@ class JobError(BaseModel):
         description="Why the job failed, in the caller's language.", examples=["Job cancelado"]
     )
     error_code: str = Field(
-        description="The same for programs; codes are never renamed.", examples=["cancelled"]
+        description="Stable, machine-readable code of the error.", examples=["cancelled"]
     )
     execution_time_seconds: ExecutionTime
     created_at: CreatedAt
@@ -122,7 +125,7 @@ class JobError(BaseModel):
 
 def build_start(submitted: SubmitResult, result_url: str, language: Language) -> JobStart:
     """Build the body of an accepted start."""
-    joined = submitted.how in {"joined", "rejoined"}
+    joined = submitted.outcome in {"joined", "rejoined"}
     return JobStart(
         job_id=submitted.id,
         message=render(language, "joined" if joined else "accepted", {}),

@@ -1,4 +1,4 @@
-"""Settings that every program with a queue shares."""
+"""Settings shared by the API, the workers and Flower."""
 
 from datetime import timedelta
 from typing import Annotated, Self

@@ -1,4 +1,4 @@
-"""Which URLs webhooks may call: public addresses and those in WEBHOOK_ALLOW (SSRF protection)."""
+"""Webhook URL policy: public addresses and those in WEBHOOK_ALLOW (SSRF protection)."""
 
 import ipaddress
 import re
@@ -77,7 +77,8 @@ def parse_url(url: str) -> ParsedUrl:
     """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host = parts.hostname
+        port = parts.port
     except ValueError as error:
         raise UrlNotAllowedError(UrlRejection.FORM) from error
     if len(url) > MAX_URL_LENGTH or not _URL.fullmatch(url) or not host or port == 0:

@@ -43,7 +43,7 @@ class LoginFailed(ScrapeError):
         """A reason without a message of the site."""
 
         #: The form or an error page came back without a message.
-        WITHOUT_A_WORD = "without_a_word"
+        NO_MESSAGE = "without_a_word"
         #: The form was filled and clicked, and nothing happened.
         NOT_SENT = "not_sent"
         #: The user name or the password contains a character that cannot be typed.
@@ -111,7 +111,7 @@ class PageChanged(ScrapeError):
     code = "page_changed"
 
     class Reason(StrEnum):
-        """What does not match."""
+        """The part that does not match."""
 
         #: The page has no item.
         NO_ITEM = "no_item"

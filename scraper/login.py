@@ -70,7 +70,7 @@ class _LoginResponse:
     def _find_reason(self, snapshot: PageSnapshot) -> LoginFailed.Reason | str:
         """Return the site's own message without the credentials, or a status, or a reason."""
         message = _error_text(snapshot)
-        reason = LoginFailed.Reason.WITHOUT_A_WORD
+        reason = LoginFailed.Reason.NO_MESSAGE
         if snapshot.time_origin == self._submitted.time_origin:
             reason = LoginFailed.Reason.NOT_SENT
             if message == _error_text(self._submitted):

@@ -1,4 +1,4 @@
-"""Warnings of a run: oddities that are no failures."""
+"""Warnings of a run: anomalies that do not fail the job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -16,11 +16,12 @@ from worker.tasks import register_tasks
 from worker.webhooks import sender
 from worker.webhooks.settings import WebhookSettings
 
-_jobs, _worker = JobSettings(), WorkerSettings()
+_jobs = JobSettings()
+_worker = WorkerSettings()
 configure_logging(_jobs.log_format, _jobs.log_level)
 _recipes = load_recipes(RecipeSettings().recipes_dir)
 
-_scraping = ScrapeConfig(
+_scrape_config = ScrapeConfig(
     recipes=_recipes,
     sites={site: SiteSettings.read(site) for site in _recipes},
     browser=ChromeSettings().browser,
@@ -31,13 +32,13 @@ app = make_celery(
     _jobs.redis_url,
     result_ttl=_jobs.result_ttl,
     lease_policy=_jobs.lease_policy,
-    max_job_s=_scraping.max_job_s,
+    max_job_s=_scrape_config.max_job_s,
 )
 app.conf.garimpo_alive_file = _worker.alive_file
 app.conf.garimpo_end_session = (
-    partial(end_session, _scraping.browser) if _scraping.browser.remote_url else None
+    partial(end_session, _scrape_config.browser) if _scrape_config.browser.remote_url else None
 )
 app.steps["consumer"].add(ReconciliationStep)
 app.steps["consumer"].add(BrowserCleanupStep)
-register_tasks(app, _scraping, _jobs.lease_policy)
+register_tasks(app, _scrape_config, _jobs.lease_policy)
 sender.register_webhook_task(app, WebhookSettings())

@@ -1,4 +1,4 @@
-"""Former place of `worker.webhooks.app`; kept for one release for existing deployments."""
+"""Former module path of `worker.webhooks.app`; kept for one release for existing deployments."""
 
 from worker.webhooks.app import app
 

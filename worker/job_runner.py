@@ -78,6 +78,7 @@ def run_job(
     Raises:
         JobFailedError: The job ends as failed.
         LeaseLostError: The lease is lost.
+        Exception: Anything else; the task reports it as `internal_error`.
     """
     record = lease.record
     target = _find_target(lease, config)

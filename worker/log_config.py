@@ -34,7 +34,7 @@ def _keep_logging_config(**_kwargs: object) -> None:
 @signals.celeryd_init.connect
 def _silence_celery(sender: str, instance: Any, **_kwargs: object) -> None:
     bind_contextvars(worker=sender)
-    # Its banner, and what it prints at a stop, are not log lines.
+    # Its banner, and what it prints at shutdown, are not log lines.
     instance.quiet = True
     program.safe_say = lambda text, *_: logger.info(text.strip())  # type: ignore[attr-defined] # not in its stubs
 

@@ -1,4 +1,4 @@
-"""What a worker needs in order to scrape: recipes, site settings, browser settings."""
+"""Scrape configuration: recipes, site settings, browser settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ class ScrapeConfig:
 
     def make_target(self, site: str, job: str) -> Target:
         """Return what to scrape for a job definition, where and with which account."""
-        recipe, settings = self.recipes[site], self.sites[site]
+        recipe = self.recipes[site]
+        settings = self.sites[site]
         return Target(
             recipe=recipe,
             job=recipe.jobs[job],

@@ -16,7 +16,7 @@ from jobs.model.job import task_name
 from jobs.model.lease_policy import LeasePolicy
 from jobs.model.record import ProgressMessage
 from jobs.model.result import ResultHead
-from jobs.redis.sync_client import UNAVAILABLE_ERRORS, connect_impatient
+from jobs.redis.sync_client import UNAVAILABLE_ERRORS, connect_without_retries
 from jobs.result_backend import PROGRESS, FencedRedisBackend, ProgressUpdate
 from jobs.store.leased_jobs import (
     JobCounter,
@@ -44,7 +44,7 @@ def register_tasks(app: Celery, config: ScrapeConfig, lease_policy: LeasePolicy)
         config: The recipes, and the settings to run them with.
         lease_policy: Lease and heartbeat times.
     """
-    heartbeat_store = LeasedJobStore(connect_impatient(app.conf.garimpo_redis), lease_policy)
+    heartbeat_store = LeasedJobStore(connect_without_retries(app.conf.garimpo_redis), lease_policy)
     backend = cast("FencedRedisBackend", app.backend)
     job_task = JobTask(backend, config, lease_policy, heartbeat_store)
 
@@ -114,7 +114,7 @@ class JobTask:
             raise
         except (LeaseLostError, *UNAVAILABLE_ERRORS) as error:
             # Or Redis was away for longer than the client waits. Another worker continues.
-            logger.warning("job lost", extra=end_fields("lost"))
+            logger.warning("lease lost", extra=end_fields("lost"))
             raise LeaseLostError from error
         except JobFailedError as error:
             level = logging.INFO if error.code is FailureCode.CANCELLED else logging.WARNING
@@ -152,7 +152,7 @@ def claim_or_finish(
     try:
         return backend.leased_jobs.claim(job_id, worker, ProgressMessage("starting", {}), token)
     except NotClaimableError as error:
-        logger.info("nothing to run", extra={"why": error.reason})
+        logger.info("nothing to run", extra={"reason": error.reason})
         if error.reason in FAILURE_BY_REASON and (record := backend.leased_jobs.get(job_id)):
             code = FAILURE_BY_REASON[error.reason]
             complete_unleased(backend.completer, record.request, code, crashes=max_crashes)

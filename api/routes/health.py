@@ -60,7 +60,7 @@ class Live(BaseModel):
     "/api/health",
     name="health",
     responses={503: {"model": Health}, "default": ERRORS["default"]},
-    summary="Check readiness",
+    summary="Get the health of the service",
 )
 async def get_health(job_index: JobIndexDep, language: LanguageDep, response: Response) -> Health:
     """Return 503 if jobs cannot be accepted, with the same body."""

@@ -37,8 +37,8 @@ _COUNTERS = {
     "logins": ("garimpo_logins", "Login attempts", ""),
     "browsers": ("garimpo_browser_starts", "Browsers started", ""),
     "retries": ("garimpo_page_retries", "Page retries", ""),
-    "callbacks_delivered": ("garimpo_callbacks_delivered", "Webhook deliveries accepted", "event"),
-    "callbacks_given_up": ("garimpo_callbacks_given_up", "Webhook deliveries abandoned", "event"),
+    "callbacks_delivered": ("garimpo_callbacks_delivered", "Webhooks delivered", "event"),
+    "callbacks_given_up": ("garimpo_callbacks_given_up", "Webhook deliveries given up", "event"),
     "callback_tries": ("garimpo_callback_tries", "Webhook delivery attempts", "answer"),
 }
 _HISTOGRAMS = {
@@ -123,10 +123,12 @@ def _gauges(stats: Stats) -> Iterator[Metric]:
 
 
 def _worker_metrics(stats: Stats) -> Iterator[Metric]:
-    jobs = GaugeMetricFamily("garimpo_worker_jobs", "Jobs of the worker", labels=["worker"])
+    jobs = GaugeMetricFamily(
+        "garimpo_worker_jobs", "Jobs that the worker is running", labels=["worker"]
+    )
     memory = GaugeMetricFamily(
         "garimpo_worker_browser_bytes",
-        "Resident memory of the worker's browsers",
+        "Memory of the worker's browsers, without shared pages",
         labels=["worker"],
     )
     orphans = CounterMetricFamily(

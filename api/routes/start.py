@@ -103,6 +103,6 @@ async def start_job(
     submitted = await job_store.submit(job, idempotency_key=idempotency_key, join=join)
     location = _result_url(recipe_job, submitted.id)
     headers = {"Location": location, "Retry-After": "1"}
-    if submitted.how in {"repeated", "rejoined"}:
+    if submitted.outcome in {"repeated", "rejoined"}:
         headers["Idempotent-Replayed"] = "true"
     return json_response(build_start(submitted, location, language), 202, headers)

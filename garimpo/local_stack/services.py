@@ -15,7 +15,7 @@ from redis import RedisError
 from demo.account import Account
 from garimpo.local_stack.process import Process
 from garimpo.local_stack.system import find_free_port
-from jobs.redis.sync_client import connect_impatient
+from jobs.redis.sync_client import connect_without_retries
 from jobs.redis.url import RedisUrl
 from scraper.credentials import variable_prefix
 
@@ -145,7 +145,7 @@ def make_site_settings(site: Process) -> dict[str, str]:
 def has_redis(url: str) -> bool:
     """Return whether a Redis answers at this URL."""
     try:
-        with connect_impatient(RedisUrl.parse(url)) as redis:
+        with connect_without_retries(RedisUrl.parse(url)) as redis:
             return bool(redis.ping())
     except (RedisError, ValueError):  # ValueError: the URL is invalid
         return False

@@ -20,7 +20,7 @@ class DeliveryEvent(StrEnum):
 class DeliveryState(StrEnum):
     """The state of a delivery."""
 
-    #: For its first or next attempt.
+    #: Waiting for its first or next attempt.
     WAITING = "waiting"
     SENDING = "sending"
     DELIVERED = "delivered"

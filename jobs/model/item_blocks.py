@@ -34,7 +34,8 @@ def encode_items(items: Iterable[Mapping[str, Any]]) -> Iterator[ItemBlock]:
         line = json.dumps(item, ensure_ascii=False).encode()
         if lines and size + len(line) > _MAX_BLOCK_BYTES:
             yield _encode_block(lines)
-            lines, size = [], 0
+            lines = []
+            size = 0
         lines.append(line)
         size += len(line) + 1
     if lines:

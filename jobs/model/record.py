@@ -13,7 +13,7 @@ from jobs.model.webhook import WebhookSubscription
 
 @dataclass(frozen=True)
 class ProgressMessage:
-    """A message in no language yet: its key and arguments (`jobs/model/locales`)."""
+    """A message that is not translated yet: its key and arguments (`jobs/model/locales`)."""
 
     key: str
     args: Mapping[str, Any]
@@ -30,7 +30,7 @@ class ProgressMessage:
 
 @dataclass(frozen=True)
 class Failure:
-    """The reason of a failed job, in no language yet."""
+    """The reason of a failed job, not translated yet."""
 
     code: FailureCode
     details: Mapping[str, Any]

@@ -43,7 +43,7 @@ class WebhookSubscription:
 
     @property
     def identity(self) -> list[object]:
-        """What makes two webhooks equal; a repeated start may ask for another language."""
+        """The fields that make two subscriptions equal; the language is not one of them."""
         return [self.url, self.payload, sorted(self.events)]
 
     def encode(self) -> str:

@@ -1,4 +1,4 @@
-"""The names of everything that Garimpo and Celery store in Redis.
+"""The keys of everything that Garimpo and Celery store in Redis.
 
 The Lua scripts use these names too (`jobs.redis.lua`).
 """
@@ -44,12 +44,12 @@ JOB_QUEUE = "jobs"
 #: The queue of webhook deliveries.
 WEBHOOK_QUEUE = "callbacks"
 #: Deliveries that are neither delivered nor given up, as ID:EVENT: by the time of the next check
-#: (ms), which is the next attempt or the end of the sender's lease; and by the begin of the round
+#: (ms), which is the next attempt or the end of the sender's lease; and by the start of the round
 #: (ms).
 DELIVERIES_DUE = "garimpo:deliveries:due"
 DELIVERIES_OPEN = "garimpo:deliveries:open"
 
-#: The beginnings of the names below.
+#: Prefixes of the keys below.
 JOB = "garimpo:job:"
 STATE_INDEX = "garimpo:jobs:"
 HOURLY_OUTCOMES = "garimpo:outcomes:"
@@ -57,37 +57,37 @@ DELIVERY = "garimpo:delivery:"
 
 
 def record(job_id: str) -> str:
-    """Return the name of a job's record (hash)."""
+    """Return the key of a job's record (hash)."""
     return f"{JOB}{job_id}"
 
 
 def items(job_id: str) -> str:
-    """Return the name of a job's items until it is completed (list of `jobs.model.item_blocks`)."""
+    """Return the key of a job's items until it is completed (list of `jobs.model.item_blocks`)."""
     return f"{JOB}{job_id}:items"
 
 
 def item_totals(job_id: str) -> str:
-    """Return the name of the number of items up to and including each block (list)."""
+    """Return the key of the number of items up to and including each block (list)."""
     return f"{JOB}{job_id}:items:totals"
 
 
 def pages(job_id: str) -> str:
-    """Return the name of a job's finished pages (hash: page number to its warnings)."""
+    """Return the key of a job's finished pages (hash: page number to its warnings)."""
     return f"{JOB}{job_id}:pages"
 
 
 def tombstone(job_id: str) -> str:
-    """Return the name of what remains of an expired job, unlike an unknown one (string)."""
+    """Return the key of what remains of an expired job, unlike an unknown one (string)."""
     return f"garimpo:gone:{job_id}"
 
 
 def result(job_id: str) -> str:
-    """Return the name of a task's state and result in Celery's Redis backend (string)."""
+    """Return the key of a task's state and result in Celery's Redis backend (string)."""
     return f"celery-task-meta-{job_id}"
 
 
 def state_index(state: str, group: str = "") -> str:
-    """Return the name of the jobs in a state (zset: id by the time of acceptance, in ms).
+    """Return the key of the jobs in a state (zset: id by the time of acceptance, in ms).
 
     Args:
         state: The state.
@@ -97,7 +97,7 @@ def state_index(state: str, group: str = "") -> str:
 
 
 def idempotency(digest: str) -> str:
-    """Return the name of what an Idempotency-Key led to (string).
+    """Return the key of the job that an Idempotency-Key started (string).
 
     Args:
         digest: The digest of caller, task and key.
@@ -106,17 +106,17 @@ def idempotency(digest: str) -> str:
 
 
 def identical(digest: str) -> str:
-    """Return the name of the id of the latest job with an identical request (string)."""
+    """Return the key of the id of the latest job with an identical request (string)."""
     return f"garimpo:identical:{digest}"
 
 
 def outcomes(hour: int) -> str:
-    """Return the name of the counters of jobs that ended in an hour since the epoch (hash)."""
+    """Return the key of the counters of jobs that ended in an hour since the epoch (hash)."""
     return f"{HOURLY_OUTCOMES}{hour}"
 
 
 def delivery(job_id: str, event: str) -> str:
-    """Return the name of a webhook delivery (hash).
+    """Return the key of a webhook delivery (hash).
 
     Args:
         job_id: The job's id.
@@ -126,15 +126,15 @@ def delivery(job_id: str, event: str) -> str:
 
 
 def delivery_attempts(job_id: str, event: str) -> str:
-    """Return the name of a delivery's attempts (list of JSON, the oldest first)."""
+    """Return the key of a delivery's attempts (list of JSON, the oldest first)."""
     return f"{delivery(job_id, event)}:tries"
 
 
 def delivery_record(job_id: str, event: str) -> str:
-    """Return the name of the copy of the job's record that a delivery reports (hash)."""
+    """Return the key of the copy of the job's record that a delivery reports (hash)."""
     return f"{delivery(job_id, event)}:record"
 
 
 def delivery_result(job_id: str, event: str) -> str:
-    """Return the name of the copy of the job's result that a delivery reports (string)."""
+    """Return the key of the copy of the job's result that a delivery reports (string)."""
     return f"{delivery(job_id, event)}:result"

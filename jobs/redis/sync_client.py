@@ -28,7 +28,7 @@ UNAVAILABLE_ERRORS = (
 _REFUSALS = ("NOREPLICAS", "MISCONF")
 
 
-class _PatientRetry(Retry):
+class _OutageRetry(Retry):
     """Retries commands that Redis refuses temporarily, as if it were away."""
 
     def call_with_retry(self, do: Callable[[], _T], *args: Any, **kwargs: Any) -> _T:
@@ -59,7 +59,7 @@ class _MasterTlsConnection(_MasterConnection, SSLConnection):
     """The same connection over TLS."""
 
 
-def connect_patient(url: RedisUrl) -> Redis:
+def connect_with_retries(url: RedisUrl) -> Redis:
     """Return a client that outlives a restart or failover of Redis; nothing is sent yet.
 
     Every command is retried for at least four minutes; all scripts are safe to repeat.
@@ -74,12 +74,12 @@ def connect_patient(url: RedisUrl) -> Redis:
         # Notices a connection that was lost silently while a page was read.
         socket_keepalive=True,
         health_check_interval=30,
-        retry=_PatientRetry(ExponentialBackoff(cap=2, base=0.05), 120),
+        retry=_OutageRetry(ExponentialBackoff(cap=2, base=0.05), 120),
         retry_on_error=list(UNAVAILABLE_ERRORS),
     )
 
 
-def connect_impatient(url: RedisUrl) -> Redis:
+def connect_without_retries(url: RedisUrl) -> Redis:
     """Return a client whose commands fail at once while Redis is away.
 
     For commands that are repeated within seconds anyway, by an event loop or a thread that must not

@@ -24,7 +24,7 @@ _HEADER_BYTES = 4096
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the items of a job are, at one moment."""
+    """The position of a job's items at one moment."""
 
     #: The number of items up to and including each block.
     totals: Sequence[int]

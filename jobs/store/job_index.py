@@ -44,7 +44,7 @@ class OutcomeCount:
 
 @dataclass(frozen=True)
 class QueueHealth:
-    """What the health endpoint reports of the queue and its workers."""
+    """Numbers of the queue and its workers for the health endpoint."""
 
     workers_alive: int
     #: Workers with a job.
@@ -78,26 +78,27 @@ class JobIndex:
             The jobs, and the position after which the next ones follow; None if there are no more.
         """
         indexes = [keys.state_index(state, group) for state in states]
-        found: list[tuple[JobRecord, Cursor]] = []
+        listed: list[tuple[JobRecord, Cursor]] = []
         # One more than requested shows whether there are more.
         batch_size = limit + 1
         is_last = False
-        while len(found) <= limit and not is_last:
+        while len(listed) <= limit and not is_last:
             async with redis_deadline():
                 cursors = await self._read_cursors(indexes, batch_size, after)
             records = await self.get_records([cursor.job_id for cursor in cursors])
             by_id = {record.id: record for record in records}
-            found += [(by_id[entry.job_id], entry) for entry in cursors if entry.job_id in by_id]
+            listed += [(by_id[entry.job_id], entry) for entry in cursors if entry.job_id in by_id]
             is_last = len(cursors) < batch_size
             if expired := [entry.job_id for entry in cursors if entry.job_id not in by_id]:
                 await self._prune(indexes, expired)
-                after, batch_size = cursors[-1], _PRUNE_BATCH
-        shown = found[:limit]
-        last = shown[-1][1] if len(found) > limit else None
+                after = cursors[-1]
+                batch_size = _PRUNE_BATCH
+        shown = listed[:limit]
+        last = shown[-1][1] if len(listed) > limit else None
         return [record for record, _ in shown], last
 
     async def _prune(self, indexes: Sequence[str], job_ids: Sequence[str]) -> None:
-        """Remove expired jobs from the indexes, so that the next reader does not meet them."""
+        """Remove expired jobs from the indexes, so that later queries skip them."""
         async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
             for index in indexes:

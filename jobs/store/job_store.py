@@ -45,7 +45,7 @@ class SubmitResult:
     created_at: datetime
     #: Whether it created a job (`accepted`), had the Idempotency-Key of an earlier start
     #: (`repeated`), or joined an identical job, now (`joined`) or by an earlier start (`rejoined`).
-    how: Literal["accepted", "repeated", "joined", "rejoined"]
+    outcome: Literal["accepted", "repeated", "joined", "rejoined"]
 
 
 class IdempotencyConflictError(Exception):
@@ -112,7 +112,7 @@ class JobStore:
         """Cancel a job: at once if it waits, else at its worker's next heartbeat.
 
         Returns:
-            False if it had ended before.
+            False if it has ended or no longer exists.
         """
         async with redis_deadline():
             status = await self._cancel(keys=[keys.record(request.id)])

@@ -23,7 +23,7 @@ class QueuePosition:
 
 @dataclass(frozen=True)
 class QueueLoad:
-    """What the waiting time of a job depends on, at one moment."""
+    """The inputs of the waiting-time estimate at one moment."""
 
     workers: int
     running: int

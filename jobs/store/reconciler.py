@@ -24,6 +24,8 @@ _BATCH_SIZE = 200
 #: The Celery event of a job's end is published again until this number of leases has passed.
 _REPUBLISH_FOR_LEASES = 4
 
+#: The log's words for what `reconcile_job.lua` has done.
+_LOG_WORDS = {"taken": "recovered", "queued": "requeued"}
 _UNCHANGED = frozenset({"kept", "held", "early", "gone"})
 
 #: The failure of a job that cannot be run, by the reason that the scripts return.
@@ -195,13 +197,15 @@ class Reconciler:
         if code := FAILURE_BY_REASON.get(action):
             failure = JobFailedError(code, {"crashes": self._lease_policy.max_crashes})
             fields |= failure_fields(failure)
-        logger.warning("job %s", fields.get("outcome", action), extra=fields)
+        logger.warning(
+            "job %s", fields.get("outcome", _LOG_WORDS.get(action, action)), extra=fields
+        )
 
     def _log_lost_sender(self, member: str) -> None:
         job_id, _, event = member.partition(":")
         record = self._read_if_readable(job_id)
         fields = job_fields(record.request.task_name, job_id) if record else {"job_id": job_id}
-        logger.warning("the sender of a webhook died", extra=fields | {"event": event})
+        logger.warning("webhook sender died", extra=fields | {"event": event})
 
 
 def complete_unleased(

@@ -18,7 +18,7 @@ class WorkerStatus:
 
     #: The ids of the jobs that it runs.
     jobs: Sequence[str] = ()
-    #: The resident memory of its browsers, in MiB.
+    #: The memory of its browsers (RSS without shared pages), in MiB.
     browser_mb: int = 0
     #: The number of orphaned browsers that it has killed.
     orphans: int = 0

@@ -11,7 +11,7 @@ from redis import Redis, RedisError
 
 from garimpo.local_stack.process import Process
 from garimpo.local_stack.system import find_free_port, make_environment
-from jobs.redis.sync_client import connect_impatient
+from jobs.redis.sync_client import connect_without_retries
 from jobs.redis.url import RedisUrl
 
 PASSWORD = "of/no+letters@all"
@@ -111,7 +111,7 @@ class SentinelRedis:
 
     def count_online_replicas(self) -> int:
         """Return the number of replicas that have caught up with the master."""
-        with connect_impatient(RedisUrl.parse(self.url)) as redis:
+        with connect_without_retries(RedisUrl.parse(self.url)) as redis:
             info = cast("dict[str, Any]", redis.info("replication"))
         return sum(info[f"slave{n}"]["state"] == "online" for n in range(info["connected_slaves"]))
 

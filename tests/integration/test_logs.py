@@ -239,7 +239,7 @@ class TestJobLines:
         assert ids == sorted(ids, key=[logged_run.jobs[label] for label in logged_run.jobs].index)
         # Logged by the same process after an attempt at the job.
         refused = find_line(logged_run.job_lines("completed"), "nothing to run")
-        assert refused["why"] == "final"
+        assert refused["reason"] == "final"
         assert "attempt" not in refused
 
     def test_include_one_start_and_one_end(self, logged_run: LoggedRun) -> None:
@@ -272,7 +272,7 @@ class TestJobLines:
     def test_include_release_and_takeover(self, logged_run: LoggedRun) -> None:
         lines = logged_run.job_lines("released")
 
-        released, taken = find_line(lines, "job released"), find_line(lines, "job taken")
+        released, taken = find_line(lines, "job released"), find_line(lines, "job recovered")
         assert (released["level"], released["attempt"]) == ("info", 1)
         assert (taken["level"], taken["attempt"]) == ("warning", 2)
         assert taken["from_worker"].startswith("two@")

@@ -22,7 +22,7 @@ from garimpo.local_stack.stack import Stack
 from garimpo.local_stack.system import find_free_port
 from jobs.celery_app import make_celery
 from jobs.redis import async_client
-from jobs.redis.sync_client import connect_impatient, connect_patient
+from jobs.redis.sync_client import connect_with_retries, connect_without_retries
 from jobs.redis.url import RedisUrl
 from tests.integration.redis_servers import (
     PASSWORD,
@@ -54,7 +54,7 @@ class ExternalRedisServices(Services):
         return make_celery(self.redis_url, result_ttl=timedelta(hours=24))
 
     def connect(self) -> Redis:
-        return connect_patient(RedisUrl.parse(self.redis_url))
+        return connect_with_retries(RedisUrl.parse(self.redis_url))
 
     def logs(self) -> str:
         """Return the logs of all processes."""
@@ -112,7 +112,7 @@ def ping(url: str, client: str) -> None:
         redis.RedisError: It cannot connect.
     """
     if client == "worker":
-        with connect_impatient(RedisUrl.parse(url)) as redis:
+        with connect_without_retries(RedisUrl.parse(url)) as redis:
             redis.ping()
     elif client == "api":
 

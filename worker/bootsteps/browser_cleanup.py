@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from jobs.redis import keys
 from jobs.redis.celery_message import SEND_WEBHOOK_TASK
-from jobs.redis.sync_client import connect_impatient
+from jobs.redis.sync_client import connect_without_retries
 from jobs.store.worker_registry import WorkerRegistry, WorkerStatus
 from scraper.browser.processes import browsers_below, find_orphans, memory_mb
 
@@ -71,7 +71,7 @@ class OrphanReaper:
         self._suspects: set[psutil.Process] = set()
 
     def memory_mb(self) -> int:
-        """Return the resident memory of the browsers of this worker's jobs, in MiB."""
+        """Return the memory of this worker's browsers in MiB: RSS without shared pages."""
         return memory_mb(browsers_below(os.getpid()))
 
     def sweep(self) -> None:
@@ -108,7 +108,7 @@ class BrowserCleanupStep(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        redis = connect_impatient(parent.app.conf.garimpo_redis)
+        redis = connect_without_retries(parent.app.conf.garimpo_redis)
         self._registry = WorkerRegistry(redis)
         self._browsers = OrphanReaper()
         end_session = parent.app.conf.garimpo_end_session

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from jobs.failure import JobFailedError
 from jobs.model.lease_policy import LeasePolicy
 from jobs.model.record import JobRecord
-from jobs.redis.sync_client import connect_impatient
+from jobs.redis.sync_client import connect_without_retries
 from jobs.result_backend import FencedRedisBackend
 from jobs.store.completion import Completer, CompletionPolicy
 from jobs.store.reconciler import Reconciler
@@ -35,7 +35,7 @@ class ReconciliationStep(bootsteps.StartStopStep):
         backend = parent.app.backend
         assert isinstance(backend, FencedRedisBackend)  # noqa: S101 - make_celery sets no other
         backend.worker_name = parent.hostname
-        redis = connect_impatient(parent.app.conf.garimpo_redis)
+        redis = connect_without_retries(parent.app.conf.garimpo_redis)
         lease_policy: LeasePolicy = parent.app.conf.garimpo_lease_policy
         completion_policy = CompletionPolicy(
             result_ttl=timedelta(seconds=backend.expires), check_after=lease_policy.lease
@@ -104,8 +104,7 @@ def publish_task_event(dispatcher: Any, record: JobRecord) -> None:
         dispatcher: The worker's `celery.events.EventDispatcher`.
         record: A job that has ended.
 
-    Raises:
-        kombu.exceptions.OperationalError: Redis did not answer.
+    If Redis is down, the dispatcher buffers the event.
     """
     if record.ended_at is None:
         return

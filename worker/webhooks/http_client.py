@@ -97,8 +97,12 @@ async def _resolve(target: ParsedUrl) -> list[IpAddress]:
         socket.gaierror: The host cannot be resolved.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(ipaddress.ip_address(place[0]) for *_, place in found))
+    address_infos = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    return list(
+        dict.fromkeys(
+            ipaddress.ip_address(socket_address[0]) for *_, socket_address in address_infos
+        )
+    )
 
 
 async def _send_to_first_reachable(

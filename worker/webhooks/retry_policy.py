@@ -1,4 +1,4 @@
-"""When a webhook delivery is retried, and when it is given up."""
+"""Retry policy for webhook deliveries."""
 
 import random
 from dataclasses import dataclass

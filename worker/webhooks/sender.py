@@ -87,7 +87,7 @@ class WebhookSender:
     signers: Sequence[Signer] = field(default=(), repr=False)
 
     def deliver(self, job_id: str, event: DeliveryEvent) -> None:
-        """Send a delivery if it is due. Its job never changes by this."""
+        """Send a delivery if it is due. This never changes the job."""
         claimed = self.deliveries.claim(job_id, event)
         if claimed is None:
             return

@@ -53,7 +53,7 @@ class WebhookSettings(WebhookPolicySettings):
 
     @property
     def lease(self) -> timedelta:
-        """How long a sender holds a delivery: longer than an attempt and its record in Redis."""
+        """The lease of a delivery: longer than an attempt and its record in Redis."""
         return timedelta(seconds=self.webhook_timeout_s + 10)
 
 

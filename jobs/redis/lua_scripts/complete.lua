@@ -53,10 +53,13 @@ end
 if final_state == 'completed' then
   redis.call('HSET', record, 'progress', 100)
   -- A moving average of the duration of completed jobs: each new one counts for a fifth.
-  local typical, duration = redis.call('HGET', counters, 'pace_ms'), now - started
+  local typical = redis.call('HGET', counters, 'pace_ms')
+  local duration = now - started
   redis.call('HSET', counters, 'pace_ms', integer(typical and typical * 0.8 + duration * 0.2 or duration))
-  local blocks, totals_of_blocks = redis.call('LRANGE', items, 0, -1), redis.call('LRANGE', totals, 0, -1)
-  local index, previous = {}, 0
+  local blocks = redis.call('LRANGE', items, 0, -1)
+  local totals_of_blocks = redis.call('LRANGE', totals, 0, -1)
+  local index = {}
+  local previous = 0
   for i, block in ipairs(blocks) do
     -- A block begins with the size of its text; version 0.1 stored one item in each element.
     local total = totals_of_blocks[i] or previous + 1

@@ -9,7 +9,8 @@
 local delivery, due, open, queue, attempts, counters, end_delivery = unpack(KEYS)
 local member, message, lost_attempt, event, max_attempts, max_age_ms, check_ms, max_check_ms =
   unpack(ARGV)
-local due_at, now = redis.call('ZSCORE', due, member), now_ms()
+local due_at = redis.call('ZSCORE', due, member)
+local now = now_ms()
 if not due_at or tonumber(due_at) > now then
   return due_at and 'early' or 'gone'
 end
@@ -34,7 +35,7 @@ if state == 'sending' then
     return 'taken'
   end
   -- The first retries follow at once; then with growing delays (4 hours at most), because the
-  -- delivery itself may be what its senders die of.
+  -- delivery itself may be what kills its senders.
   local number = redis.call('HINCRBY', delivery, 'tries', 1)
   local delay = number > 3 and math.min(1000 * 2 ^ number, 14400000) or 0
   local next_at = integer(now + delay)

@@ -8,7 +8,8 @@
 -- why the caller has to end the job, which needs a result to write: 'cancelled', 'poison', 'expired'.
 local record, active, queue, counters = unpack(KEYS)
 local id, message, check_ms, max_check_ms, max_crashes, queue_ttl_ms, may_revoke = unpack(ARGV)
-local due, now = redis.call('ZSCORE', active, id), now_ms()
+local due = redis.call('ZSCORE', active, id)
+local now = now_ms()
 if not due or tonumber(due) > now then
   return due and 'early' or 'gone'
 end

@@ -2,7 +2,7 @@ import pytest
 from redis import Connection
 from redis.exceptions import ResponseError
 
-from jobs.redis.sync_client import connect_patient
+from jobs.redis.sync_client import connect_with_retries
 from jobs.redis.url import RedisUrl
 
 
@@ -10,7 +10,7 @@ class TestConnectPatient:
     @pytest.fixture
     def connection(self) -> Connection:
         """Create a connection of a worker's pool, to a port without a server."""
-        connection = connect_patient(
+        connection = connect_with_retries(
             RedisUrl.parse("redis://127.0.0.1:1")
         ).connection_pool.make_connection()
         assert isinstance(connection, Connection)
