@@ -59,7 +59,7 @@ class TestWorker:
 
         assert run.end["error_code"] == "credentials_missing"
         assert run.end["error"] == (
-            "Faltam credenciais no worker: defina TUBEHUNT_USERNAME, TUBEHUNT_PASSWORD"
+            "O worker não tem credenciais para o site: defina TUBEHUNT_USERNAME, TUBEHUNT_PASSWORD"
         )
         assert services.demo.requests() == []
 
