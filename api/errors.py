@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from api.language import request_language
 from jobs.model.i18n import Language, catalogue, render
 from jobs.redis.async_client import RedisUnavailableError
+from jobs.store.item_reader import ItemsExpiredError
 from jobs.store.job_store import IdempotencyConflictError
 
 logger = logging.getLogger(__name__)
@@ -166,6 +167,11 @@ async def handle_redis_unavailable(request: Request, error: RedisUnavailableErro
     return _error_response(request, 503, "redis_unavailable", headers={"Retry-After": "5"})
 
 
+async def handle_items_expired(request: Request, _error: ItemsExpiredError) -> Response:
+    """Respond with 410."""
+    return _error_response(request, 410, "job_expired")
+
+
 async def handle_idempotency_conflict(
     request: Request, _error: IdempotencyConflictError
 ) -> Response:
@@ -215,6 +221,7 @@ EXCEPTION_HANDLERS: Mapping[
 ] = {
     ApiError: handle_api_error,
     RedisUnavailableError: handle_redis_unavailable,
+    ItemsExpiredError: handle_items_expired,
     IdempotencyConflictError: handle_idempotency_conflict,
     RequestValidationError: handle_validation_error,
     HTTPException: handle_http_error,

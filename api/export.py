@@ -155,6 +155,7 @@ async def stream_result(
 
     Raises:
         JobExpiredError: The result expired after the record was read.
+        ItemsExpiredError: The items expired likewise. The iterator raises it too.
         RedisUnavailableError: Redis is unavailable. The iterator raises it too.
     """
     stored = await reader.get_result(record.id)
@@ -164,7 +165,7 @@ async def stream_result(
     if stored.collection:
         result[stored.collection] = _ITEMS
     body = json.dumps(build_result(record, result, language).model_dump(), ensure_ascii=False)
-    return _fill(body, reader.iterate_result(record.id, stored))
+    return _fill(body, await reader.iterate_result(record.id, stored))
 
 
 async def _fill(body: str, chunks: AsyncIterator[list[str]]) -> AsyncIterator[str]:

@@ -137,7 +137,8 @@ class FencedRedisBackend(RedisBackend):
         )
         if not status:
             logger.warning(
-                "result of %s is not stored: this worker no longer holds the job", task_id
+                "result of %s is not stored: the lease is lost, or items are missing",
+                task_id,
             )
         elif status == "now" and failure and not token:
             # A task with a lease logs its own end.

@@ -100,8 +100,8 @@ class JobTask:
         def log_release() -> None:
             logger.info("job released", extra=end_fields("released"))
 
-        try:
-            with release_at_shutdown(partial(store.release, task.name, job_id, token), log_release):
+        with release_at_shutdown(partial(store.release, task.name, job_id, token), log_release):
+            try:
                 lease = claim_or_finish(
                     self.backend, job_id, worker, self.lease_policy.max_crashes, token
                 )
@@ -110,21 +110,23 @@ class JobTask:
                 result = run_job(
                     lease, store, self.config, report, partial(self._make_heartbeat, lease)
                 )
-        except NotClaimableError:
-            raise
-        except (LeaseLostError, *UNAVAILABLE_ERRORS) as error:
-            # Or Redis was away for longer than the client waits. Another worker continues.
-            logger.warning("lease lost", extra=end_fields("lost"))
-            raise LeaseLostError from error
-        except JobFailedError as error:
-            level = logging.INFO if error.code is FailureCode.CANCELLED else logging.WARNING
-            logger.log(level, "job failed", extra=end_fields(**failure_fields(error)))
-            raise
-        except Exception:
-            # The log has the traceback. Celery's events, which Flower shows, have the code only.
-            failure = JobFailedError(FailureCode.INTERNAL_ERROR)
-            logger.exception("job failed", extra=end_fields(**failure_fields(failure)))
-            raise failure from None
+            except NotClaimableError:
+                raise
+            except (LeaseLostError, *UNAVAILABLE_ERRORS) as error:
+                # Or Redis was unavailable for longer than the client waits. Another worker
+                # continues.
+                logger.warning("lease lost", extra=end_fields("lost"))
+                raise LeaseLostError from error
+            except JobFailedError as error:
+                level = logging.INFO if error.code is FailureCode.CANCELLED else logging.WARNING
+                logger.log(level, "job failed", extra=end_fields(**failure_fields(error)))
+                raise
+            except Exception:
+                # The log has the traceback. Celery's events, which Flower shows, have the code
+                # only.
+                failure = JobFailedError(FailureCode.INTERNAL_ERROR)
+                logger.exception("job failed", extra=end_fields(**failure_fields(failure)))
+                raise failure from None
         extra = end_fields("completed", pages=result.pages_read, items=result.total)
         logger.info("job completed", extra=extra)
         return result

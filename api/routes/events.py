@@ -31,7 +31,7 @@ from jobs.model.i18n import Language
 from jobs.model.job import JobState
 from jobs.model.record import JobRecord
 from jobs.redis.async_client import RedisUnavailableError
-from jobs.store.item_reader import ItemReader
+from jobs.store.item_reader import ItemReader, ItemsExpiredError
 from jobs.store.job_events import JobEventBus, Subscription
 from jobs.store.job_store import JobSnapshot
 
@@ -114,7 +114,7 @@ class _EventStream:
             RedisUnavailableError: Redis is unavailable in the middle of an event; the client
                 reconnects and receives that event from its beginning.
         """
-        with events.subscribe(job_id) as subscription, suppress(ApiError):  # the job has expired
+        with events.subscribe(job_id) as subscription, suppress(ApiError, ItemsExpiredError):
             while True:
                 is_final = False
                 interval_s = _KEEPALIVE_S

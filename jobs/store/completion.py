@@ -61,14 +61,19 @@ class JobOutcome:
     #: The meta data for Celery's result key (JSON); the items of a completed job are not in it.
     meta: str
     failure: Failure | None = None
-    #: The name of the items in the result; empty for a failed job.
+    #: The name and number of the items in the result; empty and 0 for a failed job.
     collection: str = ""
+    item_count: int = 0
 
     @classmethod
     def completed(cls, job_id: str, head: ResultHead) -> "JobOutcome":
-        """Return the end of a job with a result; its items are those that were appended."""
+        """Return the end of a job with a result.
+
+        Its items are those that were appended. If their number is not that of the result, Redis has
+        lost some of them, and the job does not end.
+        """
         meta = result_meta(job_id, states.SUCCESS, head.as_dict(None), _format_now())
-        return cls(JobState.COMPLETED, meta, collection=head.collection)
+        return cls(JobState.COMPLETED, meta, collection=head.collection, item_count=head.total)
 
     @classmethod
     def failed(cls, job_id: str, reason: JobFailedError) -> "JobOutcome":
@@ -137,6 +142,7 @@ def completion_call(
         outcome.failure.code if outcome.failure else outcome.state,
         celery_message.encode_delivery(job_id, "end"),
         ms(policy.check_after),
+        outcome.item_count,
     ]
     return script_keys, arguments
 

@@ -16,10 +16,16 @@ from redis.asyncio import Redis
 from jobs.model.item_blocks import decode_block
 from jobs.model.stored_result import StoredResult, parse_header
 from jobs.redis import keys
-from jobs.redis.async_client import RedisUnavailableError, redis_deadline
+from jobs.redis.async_client import redis_deadline
 
 #: The part of a result that is read first: it holds the header of all but very large results.
 _HEADER_BYTES = 4096
+#: Blocks are read together until they have this number of items: those of version 0.1 have one.
+_MIN_ITEMS = 50
+
+
+class ItemsExpiredError(Exception):
+    """The items have expired since the job's record was read."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +79,16 @@ class ItemReader:
 
         Returns:
             The items, each as a JSON object; and the number of all items so far.
+
+        Raises:
+            ItemsExpiredError: The items have expired.
         """
         async with redis_deadline():
             layout = await self._find_layout(job_id)
             end = min(start + count, layout.total)
-            items: list[str] = []
-            position = start
-            while position < end:
-                block = layout.find_block(position)
-                decoded = await self._get_block(job_id, layout, block)
-                first = layout.first_item(block)
-                items += decoded[position - first : end - first]
-                position = first + len(decoded)
+            if start >= end:
+                return [], layout.total
+            items, _ = await self._fetch(job_id, layout, start, end)
         return items, layout.total
 
     async def iterate(
@@ -92,8 +96,8 @@ class ItemReader:
     ) -> AsyncIterator[list[str]]:
         """Return an iterator over items, some at a time.
 
-        One block is in memory at a time. Only items that exist at the time of this call are
-        returned, even if there are more by now.
+        A few blocks at most are in memory at a time. Only items that exist at the time of this call
+        are returned, even if there are more by now.
 
         Args:
             job_id: The job's id.
@@ -101,35 +105,101 @@ class ItemReader:
             count: The maximum number of items; None for all.
 
         Raises:
-            RedisUnavailableError: Redis does not answer. The iterator raises it too, also if the
-                items have expired meanwhile, so that an incomplete response is not mistaken for a
-                whole one.
+            ItemsExpiredError: The items have expired. The iterator raises it too, so that an
+                incomplete response is not mistaken for a whole one.
+            RedisUnavailableError: Redis does not answer; likewise.
         """
         async with redis_deadline():
             layout = await self._find_layout(job_id)
         end = layout.total if count is None else min(layout.total, start + count)
-        return self._iterate(job_id, layout, start, end)
+        return await self._open(job_id, layout, start, end)
 
-    def iterate_result(self, job_id: str, result: StoredResult) -> AsyncIterator[list[str]]:
-        """Return an iterator over all items in the blocks of a result.
+    async def iterate_result(self, job_id: str, result: StoredResult) -> AsyncIterator[list[str]]:
+        """Return an iterator over all items in the blocks of a result; see `iterate`.
+
+        Args:
+            job_id: The job's id.
+            result: Its result.
 
         Raises:
-            RedisUnavailableError: As in `iterate`, while iterating.
+            ItemsExpiredError: The result has expired.
+            RedisUnavailableError: Redis does not answer.
         """
         layout = _Layout.of_result(result)
-        return self._iterate(job_id, layout, 0, layout.total)
+        return await self._open(job_id, layout, 0, layout.total)
 
-    async def _iterate(
+    async def _open(
         self, job_id: str, layout: _Layout, start: int, end: int
     ) -> AsyncIterator[list[str]]:
-        position = start
-        while position < end:
-            block = layout.find_block(position)
+        """Read the first items, so that an error is raised before a response begins."""
+        first: list[str] = []
+        if start < end:
             async with redis_deadline():
-                decoded = await self._get_block(job_id, layout, block)
-            first = layout.first_item(block)
-            yield decoded[position - first : end - first]
-            position = first + len(decoded)
+                first, layout = await self._fetch_some(job_id, layout, start, end)
+        return self._iterate(job_id, layout, first, start, end)
+
+    async def _iterate(
+        self, job_id: str, layout: _Layout, first: list[str], start: int, end: int
+    ) -> AsyncIterator[list[str]]:
+        items = first
+        position = start
+        while items:
+            yield items
+            position += len(items)
+            items = []
+            if position < end:
+                async with redis_deadline():
+                    items, layout = await self._fetch_some(job_id, layout, position, end)
+
+    async def _fetch_some(
+        self, job_id: str, layout: _Layout, start: int, end: int
+    ) -> tuple[list[str], _Layout]:
+        """Fetch the items up to the end of a block, at least `_MIN_ITEMS` if there are as many."""
+        last_block = layout.find_block(min(start + _MIN_ITEMS, end) - 1)
+        return await self._fetch(job_id, layout, start, min(layout.totals[last_block], end))
+
+    async def _fetch(
+        self, job_id: str, layout: _Layout, start: int, end: int
+    ) -> tuple[list[str], _Layout]:
+        """Return the items from `start` to before `end`, and the layout for the next call.
+
+        The layout changes when the job is completed in the meantime: its blocks move from the list
+        into the result.
+
+        Raises:
+            ItemsExpiredError: The items have expired since the layout was read.
+        """
+        items = await self._get_blocks(job_id, layout, start, end)
+        if items is None:
+            layout = await self._find_layout(job_id)
+            items = await self._get_blocks(job_id, layout, start, end)
+        if items is None:
+            raise ItemsExpiredError
+        return items, layout
+
+    async def _get_blocks(
+        self, job_id: str, layout: _Layout, start: int, end: int
+    ) -> list[str] | None:
+        """Return the items from `start` to before `end`; None if the layout is out of date."""
+        if end > layout.total:
+            return None
+        first = layout.find_block(start)
+        last = layout.find_block(end - 1)
+        if layout.result is None:
+            blocks = cast("list[str]", await self._redis.lrange(keys.items(job_id), first, last))
+        else:
+            infos = layout.result.blocks[first : last + 1]
+            begin = infos[0].offset
+            stop = infos[-1].offset + infos[-1].length
+            data = str(await self._redis.getrange(keys.result(job_id), begin, stop - 1))
+            if len(data) != stop - begin:
+                return None
+            blocks = [data[i.offset - begin : i.offset - begin + i.length] for i in infos]
+        items = [item for block in blocks for item in decode_block(block)]
+        offset = layout.first_item(first)
+        if len(items) != layout.totals[last] - offset:
+            return None
+        return items[start - offset : end - offset]
 
     async def _find_layout(self, job_id: str) -> _Layout:
         pipeline = self._redis.pipeline(transaction=False)
@@ -146,34 +216,13 @@ class ItemReader:
         # Elements without a total are items that version 0.1 stored.
         return _Layout([*counted, *range(last + 1, last + 1 + blocks - len(counted))], None)
 
-    async def _get_block(self, job_id: str, layout: _Layout, block: int) -> list[str]:
-        """Return the items of a block.
-
-        Raises:
-            RedisUnavailableError: It has expired since its position was read.
-        """
-        stored: str | None = None
-        if layout.result is None:
-            stored = cast("str | None", await self._redis.lindex(keys.items(job_id), block))
-            if stored is None:
-                # The job was completed in the meantime: its blocks moved into the result.
-                layout = await self._find_layout(job_id)
-        if layout.result is not None and block < len(layout.result.blocks):
-            info = layout.result.blocks[block]
-            end = info.offset + info.length - 1
-            stored = str(await self._redis.getrange(keys.result(job_id), info.offset, end))
-        if not stored:
-            raise RedisUnavailableError
-        return decode_block(stored)
-
     async def _get_header(self, job_id: str) -> str | None:
+        """Return a result up to its line break; all of it, if version 0.1 stored it."""
         size = _HEADER_BYTES
-        header = ""
         while True:
-            end = len(header) + size - 1
-            chunk = str(await self._redis.getrange(keys.result(job_id), len(header), end))
-            before, line_break, _ = chunk.partition("\n")
-            header += before
-            if line_break or len(chunk) < size:
+            # From the beginning each time: a result that expires meanwhile is never read in part.
+            data = str(await self._redis.getrange(keys.result(job_id), 0, size - 1))
+            header, line_break, _ = data.partition("\n")
+            if line_break or len(data) < size:
                 return header or None
             size *= 4

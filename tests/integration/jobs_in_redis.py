@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -29,14 +30,19 @@ DAY = timedelta(hours=24)
 
 STARTING = ProgressMessage("starting", {})
 
-#: The result of a job of one page.
+#: The result of a job of one page; `Jobs.store_result` fills in the number of its items.
 HEAD = ResultHead(
     collection="channels",
-    total=1,
+    total=0,
     timestamp=datetime(2026, 1, 1, 22, 5, 30, tzinfo=UTC),
     pages_requested=1,
     pages_read=1,
 )
+
+
+def result_of(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the whole result of a job that was completed with HEAD."""
+    return replace(HEAD, total=len(items)).as_dict(items)
 
 
 class Jobs:
@@ -106,7 +112,7 @@ class Jobs:
         async def read() -> dict[str, Any]:
             stored = await self.items.get_result(job.id)
             assert stored
-            chunks = [chunk async for chunk in self.items.iterate_result(job.id, stored)]
+            chunks = [chunk async for chunk in await self.items.iterate_result(job.id, stored)]
             items = [json.loads(item) for chunk in chunks for item in chunk]
             return {**stored.result, stored.collection: items}
 
@@ -123,6 +129,8 @@ class Jobs:
     ) -> None:
         """Store a result as Celery does in a process of `worker`."""
         self.backend.worker_name = worker
+        if result is HEAD:
+            result = replace(HEAD, total=self.leased_jobs.count_items(job.id))
         request = Context(id=job.id, task=job.task_name, lease_token=token)
         self.backend.store_result(job.id, result, state, request=request)
 

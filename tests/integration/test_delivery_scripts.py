@@ -17,7 +17,7 @@ from jobs.model.webhook import WebhookEvent, WebhookPayload, WebhookSubscription
 from jobs.redis import async_client, celery_message, keys
 from jobs.store.delivery_store import DeliveryStore
 from jobs.store.leased_deliveries import ClaimedDelivery, LeasedDeliveryStore
-from tests.integration.jobs_in_redis import HEAD, Jobs
+from tests.integration.jobs_in_redis import HEAD, Jobs, result_of
 
 DAY = timedelta(days=1)
 LEASE = timedelta(seconds=30)
@@ -170,7 +170,7 @@ class TestComplete:
 
         claimed = deliveries.claim(job)
 
-        assert decode_result(claimed.result) == HEAD.as_dict([])
+        assert decode_result(claimed.result) == result_of([])
         assert (claimed.record.state, claimed.record.progress) == ("completed", 100)
         for key in redis.keys("garimpo:delivery:*"):
             assert 47 * 3600 < int(str(redis.ttl(key))) <= 48 * 3600

@@ -12,8 +12,7 @@ import pytest
 
 from demo.channels import COUNT
 from jobs.redis import async_client, keys
-from jobs.redis.async_client import RedisUnavailableError
-from jobs.store.item_reader import ItemReader
+from jobs.store.item_reader import ItemReader, ItemsExpiredError
 from tests.integration.services import Run, Services, run_job
 
 PATH = "/api/v1/tubehunt/scrape-channels"
@@ -126,13 +125,13 @@ class TestExpiry:
             assert stored
             count = 0
             try:
-                async for chunk in reader.iterate_result("another", stored):
+                async for chunk in await reader.iterate_result("another", stored):
                     count += len(chunk)
             finally:
                 await redis.aclose()
             return count
 
-        with pytest.raises(RedisUnavailableError):
+        with pytest.raises(ItemsExpiredError):
             asyncio.run(read())
 
 

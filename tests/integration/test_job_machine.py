@@ -44,7 +44,7 @@ from jobs.store.completion import Completer, CompletionPolicy
 from jobs.store.leased_jobs import FinishedPage, LeaseLostError, NotClaimableError, progress_meta
 from jobs.store.reconciler import FAILURE_BY_REASON, Reconciler
 from jobs.store.stats import Counters
-from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, parse_job_id
+from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, parse_job_id, result_of
 from worker.tasks import claim_or_finish
 
 MAX_CRASHES = 3
@@ -524,7 +524,7 @@ class JobMachine(RuleBasedStateMachine):
     @staticmethod
     def check_celery(expected: ExpectedJob, meta: dict[str, Any]) -> None:
         if expected.state is JobState.COMPLETED:
-            assert (meta["status"], meta["result"]) == ("SUCCESS", HEAD.as_dict(expected.items))
+            assert (meta["status"], meta["result"]) == ("SUCCESS", result_of(expected.items))
         elif expected.state is JobState.FAILED:
             assert (meta["status"], meta["result"].code) == ("FAILURE", expected.code)
         elif expected.message is None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from jobs.model.record import ProgressMessage
 from jobs.redis import keys
 from jobs.store.job_store import ExpiredJob
 from jobs.store.leased_jobs import FinishedPage, LeaseLostError, progress_meta
-from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, parse_job_id
+from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, parse_job_id, result_of
 
 ITEM = {"channel_name": "São & Cia"}
 
@@ -201,7 +202,7 @@ class TestComplete:
 
         assert jobs.get(job).record.state is JobState.COMPLETED
         result: Any = AsyncResult(job.id, app=jobs.celery)
-        assert result.result == HEAD.as_dict([ITEM]) == jobs.read_result(job)
+        assert result.result == result_of([ITEM]) == jobs.read_result(job)
         assert redis.zscore(keys.ACTIVE, job.id) is None
 
     def test_expires_record_result_and_items_together(self, jobs: Jobs, redis: Redis) -> None:
@@ -261,6 +262,20 @@ class TestComplete:
         jobs.store_result(job, token, "SUCCESS", HEAD)
         jobs.store_result(job, None, state, KeyError())
         assert (jobs.celery_state(job), jobs.get(job).record.state) == ("SUCCESS", "completed")
+
+    def test_is_refused_while_redis_lacks_items(self, jobs: Jobs, redis: Redis) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [ITEM]))
+        # As after a crash of Redis, which keeps its log of writes once per second.
+        redis.delete(keys.items(job.id), keys.item_totals(job.id), keys.pages(job.id))
+
+        jobs.store_result(job, token, "SUCCESS", replace(HEAD, total=1))
+
+        assert (jobs.celery_state(job), jobs.get(job).record.state) == ("PROGRESS", "processing")
+        jobs.make_due(job)
+        jobs.reconcile()
+        assert jobs.count_messages(job) == 2, "another worker reads the page again"
 
     def test_ends_a_job_only_once(self, jobs: Jobs) -> None:
         job = jobs.submit()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from redis import Redis
 from garimpo.local_stack.process import Process
 from jobs.model import item_blocks
 from jobs.model.job import JobRequest
+from jobs.model.stored_result import decode_result
 from jobs.redis import keys
-from jobs.redis.async_client import RedisUnavailableError
+from jobs.store import item_reader
 from jobs.store.completion import result_meta
+from jobs.store.item_reader import ItemsExpiredError
 from jobs.store.leased_jobs import FinishedPage
-from tests.integration.jobs_in_redis import HEAD, Jobs
+from tests.integration.jobs_in_redis import HEAD, Jobs, result_of
 
 ITEMS: list[dict[str, Any]] = [{"n": number, "name": f"canal {number} é"} for number in range(25)]
 
@@ -30,6 +33,7 @@ def jobs(redis_process: Process, redis: Redis) -> Iterator[Jobs]:  # noqa: ARG00
 def running(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> tuple[JobRequest, str]:
     """Return a job with three pages, in blocks of a few items; and its lease token."""
     monkeypatch.setattr(item_blocks, "_MAX_BLOCK_BYTES", 150)
+    monkeypatch.setattr(item_reader, "_MIN_ITEMS", 5)
     job = jobs.submit()
     token = jobs.claim(job)
     for number, page in enumerate((ITEMS[:10], [], ITEMS[10:]), start=1):
@@ -80,7 +84,7 @@ class TestCompletedJob:
         jobs.store_result(job, token, "SUCCESS", HEAD)
 
         result: Any = AsyncResult(job.id, app=jobs.celery)
-        assert result.result == jobs.read_result(job) == HEAD.as_dict(ITEMS)
+        assert result.result == jobs.read_result(job) == result_of(ITEMS)
         assert redis.exists(keys.items(job.id), keys.item_totals(job.id)) == 0
 
     def test_is_read_completely_if_it_ends_between_two_chunks(
@@ -101,7 +105,7 @@ class TestCompletedJob:
     ) -> None:
         job, token = running
         warnings = [{"code": "page_short", "page": page, "text": "x" * 50} for page in range(500)]
-        head = HEAD.__class__(**{**vars(HEAD), "warnings": warnings})
+        head = replace(HEAD, total=len(ITEMS), warnings=warnings)
         jobs.store_result(job, token, "SUCCESS", head)
 
         assert jobs.read_result(job)["warnings"] == warnings
@@ -127,7 +131,7 @@ class TestCompletedJob:
             async for _ in chunks:
                 pass
 
-        with pytest.raises(RedisUnavailableError):
+        with pytest.raises(ItemsExpiredError):
             jobs.run_async(read())
 
 
@@ -169,10 +173,43 @@ class TestVersion01:
 
         assert jobs.read_result(job)["channels"] == ITEMS
 
+    def test_items_may_have_any_characters(self, jobs: Jobs, redis: Redis) -> None:
+        items = [{"n": n, "text": 'é ß 漢 🎉 \u2028 "\\" \x7f' * 40} for n in range(60)]
+        job = jobs.submit()
+        token = jobs.claim(job)
+        for item in items:
+            redis.rpush(keys.items(job.id), json.dumps(item, ensure_ascii=False))
+
+        jobs.store_result(job, token, "SUCCESS", HEAD)
+
+        stored = redis.get(keys.result(job.id))
+        result: Any = AsyncResult(job.id, app=jobs.celery)
+        assert decode_result(str(stored)) == result.result == result_of(items)
+        assert jobs.read_result(job) == result_of(items)
+        assert read_in_chunks(jobs, job, 7) == items
+
+    @pytest.mark.parametrize("size", [4096, 4097, 16384])
+    def test_result_may_have_any_size(self, jobs: Jobs, redis: Redis, size: int) -> None:
+        job = jobs.submit()
+        jobs.store_result(job, jobs.claim(job), "SUCCESS", HEAD)
+
+        def store(padding: str) -> str:
+            result_dict = result_of([{"text": padding}])
+            meta = result_meta(job.id, "SUCCESS", result_dict, "2026-01-01")
+            redis.set(keys.result(job.id), meta)
+            return meta
+
+        store("x" * (size - len(store(""))))
+
+        assert redis.strlen(keys.result(job.id)) == size
+        stored = jobs.run_async(jobs.items.get_result(job.id))
+        assert stored
+        assert stored.result["total_channels"] == 1
+
     def test_result_can_still_be_read(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
         jobs.store_result(job, jobs.claim(job), "SUCCESS", HEAD)
-        result_dict = HEAD.as_dict(ITEMS)
+        result_dict = result_of(ITEMS)
         redis.set(keys.result(job.id), result_meta(job.id, "SUCCESS", result_dict, "2026-01-01"))
         for item in ITEMS:
             redis.rpush(keys.items(job.id), json.dumps(item))

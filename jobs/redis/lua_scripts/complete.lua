@@ -13,13 +13,50 @@
 --       object)   6 name of the items in the result; '' for a failed job   7 results expire after (ms)
 --       8 the tombstone expires after (ms)   9 the tombstone's text
 --       10 '1' to list the job among those that lost their workers   11 its outcome, for the counters
---       12 webhook queue message   13 lease (ms)
+--       12 webhook queue message   13 lease (ms)   14 the number of items of a completed job
 -- Returns 'now' if this call ended the job, 'before' if an earlier call by the same holder did; else
--- false, and nothing is written.
+-- false, and nothing is written: also if items of a completed job are missing, which Redis has lost.
 local record, result, items, totals, pages, active, tombstone, worker_lost, unpublished_ends, counters,
   queue, abandoned_sessions = unpack(KEYS)
 local authority, id, final_state, failure, meta, collection, result_ttl_ms, tombstone_ttl_ms,
-  tombstone_text, is_worker_lost, outcome, webhook_message, lease_ms = unpack(ARGV)
+  tombstone_text, is_worker_lost, outcome, webhook_message, lease_ms, expected_items = unpack(ARGV)
+
+-- An item that version 0.1 stored, in plain ASCII: offsets in a result are bytes and characters alike.
+local function escape_non_ascii(item)
+  return (item:gsub('[\194-\244][\128-\191]+', function(char)
+    local bytes = {char:byte(1, -1)}
+    local code = bytes[1] - ({192, 224, 240})[#bytes - 1]
+    for i = 2, #bytes do
+      code = code * 64 + bytes[i] - 128
+    end
+    if code < 65536 then
+      return string.format('\\u%04x', code)
+    end
+    code = code - 65536
+    return string.format('\\u%04x\\u%04x', 55296 + math.floor(code / 1024), 56320 + code % 1024)
+  end))
+end
+
+-- Returns the blocks of a job, their index for the result (number of items, length, size of the
+-- text), and the number of items.
+local function read_blocks(items, totals)
+  local blocks = redis.call('LRANGE', items, 0, -1)
+  local counted = redis.call('LRANGE', totals, 0, -1)
+  local index, total = {}, 0
+  for i, block in ipairs(blocks) do
+    local size = block:match('^%d+')
+    if not size then
+      block = escape_non_ascii(block)
+      blocks[i] = block
+      size = #block
+    end
+    local previous = total
+    total = tonumber(counted[i] or previous + 1)
+    index[i] = string.format('[%d, %d, %d]', total - previous, #block, size)
+  end
+  return blocks, index, total
+end
+
 local state, holder, worker, started, identical, envelope, browser = unpack(redis.call('HMGET',
   record, 'state', 'token', 'worker', 'started_at', 'identical', 'envelope', 'browser'))
 if not state then
@@ -30,6 +67,14 @@ if (holder or '') ~= authority and not (holder and 'worker:' .. (worker or '') =
 end
 if is_final(state) then
   return holder and 'before'
+end
+local blocks, index = {}, {}
+if final_state == 'completed' then
+  local item_count
+  blocks, index, item_count = read_blocks(items, totals)
+  if item_count ~= tonumber(expected_items) then
+    return false
+  end
 end
 local now = now_ms()
 count(counters, record, 'ended', 1, outcome)
@@ -56,17 +101,6 @@ if final_state == 'completed' then
   local typical = redis.call('HGET', counters, 'pace_ms')
   local duration = now - started
   redis.call('HSET', counters, 'pace_ms', integer(typical and typical * 0.8 + duration * 0.2 or duration))
-  local blocks = redis.call('LRANGE', items, 0, -1)
-  local totals_of_blocks = redis.call('LRANGE', totals, 0, -1)
-  local index = {}
-  local previous = 0
-  for i, block in ipairs(blocks) do
-    -- A block begins with the size of its text; version 0.1 stored one item in each element.
-    local total = totals_of_blocks[i] or previous + 1
-    local size = block:match('^%d+') or #block
-    index[i] = string.format('[%d, %d, %d]', total - previous, #block, size)
-    previous = total
-  end
   meta = meta:sub(1, -2) .. ', "items": {"name": "' .. collection .. '", "blocks": ['
     .. table.concat(index, ', ') .. ']}}\n' .. table.concat(blocks)
   redis.call('DEL', items, totals)
