@@ -1,4 +1,4 @@
-"""Options that several commands share: API address, language, parameters, output."""
+"""Options that several commands share: API URL, language, parameters, output."""
 
 import json
 import math
@@ -77,7 +77,7 @@ def _parse_value(text: str) -> Value:
 
 Url = Annotated[
     str | None,
-    typer.Option(help="Address of the API; by default GARIMPO_URL, else http://127.0.0.1:8000."),
+    typer.Option(help="URL of the API; by default GARIMPO_URL, else http://127.0.0.1:8000."),
 ]
 Language = Annotated[
     str | None,

@@ -156,7 +156,7 @@ def _start_services(
 def _describe(
     stack: Stack, ports: Ports, sites: Sequence[Site], *, with_demo_site: bool
 ) -> list[str]:
-    """Return the addresses of the services and sites, one line each."""
+    """Return the URLs of the services and sites, one line each."""
     api = f"http://127.0.0.1:{ports.api}"
     demo_site = f"http://127.0.0.1:{ports.site}" if with_demo_site else None
     return [
@@ -170,11 +170,11 @@ def _describe(
 
 
 def _describe_site(site: Site, demo_site: str | None) -> str:
-    """Return a site's address, and the account that is used there.
+    """Return the URL of a site, and the account that is used there.
 
     Args:
         site: The site.
-        demo_site: Address of the demo site, if it runs.
+        demo_site: URL of the demo site, if it runs.
     """
     if demo_site and site.name == DEMO_SITE:
         account = Account()

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from scraper.recipes.error_messages import describe_error
 from scraper.recipes.models import Recipe
-from scraper.recipes.yaml_source import Key, YamlSource, parse_yaml
+from scraper.recipes.yaml_source import KeyPath, YamlSource, parse_yaml
 
 #: The folder of the recipes that Garimpo includes.
 BUNDLED: Final = Path(__file__).parent.parent / "sites"
@@ -108,13 +108,13 @@ def _unreadable(path: Path, error: OSError) -> RecipeFault:
 def _faults_of(error: ValidationError, source: YamlSource, path: Path) -> Iterable[RecipeFault]:
     for fault in error.errors():
         # Pydantic appends this step for an invalid key of a mapping.
-        key: Key = tuple(step for step in fault["loc"] if step != "[key]")
+        key: KeyPath = tuple(step for step in fault["loc"] if step != "[key]")
         nearest = source.nearest(key)
         shown_key = key if fault["type"] == "missing" else nearest
         yield RecipeFault(source.lines[nearest], dotted(shown_key), describe_error(fault), path)
 
 
-def dotted(key: Key) -> str:
+def dotted(key: KeyPath) -> str:
     """Return a key's path as text: `jobs.scrape-channels.require[0]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key)
     return text.removeprefix(".")

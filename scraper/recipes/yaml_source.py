@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 
 #: A key's path from the root: names of mappings and indexes (from 0) of lists.
-Key = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 _STR: Final = "tag:yaml.org,2002:str"
 
 
@@ -16,13 +16,13 @@ class YamlSource:
 
     data: Any = None
     #: The line of each key, from 1.
-    lines: dict[Key, int] = field(default_factory=lambda: {(): 1})
+    lines: dict[KeyPath, int] = field(default_factory=lambda: {(): 1})
     #: Line, key and reason of each fault.
-    faults: list[tuple[int, Key, str]] = field(default_factory=list)
+    faults: list[tuple[int, KeyPath, str]] = field(default_factory=list)
     #: False if the text is not YAML; `data` is None then.
     is_valid: bool = True
 
-    def nearest(self, key: Key) -> Key:
+    def nearest(self, key: KeyPath) -> KeyPath:
         """Return the key, or its closest ancestor in the document."""
         while key not in self.lines:
             key = key[:-1]
@@ -75,7 +75,7 @@ class _Builder:
         self._loader = loader
         self._source = source
 
-    def build(self, node: yaml.Node, key: Key, ancestors: tuple[yaml.Node, ...]) -> Any:
+    def build(self, node: yaml.Node, key: KeyPath, ancestors: tuple[yaml.Node, ...]) -> Any:
         self._source.lines.setdefault(key, node.start_mark.line + 1)
         if node in ancestors:
             return self._reject(node, key, "contains itself")
@@ -94,7 +94,7 @@ class _Builder:
             return self._reject(node, key, f"is not a valid {node.tag.rpartition(':')[2]}")
 
     def _build_mapping(
-        self, node: yaml.MappingNode, key: Key, ancestors: tuple[yaml.Node, ...]
+        self, node: yaml.MappingNode, key: KeyPath, ancestors: tuple[yaml.Node, ...]
     ) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for name_node, value_node in node.value:
@@ -108,7 +108,7 @@ class _Builder:
                 data[name] = self.build(value_node, (*key, name), ancestors)
         return data
 
-    def _reject(self, node: yaml.Node, key: Key, reason: str) -> None:
+    def _reject(self, node: yaml.Node, key: KeyPath, reason: str) -> None:
         self._source.faults.append((node.start_mark.line + 1, key, reason))
 
 
