@@ -107,6 +107,9 @@ class LoginPage:
             if lost_fields:
                 self._type(ready, {name: texts[name] for name in lost_fields})
                 attempts += 1
+                if attempts <= _MAX_TYPING_ATTEMPTS:
+                    # Typing takes its time on a busy machine; the page has the same time each time.
+                    deadline = min(self.deadline, time.monotonic() + self.limits.empty_after_s)
             elif (button := ready.elements[SUBMIT]) and self.tab.click(button):
                 return
             self.tab.pause(_CLICK_RETRY_S)

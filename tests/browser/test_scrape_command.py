@@ -134,7 +134,7 @@ class TestScrape:
             (("nosite", "job"), "no site nosite; available: tubehunt\n"),
             (("tubehunt", "nojob"), "tubehunt has no job nojob; available: scrape-channels\n"),
             ((*JOB, "--param", "page=3"), "no parameter page; available: pages, "),
-            ((*JOB, "--param", "pages"), "--param pages: write it as name=value"),
+            ((*JOB, "--param", "pages"), "--param pages: expected name=value"),
             ((*JOB, "--param", "pages=x"), "parameter pages must be an integer\n"),
             ((*JOB, "--param", "pages=101"), "parameter pages must be at most 100\n"),
             ((*JOB, "--base-url", "app.tubehunt.io"), "--base-url must be "),

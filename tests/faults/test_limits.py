@@ -21,7 +21,7 @@ def check_time_limit(scenario: FaultScenario, job: SubmittedJob) -> None:
     end = scenario.wait_for_end(job)
     assert (end["status"], end["error_code"], end["attempt"]) == ("failed", "time_limit", 1)
     with scenario.services.connect() as redis:
-        stored = redis.llen(keys.items(job.id))
+        stored = redis.lindex(keys.item_totals(job.id), -1)
     assert end["error"].endswith(f" {stored}")
     assert scenario.requested_pages(job) == list(range(1, len(scenario.requested_pages(job)) + 1))
 
