@@ -93,7 +93,7 @@ class LoginPage:
         query = replace(self._query, expected_values=texts)
         self._lines_before = self.tab.visible_lines()
         self._type(form, texts)
-        deadline = min(self.deadline, time.monotonic() + self.limits.empty_after_s)
+        deadline = self._ready_deadline()
         attempts = 1
         lost_fields: list[str] = []
         while True:
@@ -108,11 +108,14 @@ class LoginPage:
                 self._type(ready, {name: texts[name] for name in lost_fields})
                 attempts += 1
                 if attempts <= _MAX_TYPING_ATTEMPTS:
-                    # Typing takes its time on a busy machine; the page has the same time each time.
-                    deadline = min(self.deadline, time.monotonic() + self.limits.empty_after_s)
+                    # Typing is slow on a busy machine; the page gets its full time each time.
+                    deadline = self._ready_deadline()
             elif (button := ready.elements[SUBMIT]) and self.tab.click(button):
                 return
             self.tab.pause(_CLICK_RETRY_S)
+
+    def _ready_deadline(self) -> float:
+        return min(self.deadline, time.monotonic() + self.limits.empty_after_s)
 
     def validation_message(self, snapshot: PageSnapshot) -> str:
         """Return why a form that was submitted is still there.
