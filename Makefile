@@ -1,6 +1,6 @@
 # Every command runs .ci/setup first, which returns immediately if nothing has changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test e2e lint bench soak lock
+.PHONY: help setup demo dev test e2e fuzz lint bench soak lock
 bin := .venv/bin
 
 help: ## Show these commands
@@ -16,10 +16,14 @@ dev: setup ## Run the whole stack on this machine until Ctrl-C
 	@$(bin)/python -m garimpo dev
 
 test: setup ## Run all tests that need no containers
-	$(bin)/pytest -n 2 --dist loadfile
+	$(bin)/pytest -n 3 --dist loadfile
 
 e2e: setup ## Test the containers of docker-compose.yml under failures (requires a Docker engine)
 	$(bin)/pytest tests/e2e
+
+fuzz: setup ## Send 10,000 generated requests to the API, and put random values into Redis
+	FUZZ_EXAMPLES=160 $(bin)/pytest -n 2 tests/integration/test_openapi_fuzz.py \
+		tests/integration/test_random_values.py
 
 lint: setup ## Check style, types, imports, spelling and recipes
 	$(bin)/ruff check
@@ -30,7 +34,7 @@ lint: setup ## Check style, types, imports, spelling and recipes
 	.ci/check-words
 	$(bin)/check-jsonschema --schemafile scraper/sites/recipe.schema.json scraper/sites/*.yaml
 
-bench: setup ## Measure the figures of the README
+bench: setup ## Measure the claims of docs/performance.md (half an hour) and print their table
 	$(bin)/python -m benchmarks
 
 soak: setup ## Run JOBS=200 jobs while breaking workers, browsers and Redis at random (SEED=N)

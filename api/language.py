@@ -40,11 +40,12 @@ def request_language(request: Request) -> Language:
     return negotiate_language(request.headers.get("accept-language", ""))
 
 
-async def _get_language(
-    accept_language: Annotated[
-        str, Header(description="Language of messages: `pt` (default) or `en`.")
-    ] = "",
-) -> Language:
+AcceptLanguageParam = Annotated[
+    str, Header(description="Language of messages: `pt` (default) or `en`.")
+]
+
+
+async def _get_language(accept_language: AcceptLanguageParam = "") -> Language:
     # Asynchronous, because FastAPI runs other dependencies in a thread.
     return negotiate_language(accept_language)
 

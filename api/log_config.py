@@ -1,6 +1,14 @@
 """Route uvicorn's loggers through the log configuration of the service."""
 
 import logging
+from contextvars import ContextVar
+
+#: The name of the API key of the present request; empty without one.
+CALLER: ContextVar[str] = ContextVar("caller", default="")
+#: Why the present request is refused; empty if it is not.
+REFUSAL: ContextVar[str] = ContextVar("refusal", default="")
+#: The job that the present request has started; empty if it has not.
+STARTED_JOB: ContextVar[str] = ContextVar("started_job", default="")
 
 #: Requested every few seconds by containers and Prometheus: only errors are logged.
 _PROBES = {"/api/live", "/metrics"}
@@ -27,6 +35,12 @@ def _structure_record(record: logging.LogRecord) -> bool:
         record.msg = "%s %s %s"
         record.args = (method, path, status)
         fields = {"method": method, "path": path, "status": status, "client": client}
+        details = {
+            "caller": CALLER.get(),
+            "refused": REFUSAL.get(),
+            "job_id": STARTED_JOB.get(),
+        }
+        fields |= {name: value for name, value in details.items() if value}
         record.__dict__.update(fields)
         return path not in _PROBES or int(str(status)) >= _FIRST_ERROR
     return True

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Header, Query, Request
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
@@ -22,28 +22,26 @@ REDIS_RETRY_S = 2.0
 _PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})', re.IGNORECASE)
 
 
-async def parse_wait(
-    wait: Annotated[
-        Annotated[float, Field(ge=0, le=MAX_WAIT_S)] | None,
-        EMPTY_AS_NONE,
-        Query(
-            description="Wait up to this many seconds for the end of the job before the response.",
-            examples=[30],
-        ),
-    ] = None,
-    prefer: Annotated[
-        list[str] | None,
-        Header(description="`wait=S` has the same effect (RFC 7240).", examples=["wait=30"]),
-    ] = None,
-) -> float:
+WaitParam = Annotated[
+    Annotated[float, Field(ge=0, le=MAX_WAIT_S)] | None,
+    EMPTY_AS_NONE,
+    Query(
+        description="Wait up to this many seconds for the end of the job before the response.",
+        examples=[30],
+    ),
+]
+PreferParam = Annotated[
+    list[str] | None,
+    Header(description="`wait=S` has the same effect (RFC 7240).", examples=["wait=30"]),
+]
+
+
+def parse_wait(wait: float | None, prefer: list[str] | None) -> float:
     """Return for how many seconds a request wants to wait; 0 by default."""
     if wait is not None:
         return wait
     preferred = _PREFER_WAIT.search(", ".join(prefer or []))  # repeated headers form one list
     return min(MAX_WAIT_S, int(preferred[1])) if preferred else 0.0
-
-
-WaitDep = Annotated[float, Depends(parse_wait)]
 
 
 async def wait_for_end(
@@ -69,6 +67,7 @@ async def wait_for_end(
         ClientDisconnect: The client has disconnected.
         JobNotFoundError: Raised by `get_snapshot`.
         JobExpiredError: Raised by `get_snapshot`.
+        UnauthorizedError: Raised by `get_snapshot`.
     """
     if not wait_s:
         return await get_snapshot()

@@ -70,6 +70,7 @@ def make_result_model(
         "success": (bool, True),
         definition.collection: (items, ...),
         f"total_{definition.collection}": (int, Field(description="Number of items.")),
+        **_make_failure_fields(definition, name),
         "timestamp": (EndedAt, Field(description="When the last page was read (UTC).")),
         "error": (None, None),
         "pages_requested": (int, ...),
@@ -81,6 +82,44 @@ def make_result_model(
     }
     result = create_model(f"{name}Result", **fields)
     return create_model(f"{name}JobResult", __base__=JobResult, result=(result, ...))
+
+
+def _make_failure_fields(definition: JobDefinition, name: str) -> dict[str, Any]:
+    """Return the fields of a result whose pages do not depend on each other."""
+    singular = definition.singular
+    if singular is None:
+        return {}
+    texts: dict[str, Any] = {
+        singular: (str, Field(description="As it was given.")),
+        "code": (str, Field(examples=["site_unavailable"])),
+        "reason": (str, Field(description="The failure in the caller's language.")),
+    }
+    failure: Any = create_model(f"{name}Failure", **texts)
+    return {
+        f"failed_{definition.collection}": (list[failure], Field(examples=[[]])),
+        "total_requested": (int, Field(description="Number of different values.")),
+        "total_scraped": (int, Field(description="How many of them did not fail.")),
+    }
+
+
+def add_security(openapi: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    """Add the two ways to send an API key to an OpenAPI document.
+
+    Args:
+        openapi: The document; it is changed.
+        required: Whether callers need a key.
+
+    Returns:
+        The same document.
+    """
+    openapi["components"]["securitySchemes"] = {
+        "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "Bearer": {"type": "http", "scheme": "bearer"},
+    }
+    if required:
+        openapi["security"] = [{"ApiKey": []}, {"Bearer": []}]
+        openapi["paths"]["/api/live"]["get"]["security"] = []
+    return openapi
 
 
 #: Example values by type, for schemas without one.

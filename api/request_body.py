@@ -1,4 +1,4 @@
-"""Read and validate the body of a start request."""
+"""Read the bodies of requests; validate that of a start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,16 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic import Field as Key
 
+from api.access.gate import has_key_header
 from api.errors import (
     FieldError,
     InvalidParametersError,
+    MediaTypeError,
     TooLargeError,
     describe_validation_error,
 )
 from api.language import request_language
+from jobs.model.job import ACCOUNT_PATTERN, DEFAULT_ACCOUNT, MAX_ACCOUNT_LENGTH
 from jobs.model.webhook import WebhookEvent, WebhookPayload, WebhookSubscription
 from jobs.url_policy import MAX_URL_LENGTH, UrlNotAllowedError, WebhookUrlPolicy
 from scraper.recipes.param import Value
@@ -27,6 +30,8 @@ class StartBody:
     #: The job's parameters by name, with the defaults filled in.
     params: Mapping[str, Value]
     webhook: WebhookSubscription | None
+    #: The name of the site's account to use.
+    account: str = DEFAULT_ACCOUNT
 
 
 _URL = Annotated[
@@ -50,38 +55,64 @@ _EVENTS = Annotated[
     list[Literal["job.started", "job.progress"]],
     Key(description="Further events to send, in addition to the end of the job."),
 ]
+_ACCOUNT = Annotated[
+    str,
+    Key(
+        pattern=ACCOUNT_PATTERN,
+        max_length=MAX_ACCOUNT_LENGTH,
+        description="Name of the account to log in with, if the workers know several: lower-case "
+        "letters and digits, with hyphens between them.",
+        examples=[DEFAULT_ACCOUNT],
+    ),
+]
 
 
-def make_start_model(params: type[BaseModel]) -> type[BaseModel]:
-    """Return the model of a start request: a job's parameters and the webhook's fields."""
+def make_start_model(params: type[BaseModel], *, has_login: bool) -> type[BaseModel]:
+    """Return the model of a start request: a job's parameters, the webhook's fields, the account.
+
+    Args:
+        params: The model of the parameters.
+        has_login: Whether the site has accounts.
+    """
     # A dict: mypy cannot match unpacked fields to the overloads of create_model.
-    webhook: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "webhook_url": (_URL, None),
         "webhook_payload": (_PAYLOAD, WebhookPayload.FULL.value),
         "webhook_events": (_EVENTS, Key(default_factory=list)),
     }
-    return create_model(params.__name__, __base__=params, **webhook)
+    if has_login:
+        fields["account"] = (_ACCOUNT, DEFAULT_ACCOUNT)
+    return create_model(params.__name__, __base__=params, **fields)
 
 
 async def read_start_body(
-    request: Request, model: type[BaseModel], *, limit_bytes: int, url_policy: WebhookUrlPolicy
+    request: Request,
+    model: type[BaseModel],
+    *,
+    limit_bytes: int,
+    url_policy: WebhookUrlPolicy,
+    api_url: str,
 ) -> StartBody:
     """Read and validate the body of a start request.
 
-    An empty body means that every parameter has its default. The content type is ignored: `curl -d`
-    sends JSON as a form.
+    An empty body means that every parameter has its default. The content type must be JSON's: a
+    page of another site can send a form with a visitor's browser, but neither JSON nor the header
+    of an API key.
 
     Args:
         request: The request.
         model: The model that `make_start_model` returned.
         limit_bytes: The size limit.
         url_policy: The URLs that webhooks may call.
+        api_url: The API's address, for links in webhooks; may be empty.
 
     Raises:
+        MediaTypeError: The body is not declared as JSON.
         InvalidParametersError: A field is invalid; the error names each of them.
         TooLargeError: The body exceeds the limit.
     """
-    body = await _read_bytes(request, limit_bytes)
+    body = await read_bytes(request, limit_bytes)
+    _check_media_type(request, body)
     try:
         fields = model.model_validate_json(body.strip() or b"{}").model_dump()
     except ValidationError as error:
@@ -90,10 +121,11 @@ async def read_start_body(
     url = fields.pop("webhook_url")
     payload = WebhookPayload(fields.pop("webhook_payload"))
     events = tuple(map(WebhookEvent, dict.fromkeys(fields.pop("webhook_events"))))
+    account = fields.pop("account", DEFAULT_ACCOUNT)
     if url is None:
         if events or payload is not WebhookPayload.FULL:
             raise InvalidParametersError([FieldError("webhook_missing", "webhook_url")])
-        return StartBody(fields, None)
+        return StartBody(fields, None, account)
     try:
         url_policy.check_url(url)
     except UrlNotAllowedError as error:
@@ -104,12 +136,26 @@ async def read_start_body(
         payload=payload,
         events=events,
         language=request_language(request),
-        api_url=str(request.base_url),
+        api_url=api_url,
     )
-    return StartBody(fields, webhook)
+    return StartBody(fields, webhook, account)
 
 
-async def _read_bytes(request: Request, limit_bytes: int) -> bytes:
+def _check_media_type(request: Request, body: bytes) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not media_type and not body:
+        return
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    if not is_json and not has_key_header(request.headers):
+        raise MediaTypeError(key="json_expected")
+
+
+async def read_bytes(request: Request, limit_bytes: int) -> bytes:
+    """Read the body of a request.
+
+    Raises:
+        TooLargeError: It exceeds the limit.
+    """
     # request.body() would read all of it, whatever its size.
     body = bytearray()
     async for chunk in request.stream():

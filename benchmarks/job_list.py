@@ -11,7 +11,7 @@ from garimpo.local_stack.stack import Stack
 from jobs.model.job import JobRequest
 from jobs.redis.async_client import connect
 from jobs.settings import JobSettings
-from jobs.store.job_store import JobStore
+from jobs.store.job_store import JobLimits, JobStore
 
 FEW, MANY = 100, 100_000
 REQUESTS = 100
@@ -45,7 +45,10 @@ async def _submit(url: str, count: int) -> str:
     settings = JobSettings()
     middle = ""
     async with connect(url) as redis:
-        store = JobStore(redis, settings.lease_policy, result_ttl=settings.result_ttl)
+        limits = JobLimits(waiting=2 * MANY, kept=2 * MANY)
+        store = JobStore(
+            redis, settings.lease_policy, result_ttl=settings.result_ttl, limits=limits
+        )
         for position in range(0, count, _BATCH):
             batch = min(_BATCH, count - position)
             jobs = (

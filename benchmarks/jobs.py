@@ -1,6 +1,10 @@
 """Jobs that the benchmarks run, through the client of the command line."""
 
+import time
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
 
 from garimpo.client.client import Body, Client
 from garimpo.client.job_ref import JobRef, make_job_path
@@ -8,6 +12,7 @@ from garimpo.client.job_ref import JobRef, make_job_path
 SITE = "tubehunt"
 JOB = "scrape-channels"
 START_PATH = f"{make_job_path(SITE, JOB)}/start"
+RESULT_PATH = f"{make_job_path(SITE, JOB)}/result"
 #: Response time of each page of the demo site in ms.
 LATENCY_MS = 50
 
@@ -44,3 +49,35 @@ def follow_job(client: Client, job: JobRef, *, poll_interval_s: float = 0.2) -> 
         if body["status"] == "failed":
             raise RuntimeError(body)
         yield body
+
+
+def wait_for_result(client: httpx.Client, params: Mapping[str, int | str] | None = None) -> Body:
+    """Start a job, wait for its end as a client with `wait` does, and return its JobResult.
+
+    Raises:
+        RuntimeError: The job failed.
+    """
+    start = client.post(START_PATH, json=dict(params or {})).raise_for_status()
+    job_id = start.json()["job_id"]
+    body: dict[str, Any] = {"is_final": False}
+    while not body["is_final"]:
+        body = client.get(f"{RESULT_PATH}/{job_id}?wait=60").raise_for_status().json()
+    if body["status"] != "completed":
+        raise RuntimeError(body)
+    return body
+
+
+def time_job(
+    client: httpx.Client, params: Mapping[str, int | str] | None = None, *, channels: int
+) -> float:
+    """Return the seconds from a start to the result, for a client that waits for it.
+
+    Raises:
+        RuntimeError: The job did not read this number of channels.
+    """
+    started_at = time.perf_counter()
+    body = wait_for_result(client, params)
+    duration_s = time.perf_counter() - started_at
+    if body["result"]["total_channels"] != channels:
+        raise RuntimeError(body)
+    return duration_s

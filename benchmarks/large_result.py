@@ -19,7 +19,7 @@ from jobs.model.result import ResultHead
 from jobs.result_backend import FencedRedisBackend
 from jobs.settings import JobSettings
 from jobs.store.completion import JobOutcome
-from jobs.store.leased_jobs import FinishedPage
+from jobs.store.leased_jobs import FinishedPage, StoredPages
 
 ROWS = 20_000
 CLIENTS = 20
@@ -60,9 +60,10 @@ def _store_job(client: httpx.Client, redis_url: str) -> str:
     job_id, store = start["job_id"], backend.leased_jobs
     lease = store.claim(job_id, "benchmark", ProgressMessage("starting", {}))
     rows, pages = cycle(expected_items()), ROWS // _PAGE_SIZE
+    stored = StoredPages()
     for number in range(1, pages + 1):
         items = list(islice(rows, _PAGE_SIZE))
-        store.append_page(job_id, lease.token, FinishedPage(number, items))
+        stored = store.append_page(job_id, lease.token, FinishedPage(number, items), stored)
     head = ResultHead("channels", ROWS, datetime.now(UTC), pages, pages)
     outcome = JobOutcome.completed(job_id, head)
     assert backend.completer.complete(job_id, lease.token, lease.record.request.task_name, outcome)

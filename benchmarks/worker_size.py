@@ -1,5 +1,6 @@
-"""Claim: memory and CPU time of a worker for 13 pages of 10 channels."""
+"""Claim: memory and CPU time of a worker for 13 pages of 10 channels, and between jobs."""
 
+import threading
 import time
 
 import psutil
@@ -10,6 +11,8 @@ from garimpo.local_stack.stack import Stack
 from scraper.browser.processes import browsers_below, memory_mb
 
 PAGES = 13
+#: How long after a job its worker has prepared the browsers for the next ones, in seconds.
+SETTLE_S = 10.0
 
 
 def run() -> None:
@@ -34,9 +37,12 @@ def run() -> None:
                 threads = max(threads, _count_threads(browsers))
                 cpu_s |= _read_cpu_s([worker, *worker.children(recursive=True)])
             duration_s = time.perf_counter() - started_at
+        threading.Event().wait(SETTLE_S)
+        kept_mb = memory_mb(browsers_below(worker.pid))
     print(f"  Python, idle      {idle_mb:5d} MiB")
     print(f"  Python, maximum   {python_mb:5d} MiB")
     print(f"  browser, maximum  {browser_mb:5d} MiB in {processes} processes, {threads} threads")
+    print(f"  browsers, kept    {kept_mb:5d} MiB (WARM_BROWSERS=2)")
     print(
         f"  CPU               {sum(cpu_s.values()) / duration_s:5.1f} cores for {duration_s:.1f} s"
     )

@@ -1,8 +1,9 @@
-"""Channels of the demo site: 137, the same at every start."""
+"""Channels of the demo site: 137 unless it is asked for more, the same at every start."""
 
 import base64
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
@@ -21,9 +22,21 @@ _MILLION = 1_000_000
 
 
 @cache
-def all_channels() -> tuple[Channel, ...]:
-    """Return all channels, newest first."""
-    return tuple(apply_edge_case(_make_channel(position), position) for position in range(COUNT))
+def all_channels(count: int = COUNT) -> tuple[Channel, ...]:
+    """Return channels, newest first.
+
+    Args:
+        count: Their number; the first 137 are always the same, and the others repeat them under
+            other ids.
+    """
+    first = tuple(
+        apply_edge_case(_make_channel(position), position) for position in range(min(count, COUNT))
+    )
+    others = (
+        replace(first[position % COUNT], id=_make_id("channel", position, 22))
+        for position in range(COUNT, count)
+    )
+    return (*first, *others)
 
 
 def find_channel(channel_id: str) -> Channel | None:
@@ -31,16 +44,16 @@ def find_channel(channel_id: str) -> Channel | None:
     return next((channel for channel in all_channels() if channel.id == channel_id), None)
 
 
-def _by_subscribers() -> tuple[Channel, ...]:
-    return tuple(sorted(all_channels(), key=lambda channel: channel.subscriber_count))
+def _by_subscribers(count: int) -> tuple[Channel, ...]:
+    return tuple(sorted(all_channels(count), key=lambda channel: channel.subscriber_count))
 
 
-#: All channels in each order of the list, by the name of the order.
-ORDERS: MappingProxyType[str, Callable[[], tuple[Channel, ...]]] = MappingProxyType(
+#: This number of channels in each order of the list, by the name of the order.
+ORDERS: MappingProxyType[str, Callable[[int], tuple[Channel, ...]]] = MappingProxyType(
     {
         "DateDESC": all_channels,
-        "DateASC": lambda: all_channels()[::-1],
-        "SubscribersDESC": lambda: _by_subscribers()[::-1],
+        "DateASC": lambda count: all_channels(count)[::-1],
+        "SubscribersDESC": lambda count: _by_subscribers(count)[::-1],
         "SubscribersASC": _by_subscribers,
     }
 )

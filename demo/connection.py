@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _STATE_KEY = "connection"
 
@@ -28,7 +28,7 @@ class Connection:
         self._transport.abort()
 
 
-class ConnectionProtocol(HttpToolsProtocol):
+class ConnectionProtocol(H11Protocol):
     """uvicorn's HTTP protocol, with the connection added to the ASGI state of each request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own signature

@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from demo.channels import COUNT
+
 #: A count of requests that never reaches zero.
 UNLIMITED = -1
 
@@ -78,7 +80,11 @@ class Faults(BaseModel):
         None, ge=1, description="number of the list page with only 4 channels"
     )
     slow_image_ms: int = Field(
-        0, ge=0, description="response time of the list pages' banner image in ms"
+        0, ge=0, description="response time of the list pages' banner and gallery images in ms"
+    )
+    gallery: int = Field(0, ge=0, le=1000, description="number of gallery images on list pages")
+    channels: int = Field(
+        COUNT, ge=1, le=10_000, description="number of channels; those after 137 repeat others"
     )
     login_late_button_ms: int = Field(
         200, ge=0, description="ms after page load until the login button is enabled"

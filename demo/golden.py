@@ -46,6 +46,19 @@ def expected_item(channel: Channel) -> dict[str, Any]:
     }
 
 
+def expected_details(channel: Channel) -> dict[str, Any]:
+    """Return what the page of a channel shows in addition."""
+    details = channel.details
+    return {
+        "channel_link": channel.link,
+        "keywords": list(details.keywords),
+        "subjects": list(details.subjects),
+        "niches": list(details.niches),
+        "views_30_days": _normalize(details.views_30_days),
+        "revenue_30_days": _normalize(details.revenue_30_days),
+    }
+
+
 def _expected_video(video: Video) -> dict[str, Any]:
     return {
         "title": _normalize(video.title),

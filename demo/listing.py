@@ -32,6 +32,10 @@ class Listing:
     lacks_stat: bool = False
     has_frame: bool = False
     is_short: bool = False
+    count: int = COUNT
+    gallery: int = 0
+    #: An order that is not known, as links to other pages repeat it.
+    unknown_order: str = ""
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -40,12 +44,13 @@ class Listing:
             return ()
         step = self.size - SHIFT if self.is_shifting else self.size
         start = (self.page - 1) * step
-        return ORDERS[self.order]()[start : start + (SHORT if self.is_short else self.size)]
+        end = start + (SHORT if self.is_short else self.size)
+        return ORDERS[self.order](self.count)[start:end]
 
     @property
     def page_count(self) -> int:
         """Number of pages in the pagination links."""
-        return -(-COUNT // self.size)
+        return -(-self.count // self.size)
 
 
 def parse_listing(query: Mapping[str, str], faults: Faults) -> Listing:
@@ -55,7 +60,7 @@ def parse_listing(query: Mapping[str, str], faults: Faults) -> Listing:
     page = max(1, _parse_integer(query.get("page")))
     size = size if size in PAGE_SIZES else PAGE_SIZES[0]
     if faults.last_page_repeats:
-        page = min(page, -(-COUNT // size))
+        page = min(page, -(-faults.channels // size))
     is_renamed = faults.renamed_card is not None and page >= faults.renamed_card
     return Listing(
         page=page,
@@ -70,6 +75,9 @@ def parse_listing(query: Mapping[str, str], faults: Faults) -> Listing:
         lacks_stat=faults.missing_stat_card,
         has_frame=faults.slow_frame_ms > 0,
         is_short=page == faults.short_page,
+        count=faults.channels,
+        gallery=faults.gallery,
+        unknown_order="" if order in ORDERS else order,
     )
 
 

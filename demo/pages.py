@@ -30,7 +30,7 @@ def render_home() -> str:
     return _TEMPLATES.get_template("home.html").render()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def render_list(listing: Listing) -> bytes:
     """Render a page of channels; cached, so that only injected faults make the site slow."""
     template = _TEMPLATES.get_template("list.html")

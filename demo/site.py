@@ -53,7 +53,7 @@ def create_app(account: Account, faults: Faults, latency_ms: int = 0) -> Starlet
 
     async def show_image(request: Request) -> Response:
         name = request.path_params["name"]
-        if name == "banner.gif":
+        if name == "banner.gif" or name.startswith("gallery/"):
             await asyncio.sleep(fault_state.faults.slow_image_ms / 1000)
         return Response(make_image(name), media_type="image/gif")
 

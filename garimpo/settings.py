@@ -4,31 +4,30 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from environment.settings import EnvironmentSettings, SecretFileError
 from scraper.credentials import variable_prefix
-
-# An empty value counts as not set, as in compose files.
-_SOURCES = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
 
 class SettingsError(Exception):
     """A setting is invalid or `.env` cannot be read; the text names it and the reason."""
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """Settings that the commands read."""
-
-    model_config = _SOURCES
 
     #: Address of the API.
     garimpo_url: str = "http://127.0.0.1:8000"
+    #: The API key to send.
+    garimpo_api_key: SecretStr | None = None
     #: Language of the jobs' messages; by default that of the locale.
     garimpo_language: Literal["pt", "en"] | None = None
 
     # `garimpo dev` reads these to decide which services to start; the services read them too.
-    redis_url: str | None = None
+    redis_url: SecretStr | None = None
     recipes_dir: Path | None = None
+    #: Flower's login as `user:password`; Flower itself reads the environment, and not `.env`.
+    flower_basic_auth: SecretStr | None = None
 
     # This machine's Chrome; `garimpo demo` uses no other setting of `.env`.
     chrome_binary: str | None = None
@@ -49,6 +48,11 @@ class Settings(BaseSettings):
         return "pt" if locale.lower().startswith("pt") else "en"
 
     @property
+    def api_key(self) -> str | None:
+        """The API key to send; None without one."""
+        return self.garimpo_api_key.get_secret_value() if self.garimpo_api_key else None
+
+    @property
     def chrome(self) -> dict[str, str]:
         """Environment variables that select this machine's Chrome."""
         variables = {
@@ -59,19 +63,21 @@ class Settings(BaseSettings):
         return {name: value for name, value in variables.items() if value is not None}
 
 
-class SiteVariables(BaseSettings):
+class SiteVariables(EnvironmentSettings):
     """Variables of one site, such as `TUBEHUNT_BASE_URL` for the site `tubehunt`.
 
     `scraper.settings.SiteSettings` reads the same ones for the worker, but needs Selenium, which
     the `cli` extra does not install.
     """
 
-    model_config = _SOURCES
-
     #: Used instead of the recipe's `base_url`.
     base_url: str | None = None
-    username: str | None = None
+    username: SecretStr | None = None
     password: SecretStr | None = None
+    totp_secret: SecretStr | None = None
+    sessions: str | None = None
+    parallel: str | None = None
+    spread: str | None = None
 
     @classmethod
     def read(cls, site: str) -> Self:
@@ -99,6 +105,8 @@ def read_settings(language: str | None = None) -> Settings:
     except ValidationError as error:
         reasons = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
         raise SettingsError("; ".join(reasons)) from error
+    except SecretFileError as error:
+        raise SettingsError(str(error)) from error
     except UnicodeDecodeError as error:
         message = ".env in this folder is not valid UTF-8: save it as UTF-8."
         raise SettingsError(message) from error

@@ -7,6 +7,7 @@ from kombu import Queue
 from kombu.utils.url import as_url
 
 from jobs.model.lease_policy import LeasePolicy
+from jobs.redis import checked_transport as _checked_transport  # noqa: F401 - registers itself
 from jobs.redis import keys
 from jobs.redis.url import RedisUrl
 
@@ -83,6 +84,9 @@ def make_celery(
             # kombu redelivers messages that are not acknowledged within this time: never while
             # the job may still run or wait in a worker. Lost messages are the reconciler's task.
             "visibility_timeout": max(3600, 2 * max_job_s),
+            # Of a worker's queues the first by name goes first: no part of a running job goes
+            # before a waiting job (`keys.PART_QUEUE`).
+            "queue_order_strategy": "sorted",
             # The kernel detects a dead peer on an idle connection.
             "socket_keepalive": True,
             # A Redis that is up accepts at once; the default is to wait for minutes.

@@ -16,6 +16,8 @@ class FailureCode(StrEnum):
     SITE_UNAVAILABLE = "site_unavailable"
     PAGE_TIMEOUT = "page_timeout"
     PAGE_CHANGED = "page_changed"
+    PAGE_TOO_LARGE = "page_too_large"
+    RESULT_TOO_LARGE = "result_too_large"
     BROWSER_UNAVAILABLE = "browser_unavailable"
     BROWSER_CRASHED = "browser_crashed"
     TIME_LIMIT = "time_limit"
@@ -23,6 +25,7 @@ class FailureCode(StrEnum):
     CANCELLED = "cancelled"
     QUEUE_EXPIRED = "queue_expired"
     RECIPE_UNKNOWN = "recipe_unknown"
+    RECIPE_MALFORMED = "recipe_malformed"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -4,28 +4,37 @@ Modules use `logging.getLogger(__name__)`, with fields as `extra={…}`. Fields 
 or thread are bound with `structlog.contextvars.bind_contextvars`.
 """
 
+import io
 import logging
 import sys
 import threading
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal, TextIO
 
 from structlog.contextvars import merge_contextvars
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import EventRenamer, JSONRenderer, TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
-from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict, ExcInfo, Processor
 
 from jobs.failure import JobFailedError
-from jobs.model.i18n import Language, render
+from jobs.model.i18n import Language, make_printable, render
 
 #: `auto` is text on a terminal, else JSON.
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
+#: Removes secrets from a text.
+Redact = Callable[[str], str]
+
+# In front of each line of a traceback: an exception's text may contain any, also line breaks and
+# what looks like a log line.
+_TRACEBACK_MARGIN: Final = "  | "
+
 logger = logging.getLogger(__name__)
 
 
-def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
+def configure_logging(log_format: LogFormat, level: LogLevel, redact: Redact = str) -> None:
     """Write all log lines of this process to stderr in one format.
 
     Warnings and unhandled exceptions are logged too.
@@ -33,15 +42,17 @@ def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
     Args:
         log_format: The format.
         level: The lowest level that is written.
+        redact: Removes secrets from each line.
     """
     if log_format == "auto":
         log_format = "text" if sys.stderr.isatty() else "json"
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        ProcessorFormatter(
-            processors=_json_processors() if log_format == "json" else _text_processors()
-        )
-    )
+    processors = _json_processors() if log_format == "json" else _text_processors()
+
+    def redact_line(_logger: object, _method: str, line: Any) -> str:
+        return redact(str(line))
+
+    handler.setFormatter(ProcessorFormatter(processors=[*processors, redact_line]))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
@@ -78,13 +89,34 @@ def _text_processors() -> list[Processor]:
         ExtraAdder(),
         _move_common_fields_last,
         ProcessorFormatter.remove_processors_meta,
+        _make_fields_printable,
         ConsoleRenderer(
             colors=sys.stderr.isatty(),
             sort_keys=False,
             # The default shows the values of variables, including passwords.
-            exception_formatter=plain_traceback,
+            exception_formatter=_write_traceback,
         ),
     ]
+
+
+def _make_fields_printable(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Remove what a terminal would interpret: a field may be the words of a page."""
+    return {
+        make_printable(name): value
+        if value is None or isinstance(value, bool | int | float) or name == "exc_info"
+        else make_printable(str(value))
+        for name, value in line.items()
+    }
+
+
+def _write_traceback(output: TextIO, exc_info: ExcInfo) -> None:
+    """Write a traceback, with a margin that no log line has."""
+    text = io.StringIO()
+    plain_traceback(text, exc_info)
+    output.writelines(
+        f"\n{_TRACEBACK_MARGIN}{make_printable(line)}"
+        for line in text.getvalue().strip("\n").split("\n")
+    )
 
 
 def _move_common_fields_last(_logger: object, _method: str, line: EventDict) -> EventDict:

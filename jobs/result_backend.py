@@ -7,6 +7,8 @@ it. So the record, `AsyncResult` and Flower agree after every fault.
 """
 
 import logging
+import time
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -21,7 +23,8 @@ from jobs.failure import FailureCode, JobFailedError
 from jobs.log_config import failure_fields, job_fields
 from jobs.model.record import ProgressMessage
 from jobs.model.result import ResultHead
-from jobs.model.stored_result import decode_meta
+from jobs.model.stored_result import PROGRESS, decode_meta
+from jobs.redis.message_check import is_job_id
 from jobs.redis.sync_client import connect_with_retries
 from jobs.store.completion import (
     UNLEASED,
@@ -33,9 +36,6 @@ from jobs.store.completion import (
 from jobs.store.leased_jobs import JobCounter, LeasedJobStore, ProgressMeta
 
 logger = logging.getLogger(__name__)
-
-#: Celery's state of a running job: `update_state(state=PROGRESS, meta=…)`.
-PROGRESS = "PROGRESS"
 
 
 class ProgressUpdate(ProgressMeta, total=False):
@@ -59,7 +59,7 @@ class FencedRedisBackend(RedisBackend):
     """A result backend that writes through the job stores only; reads and waits are Celery's.
 
     A task presents its lease by setting `lease_token` on its request (`Task.request`), which Celery
-    passes to every write of that task.
+    passes to every write of that task; and `claimed_at` (monotonic clock), for the job's duration.
     """
 
     app: Celery
@@ -107,11 +107,13 @@ class FencedRedisBackend(RedisBackend):
             result: A ProgressUpdate, a ResultHead or an exception, by the state.
             state: A Celery state, or PROGRESS.
             traceback: Not stored.
-            request: The task's request, with its `lease_token`.
+            request: The task's request, with its `lease_token` and `claimed_at`.
 
         Raises:
             LeaseLostError: For progress only, so that a scrape that has lost its job stops.
         """
+        if not is_job_id(task_id):
+            return result  # of a task that reads pages of another worker's job
         token = getattr(request, "lease_token", None)
         task_name = str(getattr(request, "task", None) or getattr(request, "name", ""))
         if state == PROGRESS and token:
@@ -125,6 +127,10 @@ class FencedRedisBackend(RedisBackend):
         else:
             logger.info("%s of %s is not stored: it has no lease", state, task_id)
             return result
+        claimed_at = getattr(request, "claimed_at", None)
+        if claimed_at is not None:
+            duration = timedelta(seconds=time.monotonic() - claimed_at)
+            outcome = replace(outcome, attempt_duration=duration)
         status = next(
             filter(
                 None,

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from jobs.model.i18n import Language, render
-from jobs.model.job import JobState
+from jobs.model.i18n import Language, render, render_known
+from jobs.model.job import DEFAULT_ACCOUNT, JobState
 from jobs.model.record import JobRecord
 from jobs.store.job_store import JobSnapshot, SubmitResult
 from jobs.store.queue_position import QueuePosition
@@ -27,6 +27,9 @@ JobId = Annotated[str, Field(examples=["550e8400-e29b-41d4-a716-446655440000"])]
 CreatedAt = Annotated[str, Field(examples=["2026-01-01T22:00:00.000000+00:00"])]
 StartedAt = Annotated[str, Field(examples=["2026-01-01T22:00:05.000000+00:00"])]
 EndedAt = Annotated[str, Field(examples=["2026-01-01T22:00:40.200000+00:00"])]
+Account = Annotated[
+    str, Field(description="The site's account that the job uses.", examples=[DEFAULT_ACCOUNT])
+]
 Attempt = Annotated[int, Field(description="Number of times a worker has claimed the job.")]
 ExecutionTime = Annotated[
     float,
@@ -67,6 +70,7 @@ class JobStatus(BaseModel):
     )
     created_at: CreatedAt
     started_at: StartedAt | None
+    account: Account
     attempt: Attempt
     is_final: Literal[False] = False
     elapsed_seconds: float = Field(
@@ -99,6 +103,7 @@ class JobResult(BaseModel):
     created_at: CreatedAt
     started_at: StartedAt | None
     completed_at: EndedAt
+    account: Account
     attempt: Attempt
     is_final: Literal[True] = True
 
@@ -115,10 +120,17 @@ class JobError(BaseModel):
     error_code: str = Field(
         description="Stable, machine-readable code of the error.", examples=["cancelled"]
     )
+    items_read: int | None = Field(
+        description="Number of items read before the failure, which `items` returns. Null if it is "
+        "unknown: an earlier version of Garimpo ended the job.",
+        examples=[20],
+    )
+    pages_read: int | None = Field(description="Number of pages with these items.", examples=[2])
     execution_time_seconds: ExecutionTime
     created_at: CreatedAt
     started_at: StartedAt | None
     failed_at: EndedAt
+    account: Account
     attempt: Attempt
     is_final: Literal[True] = True
 
@@ -138,13 +150,17 @@ def build_start(submitted: SubmitResult, result_url: str, language: Language) ->
 
 def render_message(record: JobRecord, language: Language) -> str:
     """Return the message of a job: what it does, or how it ended."""
-    if record.failure:
-        return render(language, f"failure.{record.failure.code}", record.failure.details)
+    # A later version may have written a key, a code or arguments that this one does not know.
+    if failure := record.failure:
+        key = f"failure.{failure.code}"
+        other = render(language, "failure_unknown", {"code": failure.code})
+        return render_known(language, key, failure.details, other)
     if record.state is JobState.COMPLETED:
         return render(language, "completed", {})
     if record.state is JobState.PENDING or record.message is None:
         return render(language, "pending", {})
-    return render(language, record.message.key, record.message.args)
+    other = render(language, "running", {})
+    return render_known(language, record.message.key, record.message.args, other)
 
 
 def estimate_wait_s(position: QueuePosition | None) -> int | None:
@@ -166,6 +182,7 @@ def build_status(snapshot: JobSnapshot, language: Language) -> JobStatus:
         queue_position=position.position if position else None,
         estimated_wait_seconds=estimate_wait_s(position),
         workers_alive=position.workers_alive if position else None,
+        account=record.account,
         attempt=record.attempt,
         created_at=format_timestamp(record.created_at),
         started_at=format_timestamp(record.started_at) if record.started_at else None,
@@ -178,12 +195,15 @@ def build_status(snapshot: JobSnapshot, language: Language) -> JobStatus:
 def _build_final_fields(record: JobRecord) -> tuple[dict[str, Any], str]:
     ended_at = record.ended_at or record.created_at
     ran_s = (ended_at - record.started_at).total_seconds() if record.started_at else 0.0
+    if record.ran_ms is not None:
+        ran_s = record.ran_ms / 1000
     fields = {
         "job_id": record.id,
+        "account": record.account,
         "attempt": record.attempt,
         "created_at": format_timestamp(record.created_at),
         "started_at": format_timestamp(record.started_at) if record.started_at else None,
-        "execution_time_seconds": round(ran_s, 3),
+        "execution_time_seconds": round(max(0.0, ran_s), 3),
     }
     return fields, format_timestamp(ended_at)
 
@@ -198,10 +218,30 @@ def build_result(record: JobRecord, result: Mapping[str, Any], language: Languag
     """
     fields, at = _build_final_fields(record)
     warnings = [
-        {**warning, "message": render(language, f"warning.{warning['code']}", warning)}
+        {
+            **warning,
+            "message": render_known(
+                language, f"warning.{warning['code']}", warning, str(warning["code"])
+            ),
+        }
         for warning in result["warnings"]
     ]
-    return JobResult(**fields, completed_at=at, result={**result, "warnings": warnings})
+    failed = {
+        name: [_describe_failure(failure, language) for failure in failures]
+        for name, failures in result.items()
+        # A collection may have such a name too; then it has a total.
+        if name.startswith("failed_") and f"total_{name}" not in result
+    }
+    body = {**result, **failed, "warnings": warnings}
+    return JobResult(**fields, completed_at=at, result=body)
+
+
+def _describe_failure(failure: Mapping[str, Any], language: Language) -> dict[str, Any]:
+    """Return a page that was left out: its value, the code, and a sentence."""
+    code = str(failure["code"])
+    reason = render_known(language, f"failure.{code}", failure["details"], code)
+    value = {name: text for name, text in failure.items() if name not in {"code", "details"}}
+    return {**value, "code": code, "reason": reason}
 
 
 def build_error(record: JobRecord, language: Language) -> JobError:
@@ -219,4 +259,6 @@ def build_error(record: JobRecord, language: Language) -> JobError:
         failed_at=at,
         error=render_message(record, language),
         error_code=record.failure.code,
+        items_read=record.items_read,
+        pages_read=record.pages_read,
     )

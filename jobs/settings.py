@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
+from environment.settings import EnvironmentSettings
 from jobs.log_config import LogFormat, LogLevel
 from jobs.model.lease_policy import LeasePolicy
 from jobs.url_policy import WebhookUrlPolicy
@@ -14,19 +14,23 @@ from jobs.url_policy import WebhookUrlPolicy
 _LEASES = LeasePolicy()
 
 
-class JobSettings(BaseSettings):
-    """Settings from the environment and `.env`; the environment wins."""
+class FlowerSettings(EnvironmentSettings):
+    """Settings that Flower reads from its environment, for a check before it starts."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        # An empty variable counts as unset: Compose files set them so.
-        env_ignore_empty=True,
-        extra="ignore",
-        # An error message would quote all values, including Redis' password.
-        hide_input_in_errors=True,
-    )
+    #: Its login as `user:password`.
+    flower_basic_auth: SecretStr = SecretStr("")
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    @property
+    def has_example_password(self) -> bool:
+        """Whether the login is still that of `deploy/kubernetes/secrets.example.yaml`."""
+        return "CHANGE-ME" in self.flower_basic_auth.get_secret_value()
+
+
+class JobSettings(EnvironmentSettings):
+    """Settings of Redis, leases and logs."""
+
+    #: It may contain a password.
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     #: How long a result can be read after the end of its job.
     result_ttl_s: int = Field(default=86_400, ge=1)
 
@@ -70,11 +74,8 @@ class JobSettings(BaseSettings):
         return timedelta(seconds=self.result_ttl_s)
 
 
-class WebhookPolicySettings(BaseSettings):
-    """Settings from the environment and `.env`; the environment wins."""
-
-    # An empty variable counts as unset: Compose files set them so.
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+class WebhookPolicySettings(EnvironmentSettings):
+    """Where webhooks may go."""
 
     #: Private hosts, host:port and networks that webhooks may call, separated by commas.
     webhook_allow: str = ""

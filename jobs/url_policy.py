@@ -1,30 +1,24 @@
 """Webhook URL policy: public addresses and those in WEBHOOK_ALLOW (SSRF protection)."""
 
-import ipaddress
 import re
-import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import urlsplit
 
-IpAddress = IPv4Address | IPv6Address
+from network.address_policy import (
+    LOCALHOST_NAME,
+    LOOPBACK,
+    PUBLIC_ONLY,
+    AddressPolicy,
+    IpAddress,
+    parse_ip_literal,
+)
 
 #: The maximum length of a URL.
 MAX_URL_LENGTH = 2048
 #: The characters of a URL: visible ASCII without those that parsers treat differently.
 _URL = re.compile(r"(?i:https?)://[!#-;=?-\[\]_a-z~]+")
 _PORTS = {"http": 80, "https": 443}
-#: The IPv6 network whose last 32 bits are an IPv4 address (RFC 6052).
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: Internal services of cloud providers on addresses that look public: Azure
-#: (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16) and Oracle,
-#: whose network not every version of `ipaddress` treats as private.
-_CLOUD_NETWORKS = (ipaddress.IPv4Network("168.63.129.16/32"), ipaddress.IPv4Network("192.0.0.0/24"))
-#: Names that always resolve to the local machine (RFC 6761, section 6.3).
-_LOCALHOST_NAME = re.compile(r"(.+\.)?localhost\.?")
-_LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 class UrlRejection(StrEnum):
@@ -94,44 +88,11 @@ def parse_url(url: str) -> ParsedUrl:
     )
 
 
-def parse_ip_literal(host: str) -> IpAddress | None:
-    """Return the IP address that a host is, in any notation of resolvers; None for a name."""
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    try:
-        # Such as 127.1, 0x7f000001 and 2130706433.
-        return IPv4Address(socket.inet_aton(host)) if re.fullmatch(r"[0-9a-fx.]+", host) else None
-    except OSError:
-        return None
-
-
-def is_public(address: IpAddress) -> bool:
-    """Return whether an address, or the one embedded in it, is on the public internet."""
-    if isinstance(address, IPv6Address):
-        embedded = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
-            embedded = IPv4Address(int(address) & 0xFFFF_FFFF)
-        if embedded:
-            return is_public(embedded)
-        if address.is_site_local:
-            return False
-    return address.is_global and not (
-        address.is_multicast
-        or address.is_reserved
-        or address.is_unspecified
-        or any(address in network for network in _CLOUD_NETWORKS)
-    )
-
-
 @dataclass(frozen=True)
 class WebhookUrlPolicy:
-    """The private addresses that may be called in addition to the public internet."""
+    """The URLs that webhooks may call."""
 
-    #: Names or addresses, each with a port or None for all ports.
-    hosts: frozenset[tuple[str, int | None]] = frozenset()
-    networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network] = ()
+    addresses: AddressPolicy = PUBLIC_ONLY
 
     @classmethod
     def parse(cls, text: str) -> "WebhookUrlPolicy":
@@ -140,13 +101,7 @@ class WebhookUrlPolicy:
         Raises:
             ValueError: An entry is invalid.
         """
-        hosts, networks = set(), []
-        for entry in filter(None, (part.strip().lower() for part in text.split(","))):
-            try:
-                networks.append(ipaddress.ip_network(entry))
-            except ValueError:
-                hosts.add(_parse_host(entry))
-        return cls(frozenset(hosts), tuple(networks))
+        return cls(AddressPolicy.parse(text, "WEBHOOK_ALLOW"))
 
     def check_address(self, url: ParsedUrl, address: IpAddress) -> None:
         """Check an address before connecting to it.
@@ -154,7 +109,7 @@ class WebhookUrlPolicy:
         Raises:
             UrlNotAllowedError: It is neither public nor allowed.
         """
-        if not self._is_allowed(url, address):
+        if not self.addresses.is_allowed(url.host, url.port, address):
             raise UrlNotAllowedError(UrlRejection.ADDRESS)
 
     def check_url(self, url: str) -> None:
@@ -166,23 +121,7 @@ class WebhookUrlPolicy:
         target = parse_url(url)
         if address := parse_ip_literal(target.host):
             self.check_address(target, address)
-        elif _LOCALHOST_NAME.fullmatch(target.host) and not any(
-            self._is_allowed(target, loopback) for loopback in _LOOPBACK
+        elif LOCALHOST_NAME.fullmatch(target.host) and not any(
+            self.addresses.is_allowed(target.host, target.port, loopback) for loopback in LOOPBACK
         ):
             raise UrlNotAllowedError(UrlRejection.ADDRESS)
-
-    def _is_allowed(self, url: ParsedUrl, address: IpAddress) -> bool:
-        named = {url.host, str(address)}
-        return (
-            is_public(address)
-            or any((name, port) in self.hosts for name in named for port in (url.port, None))
-            or any(address in network for network in self.networks)
-        )
-
-
-def _parse_host(entry: str) -> tuple[str, int | None]:
-    parts = urlsplit(f"//{entry}")
-    if not parts.hostname or parts.netloc != entry or "@" in entry:
-        message = f"WEBHOOK_ALLOW: {entry!r} is not a host, host:port or network"
-        raise ValueError(message)
-    return parts.hostname, parts.port

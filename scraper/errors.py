@@ -3,10 +3,15 @@
 The sentences for people are in the message catalogue of the `jobs` package, by code and reason.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 Detail = str | int | float | list[str]
+
+#: How much of a site's own words is ever quoted, in characters.
+MAX_QUOTE: Final = 500
+_HIDDEN: Final = "***"
 
 
 class ScrapeError(Exception):
@@ -18,11 +23,26 @@ class ScrapeError(Exception):
 
     #: The stable name of this failure for clients; never renamed.
     code: ClassVar[str]
+    #: The names of the details that are the site's own words, or contain some.
+    quotes: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, *args: Detail, **details: Detail) -> None:
         # Exception's own args rebuild the error when it crosses a process border.
         super().__init__(*args)
         self.details = details
+
+    def redact(self, redact: Callable[[str], str]) -> None:
+        """Remove secrets from the site's own words.
+
+        Args:
+            redact: Returns the words without secrets; empty if they cannot be quoted.
+        """
+        for name in self.quotes & self.details.keys():
+            words = str(self.details[name])
+            self.details[name] = redact(words) or _HIDDEN
+            self.args = tuple(
+                self.details[name] if argument == words else argument for argument in self.args
+            )
 
     def __str__(self) -> str:
         """Return the code and the details: `page_timeout: page=https://…, seconds=180.0`."""
@@ -50,14 +70,43 @@ class LoginFailed(ScrapeError):
         NOT_TYPEABLE = "not_typeable"
         #: The site asks for a login again right after one.
         SESSION_LOST = "session_lost"
+        #: The same, and the page after the login shows words that may say why.
+        NOT_LOGGED_IN = "not_logged_in"
+        #: The login has led to a host that is neither the recipe's nor named in it.
+        LEFT_SITE = "left_site"
+        #: The site asks for what only a person can do, such as a captcha.
+        NEEDS_PERSON = "needs_person"
+        #: The same, and nobody has imported a session in time.
+        NO_PERSON = "no_person"
+        #: The site gave a reason that contains the password, or a part of it.
+        NOT_QUOTED = "not_quoted"
 
-    def __init__(self, reason: Reason | str) -> None:
+    def __init__(self, reason: Reason | str, words: str = "", origin: str = "") -> None:
         """Describe the failure.
 
         Args:
             reason: A known reason, the site's own message, or a status such as `HTTP 403`.
+            words: What the site has shown (only with NOT_LOGGED_IN).
+            origin: Where the login has led to (only with LEFT_SITE).
         """
-        super().__init__(reason, reason=str(reason))
+        reason, words = str(reason)[:MAX_QUOTE], words[:MAX_QUOTE]
+        details = {"reason": reason}
+        if words:
+            details["words"] = words
+        if origin:
+            details["origin"] = origin
+        super().__init__(reason, words, origin, **details)
+
+
+class PersonNeeded(LoginFailed):
+    """The login needs a person, who can import a session."""
+
+    def __init__(self) -> None:
+        super().__init__(LoginFailed.Reason.NEEDS_PERSON)
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """Return how to rebuild the error in another process."""
+        return type(self), ()
 
 
 class CredentialsMissing(ScrapeError):
@@ -78,6 +127,7 @@ class SiteUnavailable(ScrapeError):
     """The site did not serve a page in any of the attempts."""
 
     code = "site_unavailable"
+    quotes = frozenset({"reason"})
 
     def __init__(self, page: str, reason: str, tries: int) -> None:
         """Describe the failure.
@@ -87,6 +137,9 @@ class SiteUnavailable(ScrapeError):
             reason: The result of the last attempt, such as `HTTP 503` or `ERR_CONNECTION_RESET`.
             tries: The number of attempts.
         """
+        reason = reason[:MAX_QUOTE]
+        #: Whether the site answered, and refused the page.
+        self.is_refusal = reason.startswith("HTTP 4")
         super().__init__(page, reason, tries, page=page, reason=reason, tries=tries)
 
 
@@ -105,10 +158,15 @@ class PageTimeout(ScrapeError):
         super().__init__(page, seconds, page=page, seconds=seconds)
 
 
+class LoginTimeout(PageTimeout):
+    """The site did not answer a login form in time; another attempt would send it again."""
+
+
 class PageChanged(ScrapeError):
     """A page no longer matches its recipe."""
 
     code = "page_changed"
+    quotes = frozenset({"cause"})
 
     class Reason(StrEnum):
         """The part that does not match."""
@@ -117,20 +175,108 @@ class PageChanged(ScrapeError):
         NO_ITEM = "no_item"
         #: A required field is empty in every item.
         FIELD_EMPTY = "field_empty"
+        #: No item has any value.
+        ITEMS_EMPTY = "items_empty"
         #: It is not a page of the list.
         NOT_THE_LIST = "not_the_list"
         #: A part of the login form is missing.
         LOGIN_FORM = "login_form"
+        #: Something covers a part of the login form, or the control of the next page.
+        COVERED = "covered"
+        #: The control of the next page cannot be clicked.
+        NOT_CLICKABLE = "not_clickable"
+        #: The button of the login form stays disabled.
+        BUTTON_DISABLED = "button_disabled"
+        #: The page is a file to download.
+        DOWNLOAD = "download"
+        #: It is at a host that is neither the recipe's nor named in it.
+        LEFT_SITE = "page_left_site"
+        #: What was read of it is not what the recipe describes.
+        UNREADABLE = "unreadable"
 
-    def __init__(self, page: str, selector: str, reason: Reason) -> None:
+    def __init__(self, page: str, selector: str, reason: Reason, cause: str = "") -> None:
         """Describe the failure.
 
         Args:
             page: The page's URL.
             selector: The selector that does not match.
             reason: What does not match.
+            cause: What covers the part, such as `div#cookies.banner`; the file's name; the other
+                host's origin; what could not be read.
         """
-        super().__init__(page, selector, reason, page=page, selector=selector, reason=str(reason))
+        cause = cause[:MAX_QUOTE]
+        args = {"page": page, "selector": selector, "reason": str(reason)}
+        super().__init__(
+            page, selector, reason, cause, **args, **({"cause": cause} if cause else {})
+        )
+
+
+class PageTooLarge(ScrapeError):
+    """A page has more content than a worker reads."""
+
+    code = "page_too_large"
+
+    class Reason(StrEnum):
+        """The bound that the page exceeds; its number is the detail `limit`."""
+
+        #: The number of items.
+        ITEMS = "too_many_items"
+        #: The items together, as JSON, in MiB.
+        BYTES = "page_bytes"
+        #: One item, in MiB.
+        ITEM = "item_bytes"
+        #: One text, in MiB.
+        TEXT = "text_bytes"
+        #: The browser's memory, in MiB.
+        MEMORY = "page_memory"
+
+    def __init__(self, page: str, reason: Reason, limit: int) -> None:
+        """Describe the failure.
+
+        Args:
+            page: The page's URL.
+            reason: The bound.
+            limit: Its number.
+        """
+        super().__init__(page, reason, limit, page=page, reason=str(reason), limit=limit)
+
+
+class PageMemoryExceeded(PageTooLarge):
+    """The browser needed too much memory in the middle of a page; a new one may need less."""
+
+    def __init__(self, page: str, limit: int) -> None:
+        """Describe the failure.
+
+        Args:
+            page: The page's URL.
+            limit: The browser's memory limit, in MiB.
+        """
+        super().__init__(page, PageTooLarge.Reason.MEMORY, limit)
+        self.args = (page, limit)
+
+
+class ResultTooLarge(ScrapeError):
+    """The items of a job exceed what is stored for one; those read before stay readable."""
+
+    code = "result_too_large"
+
+    class Reason(StrEnum):
+        """The bound that the items exceed; its number is the detail `limit`."""
+
+        #: Their number.
+        ITEMS = "result_items"
+        #: All of them, as JSON, in MiB.
+        BYTES = "result_bytes"
+
+    def __init__(self, page: int, reason: Reason, limit: int) -> None:
+        """Describe the failure.
+
+        Args:
+            page: The number of the first page that was not stored.
+            reason: The bound.
+            limit: Its number.
+        """
+        super().__init__(page, reason, limit, page=page, reason=str(reason), limit=limit)
 
 
 class BrowserUnavailable(ScrapeError):
@@ -199,24 +345,17 @@ class SettingMalformed(ValueError):
         return f"{self.args[0]} {self.args[1]}"
 
 
-class RecipeMalformed(ValueError):
-    """The browser rejects a selector or a regular expression of the recipe.
+class RecipeMalformed(ScrapeError):
+    """The browser rejects a selector or a regular expression of the recipe."""
 
-    Not a ScrapeError: only the recipe's author can mend it.
-    """
+    code = "recipe_malformed"
 
-    #: The name of this fault on a command line.
-    code: ClassVar[str] = "recipe_malformed"
-
-    def __init__(self, reason: str) -> None:
+    def __init__(self, location: str, key: str, reason: str) -> None:
         """Describe the fault.
 
         Args:
-            reason: The browser's own message.
+            location: The recipe's file and line, such as `shop.yaml:14`; else its site.
+            key: The path of the key at fault, such as `jobs.orders.fields.title.css`.
+            reason: The browser's own words.
         """
-        super().__init__(reason)
-
-    def __str__(self) -> str:
-        """Return a sentence with the browser's message."""
-        message = "the browser rejects a selector or a regular expression of the recipe"
-        return f"{message}: {self.args[0]}"
+        super().__init__(location, key, reason, location=location, key=key, reason=reason)

@@ -1,13 +1,17 @@
 """Filter for a page's items: duplicates, required fields, fields that are empty everywhere."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 from urllib.parse import urljoin
 
 from scraper.errors import PageChanged
-from scraper.page_reader import ListPage
+from scraper.list_query import is_url_field
+from scraper.page_items import ListPage, NewItems, PageItems, SeenPages
 from scraper.recipes.models import Field, Item, JobDefinition
-from scraper.scrape_warnings import ScrapeWarning, WarningCode
+from scraper.scrape_warnings import EndReason, ScrapeWarning, WarningCode
 
 # Fewer items may well lack the same field by chance.
 _MIN_ITEMS: Final = 5
@@ -28,61 +32,70 @@ def find_empty_fields(
         The field's name and selector; for a nested field joined to those of the outer one.
     """
     for name, field in fields.items():
-        min_items = _MIN_ITEMS_FOR_FLAGS if field.kind == "flag" else _MIN_ITEMS
+        is_flag = field.kind in {"flag", "count"}
+        min_items = _MIN_ITEMS_FOR_FLAGS if is_flag else _MIN_ITEMS
+        empty: tuple[Any, ...] = (False, 0) if is_flag else (None, [])
         values = [item[name] for item in items]
-        if len(values) >= min_items and all(value in (None, [], False) for value in values):
-            yield name, describe_selector(field)
+        if len(values) >= min_items and all(value in empty for value in values):
+            yield name, field.selector
         elif field.fields is not None:
             inner_items = [item for value in values for item in value]
             for inner_name, inner_selector in find_empty_fields(field.fields, inner_items):
-                yield f"{name}.{inner_name}", f"{field.css} {inner_selector}"
-
-
-def describe_selector(field: Field) -> str:
-    """Return a field's selectors as one."""
-    return " ".join(filter(None, [field.css or field.exists, field.then]))
+                yield f"{name}.{inner_name}", f"{field.selector} {inner_selector}"
 
 
 class ItemFilter:
     """Filters the items of one page after another."""
 
-    def __init__(
-        self, job: JobDefinition, seen_keys: Iterable[str], pages: Sequence[ListPage]
-    ) -> None:
-        """Start with the keys of items that earlier attempts have read.
+    def __init__(self, job: JobDefinition, seen: SeenPages, pages: Sequence[ListPage]) -> None:
+        """Start with what earlier attempts have read.
 
         Args:
             job: The job definition, whose `unique_by` names the field with an item's key.
-            seen_keys: The keys, as the items have them.
+            seen: The earlier attempts' pages.
             pages: All pages requested, at least one.
         """
         self._job = job
         self._pages = pages
-        self._is_link = job.unique_by is not None and job.fields[job.unique_by].attr == "href"
-        self._seen_keys = {self._normalize_key(key) for key in seen_keys}
+        self._seen_keys = set(seen.keys)
+        self._seen_digests = set(seen.digests)
         self._last_page: tuple[ListPage, int] | None = None
+        self._counter = _find_query_counter(job)
         #: The warnings about all pages so far.
         self.warnings: list[ScrapeWarning] = []
 
-    def filter_page(self, page: ListPage, items: list[Item]) -> list[Item]:
-        """Return the items that are new; none if the page only repeats others.
+    def filter_page(self, page: ListPage, read: PageItems) -> NewItems | None:
+        """Return the items that are new; None if the page only repeats others.
+
+        Without `unique_by` equal items are different ones; but a page that is equal to an earlier
+        one, except for its number in links, is a repetition.
 
         Args:
             page: The page, after those of earlier calls.
-            items: All its items.
+            read: All its items.
 
         Raises:
             PageChanged: A required field is empty in all items of the page.
         """
+        items = read.items
         empty_counts = {name: _count_empty(items, name) for name in self._job.require}
         for name, count in empty_counts.items():
             if count == len(items):
-                selector = describe_selector(self._job.fields[name])
+                selector = self._job.fields[name].selector
                 raise PageChanged(page.url, selector, PageChanged.Reason.FIELD_EMPTY)
-        new_items = [item for item in items if self._is_new(item)]
-        if not new_items:
+        digest = self._compute_digest(page, read)
+        new = [
+            (item, text, key)
+            for item, text, key in zip(items, read.texts, read.keys, strict=True)
+            if key is None or self._is_new(key)
+        ]
+        is_known = self._job.unique_by is None and digest in self._seen_digests
+        if page.value is None and (not new or is_known):
             self._warn(WarningCode.PAGE_REPEATS, page)
-            return []
+            return None
+        self._seen_digests.add(digest)
+        first_warning = len(self.warnings)
+        self.warnings += read.warnings
         if self._last_page and page.size and self._last_page[1] < page.size:
             last_page, count = self._last_page
             self._warn(WarningCode.PAGE_SHORT, last_page, count=count, expected=page.size)
@@ -92,30 +105,64 @@ class ItemFilter:
         for name, selector in find_empty_fields(self._job.fields, items):
             self._warn(WarningCode.FIELD_EMPTY_EVERYWHERE, page, field=name, selector=selector)
         self._last_page = page, len(items)
-        return new_items
+        return NewItems(
+            [item for item, _, _ in new],
+            [text for _, text, _ in new],
+            [key for _, _, key in new if key is not None],
+            digest,
+            self.warnings[first_warning:],
+            read.next,
+        )
 
-    def end_list(self, page: ListPage) -> None:
-        """Record that the list has ended before a page that was requested."""
-        if self._last_page and page.size and self._last_page[1] >= page.size:
-            self._warn(WarningCode.LIST_ENDED, page, requested=len(self._pages))
+    def end_list(self, page: ListPage, reason: EndReason) -> None:
+        """Record that the list has ended before the last page that was requested.
+
+        Args:
+            page: The page that shows it.
+            reason: What shows it.
+        """
+        self._warn(WarningCode.LIST_ENDED, page, requested=len(self._pages), reason=reason.value)
+
+    def cut_list(self, page: ListPage) -> None:
+        """Record that the list goes on after the last page that the job may read."""
+        self._warn(WarningCode.LIST_CUT, page, limit=len(self._pages))
 
     def _warn(self, code: WarningCode, page: ListPage, **details: str | int) -> None:
         self.warnings.append(ScrapeWarning(code, page.number, details))
 
-    def _is_new(self, item: Item) -> bool:
-        key = item[self._job.unique_by] if self._job.unique_by else None
-        if key is None:
-            return True
-        key = self._normalize_key(key)
+    def _is_new(self, key: str) -> bool:
         if key in self._seen_keys:
             return False
         self._seen_keys.add(key)
         return True
 
-    def _normalize_key(self, key: str) -> str:
-        """Return a link as an absolute URL, so that all spellings of it are equal."""
-        # Relative links depend on the path, which all pages of a list share.
-        return urljoin(self._pages[0].url, key) if self._is_link else key
+    def _compute_digest(self, page: ListPage, read: PageItems) -> str:
+        items = _resolve_links(self._job.item_fields, read.items, read.base_url or page.url)
+        text = json.dumps(items, ensure_ascii=False, sort_keys=True)
+        if self._counter:
+            own_number = rf"(?<=[?&]){re.escape(self._counter)}={page.number}(?!\d)"
+            text = re.sub(own_number, "", text)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _resolve_links(fields: Mapping[str, Field], items: list[Item], base_url: str) -> list[Item]:
+    """Return items with absolute links: two pages may have the same relative ones."""
+
+    def resolve(field: Field, value: Any) -> Any:
+        if field.fields is not None:
+            return _resolve_links(field.fields, value, base_url)
+        is_url = isinstance(value, str) and is_url_field(field)
+        return urljoin(base_url, value) if is_url else value
+
+    return [{name: resolve(fields[name], item[name]) for name in fields} for item in items]
+
+
+def _find_query_counter(job: JobDefinition) -> str | None:
+    """Return the name of the query's part whose value is the page's number."""
+    if job.next is None or job.next.count is None:
+        return None
+    found = re.search(rf"[?&]([^=&]+)=\{{{job.next.count}\}}(?:&|#|$)", job.open)
+    return found and found[1]
 
 
 def _count_empty(items: list[Item], name: str) -> int:

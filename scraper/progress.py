@@ -3,12 +3,14 @@
 from enum import StrEnum
 from typing import Protocol, Self, TypedDict
 
-from scraper.recipes.models import Item, Label
-from scraper.scrape_warnings import ScrapeWarning
+from scraper.page_items import NewItems, PageFailure
+from scraper.recipes.models import Label
 
 # The browser and the login come before the pages. The caller reports 100 % once the job has ended.
 _PAGES_FROM = 10
 _PAGES_TO = 99
+# Of a list whose length is not known, progress is half-way after this many pages.
+_OPEN_ENDED_PAGES = 5
 
 
 class Activity(StrEnum):
@@ -34,12 +36,22 @@ class ProgressStep(StrEnum):
 
     STARTING_BROWSER = "starting_browser", Activity.BROWSER_START
     LOGGING_IN = "logging_in", Activity.LOGIN
+    #: Another job is logging in with the same account; its session will do.
+    WAITING_FOR_LOGIN = "waiting_for_login"
+    #: Other jobs use the account, and the site allows no more sessions.
+    WAITING_FOR_TURN = "waiting_for_turn"
+    #: Only a person can log in; a session is to be imported.
+    WAITING_FOR_PERSON = "waiting_for_person"
     #: The session has ended at a page. Arguments: page.
     LOGGING_IN_AGAIN = "logging_in_again", Activity.LOGIN
     #: Arguments: page, pages.
     OPENING_PAGE = "opening_page"
+    #: The same, of a list whose length is not known. Arguments: page.
+    OPENING_NEXT_PAGE = "opening_next_page"
     #: A page has been read. Arguments: label, done, total.
     EXTRACTING = "extracting"
+    #: The same, of a list whose length is not known. Arguments: label, done.
+    EXTRACTING_MORE = "extracting_more"
     #: A page is tried again after a pause. Arguments: page, attempt, tries, seconds.
     RETRYING = "retrying", Activity.RETRY
     #: The login is tried again after a pause. Arguments: attempt, tries, seconds.
@@ -92,26 +104,36 @@ class ScrapeObserver(Protocol):
     def browser_opened(self, session: str) -> None:
         """Receive the id of the run's browser session at a remote end; never of a local browser."""
 
-    def page_read(self, number: int, items: list[Item], warnings: list[ScrapeWarning]) -> None:
+    def page_read(self, number: int, new: NewItems) -> None:
         """Receive the new items of a page, once for each page that was read.
 
         Args:
             number: The page's number in its URL.
-            items: At least one, in page order.
-            warnings: The page's warnings.
+            new: The items in page order, and how to recognize them in a later attempt.
+        """
+
+    def page_failed(self, number: int, failure: PageFailure) -> None:
+        """Receive why a page was left out, which others do not depend on.
+
+        Args:
+            number: Its position among those requested, from 1.
+            failure: What has failed.
         """
 
 
 class ProgressReporter:
     """Reports the steps of a run to its observer, with a percentage."""
 
-    def __init__(self, observer: ScrapeObserver, label: Label, *, pages: int, items: int) -> None:
+    def __init__(
+        self, observer: ScrapeObserver, label: Label, *, pages: int | None, items: int
+    ) -> None:
         """Start with what earlier attempts have read.
 
         Args:
             observer: Receives the steps.
             label: The items' noun.
-            pages: How many pages were requested.
+            pages: How many pages were requested; None if the list is read to its end, wherever
+                that is.
             items: How many items earlier attempts have read.
         """
         self._observer = observer
@@ -128,6 +150,10 @@ class ProgressReporter:
         """Report that the login begins."""
         self._report(5, ProgressStep.LOGGING_IN, {})
 
+    def waiting_for_login(self) -> None:
+        """Report that another job's login is awaited."""
+        self._report(3, ProgressStep.WAITING_FOR_LOGIN, {})
+
     def logging_in_again(self, page: int) -> None:
         """Report that the session has ended at a page, and the login begins again."""
         self._report(0, ProgressStep.LOGGING_IN_AGAIN, {"page": page})
@@ -136,8 +162,12 @@ class ProgressReporter:
         """Report that a page is being opened, unless there are items: their number says more."""
         if self._items:
             return
-        args: ProgressArgs = {"page": page, "pages": self._pages}
-        self._report(self._percent_after(page - 1), ProgressStep.OPENING_PAGE, args)
+        args: ProgressArgs = {"page": page}
+        step = ProgressStep.OPENING_NEXT_PAGE
+        if self._pages is not None:
+            args["pages"] = self._pages
+            step = ProgressStep.OPENING_PAGE
+        self._report(self._percent_after(page - 1), step, args)
 
     def extracting(self, page: int, new_items: int, page_size: int | None) -> None:
         """Report how many items have been read, and how many there may be in the end.
@@ -148,9 +178,12 @@ class ProgressReporter:
             page_size: How many items a full page has, if known.
         """
         self._items += new_items
-        total = self._items + (page_size or 0) * (self._pages - page)
-        args: ProgressArgs = {"label": self._label, "done": self._items, "total": total}
-        self._report(self._percent_after(page), ProgressStep.EXTRACTING, args)
+        args: ProgressArgs = {"label": self._label, "done": self._items}
+        step = ProgressStep.EXTRACTING_MORE
+        if self._pages is not None:
+            args["total"] = self._items + (page_size or 0) * (self._pages - page)
+            step = ProgressStep.EXTRACTING
+        self._report(self._percent_after(page), step, args)
 
     def retrying(self, page: int, attempt: int, tries: int, seconds: float) -> None:
         """Report that a page is tried again after a pause."""
@@ -168,7 +201,9 @@ class ProgressReporter:
         self._report(0, ProgressStep.RETRYING_LOGIN, args)
 
     def _percent_after(self, page: int) -> int:
-        return _PAGES_FROM + (_PAGES_TO - _PAGES_FROM) * page // self._pages
+        # Of an unknown number of pages, each one is a part of what is left.
+        pages = page + _OPEN_ENDED_PAGES if self._pages is None else self._pages
+        return _PAGES_FROM + (_PAGES_TO - _PAGES_FROM) * page // pages
 
     def _report(self, percent: int, step: ProgressStep, args: ProgressArgs) -> None:
         self._percent = max(self._percent, percent)

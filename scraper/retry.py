@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 
+from scraper.browser.network_log import RequestFailure
 from scraper.browser.page_snapshot import PageSnapshot
 from scraper.browser.tab import Tab
 from scraper.errors import PageTimeout, ScrapeError, SiteUnavailable
@@ -37,20 +38,24 @@ class PageRetry:
         self._deadline = deadline
         self._attempts = 0
         self._failure: PageSnapshot | None = None
+        self._latest: PageSnapshot | None = None
 
-    def record_failure(self, snapshot: PageSnapshot, on_retry: OnRetry) -> None:
-        """Pause before the next attempt at a page that has failed.
+    def observe(self, snapshot: PageSnapshot) -> None:
+        """Remember the latest snapshot, for the failure at the deadline."""
+        self._latest = snapshot
+
+    def record_failure(self, snapshot: PageSnapshot, on_retry: OnRetry) -> float:
+        """Return the pause, in seconds, before the next attempt at a page that has failed.
 
         The pause doubles with each attempt; it is never shorter than the site's Retry-After.
 
         Args:
             snapshot: The failure.
-            on_retry: Called before the pause.
+            on_retry: Called before the return.
 
         Raises:
             SiteUnavailable: The failure is permanent, or there is no attempt or no time left.
             BrowserCrashed: The browser is lost.
-            Stopped: The stop event was set during the pause.
         """
         self._attempts += 1
         self._failure = snapshot
@@ -60,7 +65,7 @@ class PageRetry:
         if time.monotonic() + pause_s >= self._deadline:
             raise self._unavailable(snapshot)
         on_retry(self._attempts + 1, self._limits.tries, pause_s)
-        self._tab.pause(pause_s)
+        return pause_s
 
     def _compute_delay(self, snapshot: PageSnapshot) -> float:
         retry_after_s = self._tab.retry_after(snapshot) if snapshot.status else None
@@ -75,8 +80,11 @@ class PageRetry:
             seconds: The time limit of all attempts.
 
         Returns:
-            SiteUnavailable if an earlier attempt has failed, else PageTimeout.
+            SiteUnavailable if this or an earlier attempt has failed, else PageTimeout.
         """
+        if self._latest is not None and self._latest.failure:
+            self._attempts += 1
+            return self._unavailable(self._latest)
         if self._failure is not None:
             return self._unavailable(self._failure)
         return PageTimeout(self._url, seconds)
@@ -85,6 +93,6 @@ class PageRetry:
         return SiteUnavailable(self._url, snapshot.failure, self._attempts)
 
 
-def is_gone(snapshot: PageSnapshot) -> bool:
-    """Return whether the page does not exist, so that the recipe's URL is wrong."""
-    return snapshot.status in _GONE
+def is_gone(answer: PageSnapshot | RequestFailure) -> bool:
+    """Return whether a page, or what a script has requested, does not exist."""
+    return answer.status in _GONE

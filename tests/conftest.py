@@ -1,6 +1,12 @@
-"""Signal handlers for all tests."""
+"""Signal handlers for all tests, and the profile of those with generated values."""
 
 import signal
+
+from hypothesis import HealthCheck, settings
+
+# How long an example takes depends on the machine.
+settings.register_profile("garimpo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("garimpo")
 
 
 def pytest_configure() -> None:

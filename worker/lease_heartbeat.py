@@ -81,6 +81,10 @@ class LeaseHeartbeat:
             logger.warning("lease renewal failed", extra={"error": str(error)})
             # The lease may expire meanwhile; the next renewal shows whether it did.
             status = "held"
+        except Exception:
+            # Without this thread the job would have neither a lease nor a time limit.
+            logger.exception("lease renewal failed unexpectedly")
+            status = "held"
         if status != "held":
             return status
         return "time_limit" if self._remaining_s() <= 0 else None

@@ -18,7 +18,6 @@ from celery.worker.request import Request
 from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
 from jobs.log_config import job_fields
-from jobs.redis.celery_message import SEND_WEBHOOK_TASK
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +60,9 @@ def _filter_record(record: logging.LogRecord) -> bool:
         record.exc_info = None
     # Celery's fields of a task.
     if data := record.__dict__.pop("data", None):
-        if data["name"] == SEND_WEBHOOK_TASK:  # its id is ID:EVENT
-            record.__dict__.update(job_id=data["id"].partition(":")[0])
-        else:
-            record.__dict__.update(job_fields(data["name"], data["id"]))
+        job_id, _, part = str(data["id"]).partition(":")
+        # A part names the job only; its lines in the child have the job's fields.
+        record.__dict__.update({"job_id": job_id} if part else job_fields(data["name"], job_id))
     return bool(record.msg != consumer.UNKNOWN_TASK_ERROR)  # type: ignore[attr-defined] # not in its stubs
 
 

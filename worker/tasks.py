@@ -16,14 +16,17 @@ from jobs.model.job import task_name
 from jobs.model.lease_policy import LeasePolicy
 from jobs.model.record import ProgressMessage
 from jobs.model.result import ResultHead
+from jobs.model.stored_result import PROGRESS
 from jobs.redis.sync_client import UNAVAILABLE_ERRORS, connect_without_retries
-from jobs.result_backend import PROGRESS, FencedRedisBackend, ProgressUpdate
+from jobs.result_backend import FencedRedisBackend, ProgressUpdate
 from jobs.store.leased_jobs import (
     JobCounter,
+    JobParkedError,
     Lease,
     LeasedJobStore,
     LeaseLostError,
     NotClaimableError,
+    PagesLostError,
     progress_meta,
 )
 from jobs.store.reconciler import FAILURE_BY_REASON, complete_unleased
@@ -105,12 +108,20 @@ class JobTask:
                 lease = claim_or_finish(
                     self.backend, job_id, worker, self.lease_policy.max_crashes, token
                 )
+                task.request.update(claimed_at=time.monotonic())
                 bind_contextvars(attempt=lease.record.attempt)
                 logger.info("job started", extra={"pages_done": len(lease.done_pages)})
                 result = run_job(
-                    lease, store, self.config, report, partial(self._make_heartbeat, lease)
+                    lease,
+                    store,
+                    self.config,
+                    report,
+                    partial(self._make_heartbeat, lease),
                 )
-            except NotClaimableError:
+            except (NotClaimableError, JobParkedError):
+                raise
+            except PagesLostError:
+                logger.warning("Redis has lost pages of the job", extra=end_fields("lost"))
                 raise
             except (LeaseLostError, *UNAVAILABLE_ERRORS) as error:
                 # Or Redis was unavailable for longer than the client waits. Another worker
@@ -168,7 +179,7 @@ def _end_fields(started: float, outcome: str, **fields: object) -> dict[str, obj
 
     Args:
         started: The time at which it began, on the monotonic clock.
-        outcome: `completed`, `failed`, `released` or `lost`.
+        outcome: `completed`, `failed`, `released`, `waiting` or `lost`.
         fields: More fields.
     """
     return {"outcome": outcome, "seconds": round(time.monotonic() - started, 3), **fields}

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
 from api.formats.format import Chunks
+from api.formats.links import resolve_links
 from api.formats.table import SEPARATORS, Table
 
 # OWASP's list, with the full-width forms that Japanese spreadsheets treat alike.
@@ -66,6 +67,7 @@ class Csv:
     name = "csv"
     media_type = "text/csv"
     suffix = ".csv"
+    is_built_first = False
 
     async def write(self, table: Table, chunks: Chunks) -> AsyncIterator[bytes]:
         """Yield the header, then one piece per chunk."""
@@ -81,12 +83,16 @@ class Csv:
 def _build_row(table: Table, item: Mapping[str, Any], escaper: FormulaEscaper) -> list[str]:
     row = []
     for index, column in enumerate(table.columns):
-        value = column.read(item)
+        value = resolve_links(column.read(item), column.field, table.page_url)
         if column.field.kind == "objects":
             # Only inside strings: elsewhere an apostrophe would make the JSON invalid.
             row.append(column.format_cell(escaper.escape_json(value)))
         else:
-            row.append(escaper.escape(column.format_cell(value), begins_row=index == 0))
+            cell = column.format_cell(value)
+            if isinstance(value, float) and table.separator == ";":
+                # Where a semicolon separates cells, a comma separates decimals.
+                cell = cell.replace(".", ",")
+            row.append(escaper.escape(cell, begins_row=index == 0))
     return row
 
 

@@ -24,6 +24,10 @@ class Format(Protocol):
     def suffix(self) -> str:
         """Its file name extension, such as `.csv`."""
 
+    @property
+    def is_built_first(self) -> bool:
+        """Whether the whole file is built before its first piece is there."""
+
     def write(self, table: Table, chunks: Chunks) -> AsyncIterator[bytes]:
         """Yield the file piece by piece; memory use does not depend on the number of items.
 

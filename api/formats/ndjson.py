@@ -14,6 +14,7 @@ class Ndjson:
     name = "ndjson"
     media_type = "application/x-ndjson"
     suffix = ".ndjson"
+    is_built_first = False
 
     async def write(self, table: Table, chunks: Chunks) -> AsyncIterator[bytes]:
         """Yield one piece per chunk."""

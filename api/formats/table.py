@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from api.formats.links import is_link
 from scraper.recipes.field import Field
 from scraper.recipes.job import JobDefinition
-from scraper.recipes.url_template import join_url
 
 
 class UnknownValueError(ValueError):
@@ -57,17 +57,20 @@ class Column:
             return ""
         if isinstance(value, str):
             return value
-        split = self.field.split
-        if split is not None and isinstance(value, list):
+        if self.field.is_list and isinstance(value, list):
+            split = self.field.split or "\n"
             # No element contains the separator that the text was split at: nothing is lost.
-            return (split if split[-1].isspace() else f"{split} ").join(map(str, value))
-        return json.dumps(value, ensure_ascii=False)
+            return (split if split[-1].isspace() else f"{split} ").join(map(_to_text, value))
+        return _to_text(value)
 
     @property
     def is_link(self) -> bool:
         """Whether the values are URLs as the page has them, absolute or relative."""
-        field = self.field
-        return field.attr in {"href", "src"} and field.match is None and field.split is None
+        return is_link(self.field)
+
+
+def _to_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def make_columns(fields: Mapping[str, Field]) -> Iterator[Column]:
@@ -107,11 +110,11 @@ class Table:
     separator: str
 
     @classmethod
-    def build(cls, base_url: str, job: JobDefinition, separator: str | None = None) -> Self:
+    def build(cls, page_url: str, job: JobDefinition, separator: str | None = None) -> Self:
         """Build the table of a recipe's job.
 
         Args:
-            base_url: The recipe's base URL.
+            page_url: URL of the page that contains the items.
             job: The job's definition in the recipe.
             separator: A name from SEPARATORS; comma by default. Only CSV uses it.
 
@@ -121,6 +124,5 @@ class Table:
         name = "comma" if separator is None else separator
         if name not in SEPARATORS:
             raise UnknownValueError(parameter="separator", expected=SEPARATORS)
-        columns = tuple(make_columns(job.fields))
-        page_url = join_url(base_url, job.open.partition("?")[0])
+        columns = tuple(make_columns(job.item_fields))
         return cls(job.collection, columns, page_url, SEPARATORS[name])

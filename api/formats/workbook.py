@@ -1,44 +1,16 @@
 """Build an Excel workbook from items, row by row."""
 
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from os import scandir
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
-from urllib.parse import quote, urljoin, urlsplit
 
 from xlsxwriter import Workbook
 
+from api.formats.links import make_hyperlink
 from api.formats.table import Column, Table
-
-_ABSOLUTE: Final = re.compile(r"https?://\S+", re.IGNORECASE)
-# The characters of a URL that need no escape (RFC 3986, without IPv6's brackets).
-_URL_CHARACTERS: Final = "%:/?#@!$&'()*+,;=~"
-_STRAY_PERCENT: Final = re.compile(r"%(?![0-9a-fA-F]{2})")
-
-
-def make_hyperlink(value: str, page_url: str, *, is_url: bool) -> str | None:
-    """Return a value as an absolute HTTP URL in ASCII, or None if it is not a URL.
-
-    URLs with an IPv6 host are not supported.
-
-    Args:
-        value: A text of an item.
-        page_url: URL of the page that contains it.
-        is_url: Whether the recipe says that it is a URL; if not, it must be an absolute one.
-    """
-    if not (is_url or _ABSOLUTE.fullmatch(value)):
-        return None
-    try:
-        url = urljoin(page_url, value.strip())
-        parts = urlsplit(url)
-        host = parts.hostname if parts.scheme in {"http", "https"} else None
-    except ValueError:  # for example an unclosed bracket in the host
-        return None
-    if not host or ":" in host:
-        return None
-    return quote(_STRAY_PERCENT.sub("%25", url), safe=_URL_CHARACTERS)
-
 
 # Excel's limits: support.microsoft.com, "Excel specifications and limits".
 _MAX_ROWS: Final = 1_048_576 - 1  # below the header
@@ -46,50 +18,84 @@ _MAX_LINKS: Final = 65_530  # per sheet
 _MAX_CELL_UNITS: Final = 32_767  # UTF-16 code units
 _MAX_URL_LENGTH: Final = 2_079
 _MAX_SHEET_NAME: Final = 31
+_FIRST_YEAR: Final = 1900
+
+_DATE: Final = "2026-03-12"
+#: While it is finished, a workbook takes a little more than twice as much of the temporary folder.
+_MAX_BYTES: Final = 32 * 1024 * 1024
 
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
+class WorkbookTooLargeError(Exception):
+    """The items do not fit into a workbook."""
+
+
 def build_workbook(
-    table: Table, items: Iterable[bytes], file: IO[bytes], *, rows_per_sheet: int = _MAX_ROWS
+    table: Table,
+    items: Iterable[Mapping[str, Any]],
+    file: IO[bytes],
+    *,
+    max_rows: int = _MAX_ROWS,
+    max_bytes: int = _MAX_BYTES,
 ) -> None:
     """Write items to a file as an Excel workbook; thousands of items take seconds.
 
     Args:
         table: The columns.
-        items: Each item as JSON.
+        items: The items.
         file: The file, which must be seekable.
-        rows_per_sheet: Number of items per sheet; further sheets hold the rest.
+        max_rows: How many items there may be.
+        max_bytes: How much the rows may take as XML, the form in which temporary files hold them.
+
+    Raises:
+        WorkbookTooLargeError: One of the limits is exceeded.
     """
-    with (
-        TemporaryDirectory(prefix="garimpo-") as folder,
-        Workbook(file, {"constant_memory": True, "tmpdir": folder}) as workbook,
-    ):
+    with TemporaryDirectory(prefix="garimpo-") as folder:
+        # Not a context manager: it would also finish a workbook that is given up.
+        workbook = Workbook(file, {"constant_memory": True, "tmpdir": folder})
         sheet = _Sheet(workbook, table)
-        for line in items:
-            if sheet.rows == rows_per_sheet:
-                sheet.finish()
-                sheet = _Sheet(workbook, table)
-            sheet.add(json.loads(line))
+        try:
+            for item in items:
+                sheet.add(item)
+                _check_size(sheet.rows, max_rows)
+                _check_size(sum(part.stat().st_size for part in scandir(folder)), max_bytes)
+        except BaseException:
+            sheet.close_rows()
+            raise
         sheet.finish()
+        workbook.close()
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise WorkbookTooLargeError
 
 
 class _Sheet:
     def __init__(self, workbook: Workbook, table: Table) -> None:
         self._table = table
-        self._sheet = workbook.add_worksheet(_sheet_name(table, len(workbook.worksheets()) + 1))
+        self._sheet = workbook.add_worksheet(_sheet_name(table))
         self._links = 0
         self.rows = 0
+        self._date = workbook.add_format({"num_format": "yyyy-mm-dd"})
+        self._time = workbook.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         bold = workbook.add_format({"bold": True})
         self._sheet.freeze_panes(1, 0)
         for index, column in enumerate(table.columns):
             self._sheet.set_column(index, index, _column_width(column))
             self._sheet.write_string(0, index, column.name, bold)
 
-    def add(self, item: dict[str, Any]) -> None:
+    def add(self, item: Mapping[str, Any]) -> None:
         self.rows += 1
         for index, column in enumerate(self._table.columns):
             self._write(index, column, column.read(item))
+
+    def close_rows(self) -> None:
+        """Close the temporary file of the rows, which only a finished workbook does by itself."""
+        rows: IO[str] | None = self._sheet.row_data_fh
+        if rows:
+            rows.close()
 
     def finish(self) -> None:
         last = len(self._table.columns) - 1
@@ -104,6 +110,9 @@ class _Sheet:
             self._sheet.write_boolean(self.rows, index, value)
         elif isinstance(value, int | float):
             self._sheet.write_number(self.rows, index, value)
+        elif column.field.kind == "date" and (moment := _parse_date(value)):
+            style = self._date if len(value) == len(_DATE) else self._time
+            self._sheet.write_datetime(self.rows, index, moment, style)
         elif text := _fit_cell(column.format_cell(value)):
             link = self._link(column, value)
             if link is None:
@@ -119,6 +128,17 @@ class _Sheet:
         return None if link is None or len(link) > _MAX_URL_LENGTH else link
 
 
+def _parse_date(value: Any) -> datetime | None:
+    """Return a date of JSON as Excel has it, without an offset; None if Excel cannot have it."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    if moment.year < _FIRST_YEAR:
+        return None
+    return moment.replace(tzinfo=None)
+
+
 def _fit_cell(text: str) -> str:
     """Return a text that fits into an Excel cell; a longer one ends with an ellipsis."""
     text = _HALF_PAIR.sub("\ufffd", text)
@@ -132,14 +152,13 @@ def _fit_cell(text: str) -> str:
     return text
 
 
-def _sheet_name(table: Table, number: int) -> str:
+def _sheet_name(table: Table) -> str:
     # Excel reserves the name History.
-    if number == 1 and table.collection != "history":
-        return table.collection[:_MAX_SHEET_NAME]
-    return f"{table.collection[:20]} {number}"
+    name = table.collection[:_MAX_SHEET_NAME]
+    return f"{name} 1" if name == "history" else name
 
 
 def _column_width(column: Column) -> int:
     """Return the column's width in characters; its name fits beside the filter button."""
-    is_wide = column.is_link or column.field.kind in {"texts", "objects"}
+    is_wide = column.is_link or column.field.is_list or column.field.kind == "objects"
     return max(len(column.name) + 4, 30 if is_wide else 12)

@@ -1,27 +1,30 @@
 """`GET …/deliveries/{job_id}`: a job's webhook deliveries; `…/replay` sends the last one again."""
 
+from math import ceil
 from typing import Annotated
 
 from fastapi import Response
 from pydantic import BaseModel, Field
 
+from api.access.caller import Caller, CallerDep
 from api.dependencies import (
     JOB_ERRORS,
     DeliveriesDep,
     JobStoreDep,
     RecipeJobDep,
     Responses,
+    ServicesDep,
     get_job,
     json_response,
 )
-from api.errors import DeliveryNotFoundError, ErrorBody, JobExpiredError
+from api.errors import DeliveryNotFoundError, ErrorBody, JobExpiredError, RateLimitedError
 from jobs.model.delivery import Delivery, DeliveryAttempt, DeliveryState
 from jobs.model.record import JobRecord, from_ms
 from jobs.model.webhook import WebhookPayload
 from jobs.schemas import JobId, format_timestamp
 from jobs.store.delivery_store import DeliveryStore
 from jobs.store.job_store import JobStore
-from jobs.url_policy import parse_url
+from jobs.url_policy import UrlNotAllowedError, parse_url
 from jobs.webhook_payload import event_type
 
 REPLAY_RESPONSES: Responses = {
@@ -30,6 +33,10 @@ REPLAY_RESPONSES: Responses = {
         "model": ErrorBody,
         "description": "The job does not exist (`job_not_found`), or no webhook was sent for its "
         "end (`delivery_not_found`).",
+    },
+    429: {
+        "model": ErrorBody,
+        "description": "The webhook was replayed less than a minute ago; see `Retry-After`.",
     },
 }
 
@@ -80,34 +87,49 @@ class DeliveriesBody(BaseModel):
 
 
 async def get_deliveries(
-    job_id: str, recipe_job: RecipeJobDep, job_store: JobStoreDep, deliveries: DeliveriesDep
+    job_id: str,
+    recipe_job: RecipeJobDep,
+    job_store: JobStoreDep,
+    deliveries: DeliveriesDep,
+    caller: CallerDep,
 ) -> Response:
     """Return the job's webhook deliveries and their attempts.
 
     They are kept for two days after the first attempt, or after the last replay.
     """
     return json_response(
-        await _read_deliveries(job_store, deliveries, job_id, recipe_job.task_name)
+        await _read_deliveries(job_store, deliveries, caller, job_id, recipe_job.task_name)
     )
 
 
 async def replay_delivery(
-    job_id: str, recipe_job: RecipeJobDep, job_store: JobStoreDep, deliveries: DeliveriesDep
+    *,
+    job_id: str,
+    recipe_job: RecipeJobDep,
+    job_store: JobStoreDep,
+    deliveries: DeliveriesDep,
+    services: ServicesDep,
+    caller: CallerDep,
 ) -> Response:
     """Send the webhook of the job's end again, now, with a new series of attempts.
 
-    The `webhook-id` stays the same. If the webhook is being sent at this moment, it is not sent
-    twice: only if that attempt fails does the next one follow at once.
+    At most once a minute. The `webhook-id` stays the same. If the webhook is being sent at this
+    moment, it is not sent twice: only if that attempt fails does the next one follow at once.
     """
+    if limit := services.rate_limits.start_limit(caller):
+        await job_store.count_start(limit)
     task = recipe_job.task_name
-    await _read_deliveries(job_store, deliveries, job_id, task)
-    if not await deliveries.replay(job_id):
+    await _read_deliveries(job_store, deliveries, caller, job_id, task)
+    wait = await deliveries.replay(job_id)
+    if wait is None:
         raise DeliveryNotFoundError
-    return json_response(await _read_deliveries(job_store, deliveries, job_id, task), 202)
+    if wait:
+        raise RateLimitedError(key="replayed", retry_after_s=ceil(wait.total_seconds()))
+    return json_response(await _read_deliveries(job_store, deliveries, caller, job_id, task), 202)
 
 
 async def _read_deliveries(
-    job_store: JobStore, deliveries: DeliveryStore, job_id: str, task: str
+    job_store: JobStore, deliveries: DeliveryStore, caller: Caller, job_id: str, task: str
 ) -> DeliveriesBody:
     """Return a job's deliveries, which may outlive its result.
 
@@ -118,7 +140,7 @@ async def _read_deliveries(
     """
     expired = None
     try:
-        await get_job(job_store, job_id, task)
+        await get_job(job_store, caller, job_id, task)
     except JobExpiredError as error:
         expired = error
     stored = await deliveries.get(job_id)
@@ -135,11 +157,19 @@ def _build_delivery(delivery: Delivery, record: JobRecord) -> DeliveryBody:
         event=event_type(delivery, record),
         webhook_id=delivery.webhook_id,
         payload=record.webhook.payload,
-        url=parse_url(record.webhook.url).origin,
+        url=_find_origin(record.webhook.url),
         state=delivery.state,
         next_try_at=format_timestamp(next_at) if next_at else None,
         tries=[_build_attempt(attempt) for attempt in delivery.attempts],
     )
+
+
+def _find_origin(url: str) -> str:
+    """Return the origin of a webhook's URL; empty for a URL that no start accepts."""
+    try:
+        return parse_url(url).origin
+    except UrlNotAllowedError:
+        return ""
 
 
 def _build_attempt(attempt: DeliveryAttempt) -> DeliveryAttemptBody:

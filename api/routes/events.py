@@ -5,24 +5,25 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 from fastapi import Header, Response
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
-from starlette.responses import StreamingResponse
 
+from api.access.caller import CallerDep
+from api.bounded_response import BoundedResponse
 from api.dependencies import (
     JOB_ERRORS,
     ItemReaderDep,
     JobEventsDep,
-    JobStoreDep,
+    OpenResponsesDep,
     RecipeJobDep,
     Responses,
-    get_job,
+    ServicesDep,
+    read_while_valid,
 )
-from api.errors import ApiError
+from api.errors import ApiError, RateLimitedError
 from api.export import stream_result
 from api.language import LanguageDep
 from api.long_polling import REDIS_RETRY_S
@@ -30,7 +31,7 @@ from jobs import schemas
 from jobs.model.i18n import Language
 from jobs.model.job import JobState
 from jobs.model.record import JobRecord
-from jobs.redis.async_client import RedisUnavailableError
+from jobs.redis.async_client import RedisUnavailableError, UnreadableDataError
 from jobs.store.item_reader import ItemReader, ItemsExpiredError
 from jobs.store.job_events import JobEventBus, Subscription
 from jobs.store.job_store import JobSnapshot
@@ -40,6 +41,8 @@ _KEEPALIVE_S = 15.0
 _EVENT_ID = re.compile(r"[0-9]{1,18}")
 #: Delay before a client reconnects after it has lost the connection, in ms.
 _RECONNECT_MS = 2000
+#: When a client without room for a stream should try again, in seconds.
+_RETRY_AFTER_S = 10
 #: Placeholder for the data of an event.
 _DATA = "data-of-the-event"
 
@@ -65,7 +68,9 @@ async def stream_events(
     *,
     job_id: str,
     recipe_job: RecipeJobDep,
-    job_store: JobStoreDep,
+    services: ServicesDep,
+    caller: CallerDep,
+    open_responses: OpenResponsesDep,
     reader: ItemReaderDep,
     events: JobEventsDep,
     language: LanguageDep,
@@ -78,19 +83,23 @@ async def stream_events(
     A client that reconnects with `Last-Event-ID` receives the current state if it has changed
     since.
     """
-    snapshot = await get_job(job_store, job_id, recipe_job.task_name)
+    get_snapshot = read_while_valid(services, caller, job_id, recipe_job.task_name)
+    snapshot = await get_snapshot()
     sent_revision = int(last_event_id) if _EVENT_ID.fullmatch(last_event_id) else -1
     if sent_revision > snapshot.record.revision:
         sent_revision = -1  # Redis has lost the changes that the client knows
     if snapshot.record.state.is_final and snapshot.record.revision == sent_revision:
         return Response(status_code=204)
     stream = _EventStream(
-        get_snapshot=partial(get_job, job_store, job_id, recipe_job.task_name),
+        get_snapshot=get_snapshot,
         reader=reader,
         language=language,
     )
-    return StreamingResponse(
+    return BoundedResponse(
         stream.iterate(events, job_id, sent_revision),
+        open_responses,
+        caller,
+        RateLimitedError(key="too_many_streams", retry_after_s=_RETRY_AFTER_S),
         media_type="text/event-stream",
         # The second one keeps nginx from buffering the stream.
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
@@ -108,13 +117,17 @@ class _EventStream:
     async def iterate(
         self, events: JobEventBus, job_id: str, sent_revision: int
     ) -> AsyncIterator[bytes]:
-        """Yield each revision of the job after `sent_revision` as an event.
+        """Yield each revision of the job other than `sent_revision` as an event.
+
+        The stream ends if the job's data cannot be read: that would not change while it lasts. It
+        also ends if the caller's key is revoked: a client that reconnects gets 401.
 
         Raises:
             RedisUnavailableError: Redis is unavailable in the middle of an event; the client
                 reconnects and receives that event from its beginning.
         """
-        with events.subscribe(job_id) as subscription, suppress(ApiError, ItemsExpiredError):
+        gives_up = suppress(ApiError, ItemsExpiredError, UnreadableDataError)
+        with events.subscribe(job_id) as subscription, gives_up:
             while True:
                 is_final = False
                 interval_s = _KEEPALIVE_S
@@ -126,7 +139,7 @@ class _EventStream:
                 else:
                     async for part in event:
                         yield part
-                    sent_revision = max(sent_revision, snapshot.record.revision)
+                    sent_revision = snapshot.record.revision
                     is_final = snapshot.record.state.is_final
                 if is_final or events.is_closed:
                     return  # after a shutdown the client reconnects and misses nothing
@@ -136,7 +149,8 @@ class _EventStream:
     async def _open_event(self, snapshot: JobSnapshot, sent_revision: int) -> AsyncIterator[bytes]:
         """Return the parts of the event for a snapshot: a result may be large."""
         record = snapshot.record
-        if record.revision <= sent_revision:
+        # A lower one is new, too: Redis has lost the changes that the client knows.
+        if record.revision == sent_revision:
             return _no_event()
         if record.state is JobState.COMPLETED:
             pieces = await stream_result(self.reader, record, self.language)

@@ -5,7 +5,15 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import Field
 
-from api.dependencies import EMPTY_AS_NONE, ItemReaderDep, JobStoreDep, RecipeJobDep, get_job
+from api.access.caller import CallerDep
+from api.dependencies import (
+    EMPTY_AS_NONE,
+    ItemReaderDep,
+    JobStoreDep,
+    RecipeJobDep,
+    WorkbooksDep,
+    get_job,
+)
 from api.export import ExportOptionsDep
 from api.language import LanguageDep
 from jobs import schemas
@@ -21,7 +29,9 @@ async def get_items(
     job_id: str,
     recipe_job: RecipeJobDep,
     job_store: JobStoreDep,
+    caller: CallerDep,
     reader: ItemReaderDep,
+    workbooks: WorkbooksDep,
     language: LanguageDep,
     options: ExportOptionsDep,
     cursor: Annotated[
@@ -43,10 +53,18 @@ async def get_items(
     A job that another worker takes over continues with the items that it has. A failed job keeps
     its items.
     """
-    snapshot = await get_job(job_store, job_id, recipe_job.task_name)
+    snapshot = await get_job(job_store, caller, job_id, recipe_job.task_name)
     start = cursor or 0
     if options.format:
-        return await recipe_job.exporter.response(options, reader, job_id, start, limit)
+        return await recipe_job.exporter.response(
+            options,
+            reader,
+            snapshot.record,
+            workbooks=workbooks,
+            caller=caller,
+            start=start,
+            count=limit,
+        )
     items, total = await reader.read(job_id, start, limit or _DEFAULT_LIMIT)
     end = start + len(items)
     is_final = snapshot.record.state.is_final

@@ -3,18 +3,22 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from api.access.api_key import Scope
+from api.access.caller import Caller, CallerDep, require
 from api.dependencies import (
     EMPTY_AS_NONE,
     ERRORS,
     JOB_ERRORS,
     JobIndexDep,
     JobStoreDep,
+    ServicesDep,
+    count_read,
     get_job,
 )
-from api.errors import FieldError, InvalidParametersError
+from api.errors import FieldError, InvalidParametersError, ScopeError
 from api.language import LanguageDep
 from jobs import schemas
 from jobs.model.i18n import Language
@@ -24,7 +28,11 @@ from jobs.store.job_index import Cursor
 from jobs.store.queue_position import QueuePosition
 from scraper.recipes.param import Value
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"])
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["jobs"],
+    dependencies=[Depends(require(Scope.READ)), Depends(count_read)],
+)
 
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 200
@@ -47,7 +55,17 @@ class ListedJob(BaseModel):
     error_code: str | None = Field(
         description="Why the job failed; null unless it did.", examples=[None]
     )
-    params: dict[str, Value] = Field(examples=[{"pages": 2}])
+    owner: str | None = Field(
+        description="Name of the API key that started the job; null without keys, and for callers "
+        "without the scope `admin`.",
+        examples=[None],
+    )
+    params: dict[str, Value] = Field(
+        description="The job's parameters; empty if it was cancelled and had more than 512 bytes "
+        "of them.",
+        examples=[{"pages": 2}],
+    )
+    account: schemas.Account
     attempt: schemas.Attempt
     queue_position: int | None = Field(
         description="1 is next; null unless the job is pending.", examples=[None]
@@ -76,7 +94,12 @@ class JobList(BaseModel):
 
 
 def build_listed_job(
-    record: JobRecord, language: Language, queue_position: QueuePosition | None = None
+    record: JobRecord,
+    language: Language,
+    queue_position: QueuePosition | None = None,
+    *,
+    caller: Caller,
+    url_prefix: str,
 ) -> ListedJob:
     """Build a job's entry in a list.
 
@@ -84,6 +107,8 @@ def build_listed_job(
         record: The job's record.
         language: The language of its message.
         queue_position: Its position in the queue, if it is pending.
+        caller: Who sees the entry.
+        url_prefix: The path below which callers see the API.
     """
     site = record.site
     job = record.job
@@ -95,7 +120,9 @@ def build_listed_job(
         progress=record.progress,
         message=schemas.render_message(record, language),
         error_code=record.failure.code if record.failure else None,
+        owner=(record.caller or None) if caller.sees_all else None,
         params=dict(record.params),
+        account=record.account,
         attempt=record.attempt,
         queue_position=queue_position.position if queue_position else None,
         estimated_wait_seconds=schemas.estimate_wait_s(queue_position),
@@ -103,7 +130,7 @@ def build_listed_job(
         started_at=schemas.format_timestamp(record.started_at) if record.started_at else None,
         ended_at=schemas.format_timestamp(record.ended_at) if record.ended_at else None,
         is_final=record.state.is_final,
-        result_url=f"/api/v1/{site}/{job}/result/{record.id}",
+        result_url=f"{url_prefix}/api/v1/{site}/{job}/result/{record.id}",
     )
 
 
@@ -113,7 +140,9 @@ def build_listed_job(
 @router.get("/jobs", name="jobs", responses=ERRORS, summary="List jobs")
 async def list_jobs(
     *,
+    services: ServicesDep,
     job_index: JobIndexDep,
+    caller: CallerDep,
     language: LanguageDep,
     site: Annotated[str, Query(description="Only jobs of this site.")] = "",
     job: Annotated[str, Query(description="Only jobs with this name; requires `site`.")] = "",
@@ -125,25 +154,67 @@ async def list_jobs(
         EMPTY_AS_NONE,
         Query(description=f"Maximum number of jobs: {_DEFAULT_LIMIT} by default."),
     ] = None,
+    owner: Annotated[
+        str,
+        Query(
+            description="Only jobs that this API key has started; other names than the own one "
+            "require the scope `admin`.",
+            pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?$",
+        ),
+    ] = "",
     cursor: Annotated[str, Query(description="`next_cursor` of the previous page.")] = "",
 ) -> JobList:
     """Return the jobs whose results have not expired, from newest to oldest."""
     states = [status] if status else list(JobState)
     records, next_cursor = await job_index.list_jobs(
-        states, _parse_group(site, job), limit or _DEFAULT_LIMIT, _parse_cursor(cursor)
+        states,
+        _parse_group(site, job),
+        limit or _DEFAULT_LIMIT,
+        _parse_cursor(cursor),
+        owner=_parse_owner(owner, caller),
     )
     positions = await job_index.get_queue_positions(records)
     return JobList(
-        jobs=[build_listed_job(record, language, positions.get(record.id)) for record in records],
+        jobs=[
+            build_listed_job(
+                record,
+                language,
+                positions.get(record.id),
+                caller=caller,
+                url_prefix=services.settings.url_prefix,
+            )
+            for record in records
+        ],
         next_cursor=f"{next_cursor.accepted_ms}-{next_cursor.job_id}" if next_cursor else None,
     )
 
 
 @router.get("/jobs/{job_id}", name="one", responses=JOB_ERRORS, summary="Get a job by its id")
-async def get_job_by_id(job_id: str, job_store: JobStoreDep, language: LanguageDep) -> ListedJob:
+async def get_job_by_id(
+    job_id: str,
+    services: ServicesDep,
+    job_store: JobStoreDep,
+    caller: CallerDep,
+    language: LanguageDep,
+) -> ListedJob:
     """Return the job's site, state and result URL; only its id is needed."""
-    snapshot = await get_job(job_store, job_id)
-    return build_listed_job(snapshot.record, language, snapshot.queue_position)
+    snapshot = await get_job(job_store, caller, job_id)
+    return build_listed_job(
+        snapshot.record,
+        language,
+        snapshot.queue_position,
+        caller=caller,
+        url_prefix=services.settings.url_prefix,
+    )
+
+
+def _parse_owner(name: str, caller: Caller) -> str | None:
+    """Return whose jobs to list; None for those of all callers."""
+    if not name:
+        return caller.owner
+    if not caller.may_see(name):
+        raise ScopeError(Scope.ADMIN)
+    return name
 
 
 def _parse_group(site: str, job: str) -> str:

@@ -1,8 +1,9 @@
 """`GET /metrics`: statistics in the Prometheus and OpenMetrics text formats."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -13,11 +14,18 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from api.dependencies import JobIndexDep
+from api.access.api_key import Scope
+from api.access.caller import require
+from api.dependencies import JobIndexDep, ServicesDep, count_read
+from api.errors import RefusalReason
 from jobs.redis.async_client import RedisUnavailableError
+from jobs.redis.refusals import RefusedKind
+from jobs.redis.server_state import RedisProblem, ServerState
+from jobs.store.job_index import JobIndex
 from jobs.store.stats import BUCKET_BOUNDS, HISTOGRAMS, Histogram, Stats
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[Depends(count_read)])
+_NEEDS_SCOPE = require(Scope.METRICS)
 
 # Not "job": Prometheus adds a label of that name for the scrape target.
 _JOB_LABELS = ["site", "job_name"]
@@ -50,8 +58,15 @@ _HISTOGRAMS = {
 class StatsCollector(Collector):
     """Collects the metrics of one snapshot of the statistics; None while Redis is unavailable."""
 
-    def __init__(self, stats: Stats | None) -> None:
+    def __init__(
+        self,
+        stats: Stats | None,
+        server: ServerState | None = None,
+        refused_requests: Mapping[RefusalReason, int] | None = None,
+    ) -> None:
         self._stats = stats
+        self._server = server
+        self._refused_requests = refused_requests or {}
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
@@ -63,6 +78,10 @@ class StatsCollector(Collector):
             yield from _histograms(self._stats)
             yield from _gauges(self._stats)
             yield from _worker_metrics(self._stats)
+            yield _refused(self._stats)
+            yield _refused_requests(self._refused_requests)
+        if self._server is not None:
+            yield _redis_problems(self._server)
 
 
 def _counters(stats: Stats) -> Iterator[Metric]:
@@ -122,6 +141,40 @@ def _gauges(stats: Stats) -> Iterator[Metric]:
         yield GaugeMetricFamily(name, help_text, value)
 
 
+def _refused(stats: Stats) -> Metric:
+    family = CounterMetricFamily(
+        "garimpo_refused", "Foreign data in Redis that was set aside", labels=["kind"]
+    )
+    # From 0 on: to Prometheus, a counter that first appears with the value 1 has not increased.
+    for kind, count in (dict.fromkeys(RefusedKind, 0) | dict(stats.refused)).items():
+        family.add_metric([kind], count)
+    return family
+
+
+def _refused_requests(counts: Mapping[RefusalReason, int]) -> Metric:
+    family = CounterMetricFamily(
+        "garimpo_requests_refused",
+        "Requests that this API process has refused since its start",
+        labels=["reason"],
+    )
+    for reason in RefusalReason:
+        family.add_metric([reason], counts.get(reason, 0))
+    return family
+
+
+def _redis_problems(server: ServerState) -> Metric:
+    family = GaugeMetricFamily(
+        "garimpo_redis_problem",
+        "Whether Redis may lose accepted jobs in this way; unknown: its user may not call INFO",
+        labels=["problem"],
+    )
+    for problem in RedisProblem:
+        if server.is_known or problem in server.problems:
+            family.add_metric([problem], problem in server.problems)
+    family.add_metric(["unknown"], not server.is_known)
+    return family
+
+
 def _worker_metrics(stats: Stats) -> Iterator[Metric]:
     jobs = GaugeMetricFamily(
         "garimpo_worker_jobs", "Jobs that the worker is running", labels=["worker"]
@@ -145,17 +198,26 @@ def _worker_metrics(stats: Stats) -> Iterator[Metric]:
 
 # The name is part of the operation id in OpenAPI, which generated clients use.
 @router.get("/metrics", name="metrics", response_class=Response, summary="Get Prometheus metrics")
-async def get_metrics(request: Request, job_index: JobIndexDep) -> Response:
+async def get_metrics(request: Request, services: ServicesDep, job_index: JobIndexDep) -> Response:
     """Return all metrics in the text format that `Accept` requests: Prometheus or OpenMetrics.
 
-    Every API process returns the same values, since they are stored in Redis. While Redis is
-    unavailable, `garimpo_redis_up 0` is the only metric.
+    Every API process returns the same values, since they are stored in Redis, except for
+    `garimpo_requests_refused_total`, which each process counts for itself. While Redis is
+    unavailable, `garimpo_redis_up 0` is the only metric; while it refuses writes, there is also
+    `garimpo_redis_problem`.
     """
-    try:
-        stats: Stats | None = await job_index.get_stats()
-    except RedisUnavailableError:
-        stats = None
+    if not services.access.open_metrics:
+        await _NEEDS_SCOPE(request)
+    # Side by side: while Redis hangs, each of them takes seconds.
+    stats, server = await asyncio.gather(_read_stats(job_index), services.server_monitor.check())
     registry = CollectorRegistry()
-    registry.register(StatsCollector(stats))
+    registry.register(StatsCollector(stats, server, services.refused_requests))
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"Content-Type": content_type})
+
+
+async def _read_stats(job_index: JobIndex) -> Stats | None:
+    try:
+        return await job_index.get_stats()
+    except RedisUnavailableError:
+        return None

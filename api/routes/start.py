@@ -4,16 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
 
-from api.dependencies import (
-    ERRORS,
-    JobStoreDep,
-    RecipeJobDep,
-    Responses,
-    ServicesDep,
-    json_response,
-)
-from api.errors import ErrorBody
+from api.dependencies import ERRORS, RequestState, Responses, json_response
+from api.errors import ApiError, ErrorBody
 from api.language import LanguageDep
+from api.log_config import STARTED_JOB
 from api.openapi import make_example
 from api.recipe_job import RecipeJob
 from api.request_body import read_start_body
@@ -48,12 +42,23 @@ def describe_responses(recipe_job: RecipeJob) -> Responses:
     return {
         202: {"headers": _HEADERS, "content": {"application/json": {"example": example}}},
         413: {"model": ErrorBody, "description": "The body is too large."},
+        415: {"model": ErrorBody, "description": "The body is not declared as JSON."},
         422: {
             "model": ErrorBody,
             "description": "A parameter is unknown or invalid (`invalid_parameters`), or the "
             "Idempotency-Key was used for another request (`idempotency_conflict`).",
         },
-        **ERRORS,
+        429: {
+            "model": ErrorBody,
+            "description": "The API key has started too many jobs, or too many of its jobs wait "
+            "(`rate_limited`); see `Retry-After`.",
+        },
+        503: {
+            "model": ErrorBody,
+            "description": "Redis is unavailable (`redis_unavailable`), or too many jobs wait "
+            "(`queue_full`); see `Retry-After`.",
+        },
+        "default": ERRORS["default"],
     }
 
 
@@ -64,9 +69,6 @@ def _result_url(recipe_job: RecipeJob, job_id: str) -> str:
 async def start_job(
     *,
     request: Request,
-    recipe_job: RecipeJobDep,
-    services: ServicesDep,
-    job_store: JobStoreDep,
     language: LanguageDep,
     idempotency_key: Annotated[
         str | None,
@@ -87,21 +89,36 @@ async def start_job(
     ] = False,
 ) -> Response:
     """Accept a job and return at once; a worker runs it as soon as one is free."""
-    body = await read_start_body(
-        request,
-        recipe_job.start_model,
-        limit_bytes=services.settings.body_limit_bytes,
-        url_policy=services.url_policy,
-    )
+    services, caller, recipe_job = RequestState.of(request)
+    try:
+        body = await read_start_body(
+            request,
+            recipe_job.start_model,
+            limit_bytes=services.settings.body_limit_bytes + recipe_job.list_bytes,
+            url_policy=services.url_policy,
+            api_url=services.base_url(request),
+        )
+    except ApiError:
+        services.rate_limits.count_read(caller)
+        raise
     job = JobRequest(
         recipe_job.recipe.site,
         recipe_job.name,
         recipe_job.recipe.digest,
         body.params,
+        caller=caller.name,
         webhook=body.webhook,
+        account=body.account,
     )
-    submitted = await job_store.submit(job, idempotency_key=idempotency_key, join=join)
-    location = _result_url(recipe_job, submitted.id)
+    submitted = await services.job_store.submit(
+        job,
+        idempotency_key=idempotency_key,
+        join=join,
+        start_limit=services.rate_limits.start_limit(caller),
+    )
+    STARTED_JOB.set(submitted.id)
+    # A client resolves it against the public host, so the proxy's prefix belongs to it.
+    location = services.settings.url_prefix + _result_url(recipe_job, submitted.id)
     headers = {"Location": location, "Retry-After": "1"}
     if submitted.outcome in {"repeated", "rejoined"}:
         headers["Idempotent-Replayed"] = "true"

@@ -1,13 +1,19 @@
 """`GET /api/v1/figures`: workers, queue and outcomes."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from api.dependencies import ERRORS, JobIndexDep
+from api.access.api_key import Scope
+from api.access.caller import CallerDep, require
+from api.dependencies import ERRORS, JobIndexDep, ServicesDep, count_read
 from api.language import LanguageDep
 from api.routes.jobs import ListedJob, build_listed_job
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"])
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["jobs"],
+    dependencies=[Depends(require(Scope.METRICS)), Depends(count_read)],
+)
 
 
 class WorkerStats(BaseModel):
@@ -49,18 +55,27 @@ class StatsBody(BaseModel):
 
 # The name is part of the operation id in OpenAPI, which generated clients use.
 @router.get("/figures", name="figures", responses=ERRORS, summary="Get statistics")
-async def get_stats(job_index: JobIndexDep, language: LanguageDep) -> StatsBody:
-    """Return the live workers with their jobs, the queue's length and the outcomes of a day."""
+async def get_stats(
+    services: ServicesDep, job_index: JobIndexDep, caller: CallerDep, language: LanguageDep
+) -> StatsBody:
+    """Return the live workers with the caller's jobs, the queue's length, a day's outcomes."""
     stats = await job_index.get_stats()
     running_ids = [job_id for status in stats.workers.values() for job_id in status.jobs]
-    records = {record.id: record for record in await job_index.get_records(running_ids)}
+    records = {
+        record.id: record
+        for record in await job_index.get_records(running_ids)
+        if caller.may_see(record.caller)
+    }
     outcomes = await job_index.count_outcomes()
+    url_prefix = services.settings.url_prefix
     return StatsBody(
         workers=[
             WorkerStats(
                 name=name,
                 jobs=[
-                    build_listed_job(records[job_id], language)
+                    build_listed_job(
+                        records[job_id], language, caller=caller, url_prefix=url_prefix
+                    )
                     for job_id in status.jobs
                     if job_id in records
                 ],

@@ -52,7 +52,9 @@ def _list_names(ctx: typer.Context) -> list[tuple[str, str]]:
 
 
 def _open_client(ctx: typer.Context) -> Client:
-    return Client(ctx.params.get("url") or read_settings().garimpo_url, timeout_s=_TIMEOUT_S)
+    settings = read_settings()
+    url = ctx.params.get("url") or settings.garimpo_url
+    return Client(url, api_key=settings.api_key, timeout_s=_TIMEOUT_S)
 
 
 def _filter_prefix(prefix: str, names: Iterable[str]) -> list[str]:

@@ -72,10 +72,15 @@ def report_interrupted(job: JobRef) -> int:
 
 
 def report_failure(body: Body) -> int:
-    """Print why a job failed; return the exit code.
+    """Print why a job failed, and what it had read; return the exit code.
 
     Args:
         body: The job's JobError.
     """
     print_error(describe_failure(body))
+    if body.get("items_read"):
+        print_error(
+            f"Items read before the failure: {body['items_read']} (pages: {body['pages_read']}). "
+            f"GET …/items/{body['job_id']} returns them."
+        )
     return FAILED

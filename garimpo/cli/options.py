@@ -17,7 +17,7 @@ from garimpo.client.errors import ApiError
 from garimpo.settings import Settings, SettingsError, read_settings
 
 #: Value of a job parameter.
-Value = str | int | float | bool
+Value = str | int | float | bool | list[str]
 
 
 # The API's own list of formats imports packages that the `cli` extra does not install; a unit test
@@ -46,8 +46,8 @@ class ParamError(ValueError):
 def parse_params(pairs: Iterable[str]) -> dict[str, Value]:
     """Parse `name=value` pairs.
 
-    A value that is a JSON number, boolean or quoted string becomes one; any other value is the
-    string itself. The API checks whether the type is right.
+    A value that is a JSON number, boolean, quoted string or list of strings becomes one; any other
+    value is the string itself. The API checks whether the type is right.
 
     Raises:
         ParamError: A pair has no name or no `=`, or a name is repeated.
@@ -72,6 +72,8 @@ def _parse_value(text: str) -> Value:
         return text
     if isinstance(value, float) and not math.isfinite(value):
         return text  # NaN and Infinity are accepted by Python, but are not JSON
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return value
     return value if isinstance(value, str | int | float) else text
 
 
@@ -104,7 +106,15 @@ Job = Annotated[
 ]
 Params = Annotated[
     list[str] | None,
-    typer.Option("--param", help="Job parameter as name=value; can be repeated."),
+    typer.Option(
+        "--param",
+        help="Job parameter as name=value; can be repeated. A text that looks like a number, true "
+        "or false needs quotes of its own: --param 'name=\"5\"'.",
+    ),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(help="Name of the site's account to log in with, if there are several."),
 ]
 Output = Annotated[
     Path | None, typer.Option(help="File to write the result to; by default stdout.")
@@ -151,7 +161,9 @@ def open_client(
     settings = load_settings(language)
     try:
         api_url = url or settings.garimpo_url
-        with Client(api_url, language=settings.language, pause=pause) as client:
+        with Client(
+            api_url, api_key=settings.api_key, language=settings.language, pause=pause
+        ) as client:
             yield client
     except ApiError as error:
         print_error(str(error))

@@ -1,7 +1,10 @@
 """Output of the commands: results on stdout, everything else on stderr; exit codes."""
 
+import codecs
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +16,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from garimpo.client.connection import Body
+from jobs.model.i18n import make_printable
 
 #: The job or a check failed.
 FAILED: Final = 1
@@ -29,6 +33,13 @@ EXIT_CODES = (
     "130 interrupted by Ctrl-C."
 )
 
+# Only these are looked at one by one.
+_UNPRINTABLE: Final = re.compile("[^\x20-\x7e]")
+# The surrogate pair of a character beyond U+FFFF (RFC 8259, 7).
+_FIRST_ASTRAL: Final = 0x10000
+_HIGH: Final = 0xD800 - (_FIRST_ASTRAL >> 10)
+_LOW: Final = 0xDC00
+
 #: Width in columns where stdout is no terminal: wide enough for every table.
 _FILE_WIDTH = 400
 
@@ -41,19 +52,30 @@ class _Console(Console):
         raise  # noqa: PLE0704 - rich calls this in its `except` block
 
 
-def make_printable(text: str) -> str:
-    """Return `text` on one line, without control characters such as escape sequences and bells."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
 def print_error(text: str) -> None:
-    """Write a line to stderr: stdout is for the result."""
-    sys.stderr.write(text + "\n")
+    """Write one or more lines to stderr: stdout is for the result."""
+    sys.stderr.write("\n".join(map(make_printable, text.split("\n"))) + "\n")
 
 
 def format_json(result: Any) -> str:
     """Format a result as indented JSON."""
     return json.dumps(result, ensure_ascii=False, indent=2) + "\n"
+
+
+def _escape_unprintable(text: str) -> str:
+    r"""Return a text with all characters that a terminal may interpret as `\uXXXX`.
+
+    JSON remains the same: outside its strings it has none but line breaks and tabs, which stay.
+    """
+    return _UNPRINTABLE.sub(lambda match: _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if character.isprintable() or character in "\n\t":
+        return character
+    units = [code] if code < _FIRST_ASTRAL else [_HIGH + (code >> 10), _LOW + (code & 0x3FF)]
+    return "".join(f"\\u{unit:04x}" for unit in units)
 
 
 @contextmanager
@@ -81,7 +103,7 @@ def print_stdout(text: str) -> None:
         typer.Exit: stdout cannot be written to; the reason was printed.
     """
     with open_stdout() as stdout:
-        stdout.write(text.encode())
+        stdout.writelines(_make_safe([text.encode()]))
 
 
 def render_stdout(renderable: RenderableType, **options: Any) -> None:
@@ -132,7 +154,7 @@ def write_result(pieces: Iterable[bytes], output: Path | None, kind: str = "json
     """
     if output is None:
         with open_stdout() as stdout:
-            stdout.writelines(pieces)
+            stdout.writelines(_make_safe(pieces))
         return
     try:
         if output.exists() and not output.is_file():
@@ -144,6 +166,20 @@ def write_result(pieces: Iterable[bytes], output: Path | None, kind: str = "json
         message = f"--output {output}: {error.strerror}"
         raise typer.BadParameter(message) from error
     print_error(f"Result written to {output} as {kind.upper()}.")
+
+
+def _make_safe(pieces: Iterable[bytes]) -> Iterable[bytes]:
+    """Return what to write to stdout: on a terminal, no word of a page may control that."""
+    return _escape_pieces(pieces) if sys.stdout.isatty() else pieces
+
+
+def _escape_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    decoder = io.IncrementalNewlineDecoder(
+        codecs.getincrementaldecoder("utf-8")(errors="replace"), translate=True
+    )
+    for piece in pieces:
+        yield _escape_unprintable(decoder.decode(piece)).encode()
+    yield _escape_unprintable(decoder.decode(b"", final=True)).encode()
 
 
 def _replace(file: Path, pieces: Iterable[bytes]) -> None:

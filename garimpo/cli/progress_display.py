@@ -18,8 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from garimpo.cli.output import make_printable
 from garimpo.client.connection import Body
+from jobs.model.i18n import make_printable
 
 #: Below this percentage a job starts its browser and logs in, which says nothing about how long its
 #: pages will take.

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from garimpo.cli.output import make_printable
+from jobs.model.i18n import make_printable
 
 #: Maximum width of a column; longer texts are truncated.
 _MAX_COLUMN_WIDTH = 24

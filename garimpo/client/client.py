@@ -30,13 +30,22 @@ def list_collections(result: Mapping[str, Any]) -> list[str]:
     return [name.removeprefix("total_") for name in result if name.startswith("total_")]
 
 
+def _required_params(start: Any) -> Any:
+    """Return the names of the parameters that a start needs, from its description in OpenAPI."""
+    try:
+        return start["post"]["requestBody"]["content"]["application/json"]["schema"]["required"]
+    except (KeyError, TypeError):
+        return ()
+
+
 class Client:
     """Client of one API."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is optional
         self,
         url: str,
         *,
+        api_key: str | None = None,
         language: str = "en",
         timeout_s: float = 15.0,
         patience_s: float = 300.0,
@@ -46,6 +55,7 @@ class Client:
 
         Args:
             url: Address of the API without a path; without a scheme, http is used.
+            api_key: The API key to send.
             language: Language of messages, `en` or `pt`.
             timeout_s: Timeout of a request in seconds.
             patience_s: How long the API may be unavailable while a job is followed.
@@ -54,7 +64,7 @@ class Client:
         Raises:
             ApiUnreachableError: The address is invalid.
         """
-        self._connection = Connection(url, language=language, timeout_s=timeout_s)
+        self._connection = Connection(url, api_key=api_key, language=language, timeout_s=timeout_s)
         self.url = self._connection.url
         self._patience_s = patience_s
         self._pause = pause or threading.Event().wait
@@ -72,13 +82,18 @@ class Client:
 
         Raises:
             ApiUnreachableError: The API cannot be reached.
+            ApiRefusedError: The API needs another key.
             NotTheApiError: The response is not a JSON object.
         """
         with self._connection.open("GET", "/api/health", accept_errors=True) as response:
+            if response.is_client_error:
+                self._connection.raise_error(response)
             return self._connection.read_json(response)
 
     def list_job_names(self) -> list[tuple[str, str]]:
         """Return the site and the name of each job definition in the API's OpenAPI document.
+
+        Those that can be started without parameters are the first.
 
         Raises:
             ApiError: The request failed.
@@ -86,8 +101,10 @@ class Client:
         paths = self._connection.request_json("GET", "/openapi.json", required_keys=("paths",))[
             "paths"
         ]
-        parts = [path.removeprefix("/api/v1/").split("/") for path in paths]
-        return [(part[0], part[1]) for part in parts if part[2:] == ["start"]]
+        parts = {path: path.removeprefix("/api/v1/").split("/") for path in paths}
+        starts = [path for path, part in parts.items() if part[2:] == ["start"]]
+        starts.sort(key=lambda path: bool(_required_params(paths[path])))
+        return [(parts[path][0], parts[path][1]) for path in starts]
 
     def start(
         self,

@@ -18,13 +18,16 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 class Connection:
     """Sends requests to one API."""
 
-    def __init__(self, url: str, *, language: str, timeout_s: float) -> None:
+    def __init__(
+        self, url: str, *, language: str, timeout_s: float, api_key: str | None = None
+    ) -> None:
         """Create the connection; no request is sent.
 
         Args:
             url: Address of the API without a path; without a scheme, http is used.
             language: Value of `Accept-Language`.
             timeout_s: Timeout of a request in seconds.
+            api_key: The API key to send.
 
         Raises:
             ApiUnreachableError: The address is invalid.
@@ -40,7 +43,7 @@ class Connection:
             raise ApiUnreachableError(self.url, reason) from error
         self._http = httpx.Client(
             timeout=timeout_s,
-            headers={"Accept-Language": language},
+            headers={"Accept-Language": language, **({"X-API-Key": api_key} if api_key else {})},
             # A proxy set in the environment cannot reach this machine's loopback interface.
             trust_env=host not in _LOOPBACK,
         )
@@ -96,8 +99,7 @@ class Connection:
         try:
             with self._http.stream(method, self._url + path, **options) as response:
                 if not (response.is_success or accept_errors):
-                    response.read()
-                    self._raise_error(response)
+                    self.raise_error(response)
                 yield response
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ApiUnreachableError(
@@ -121,8 +123,15 @@ class Connection:
             raise NotTheApiError(self.url, response.status_code)
         return body
 
-    def _raise_error(self, response: httpx.Response) -> None:
-        """Raise the exception for an error response."""
+    def raise_error(self, response: httpx.Response) -> None:
+        """Raise the exception for an error response.
+
+        Raises:
+            ApiUnreachableError: The API is unavailable for now.
+            ApiRefusedError: It is an error response of the API.
+            NotTheApiError: It is not.
+        """
+        response.read()
         is_temporary = (
             response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
         )

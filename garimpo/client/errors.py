@@ -2,6 +2,7 @@
 
 #: What to do after an error response, where the API's own message does not say it.
 _ADVICE = {
+    "unauthorized": "Set GARIMPO_API_KEY to one of its keys.",
     "job_not_found": "`garimpo jobs` lists the existing jobs.",
     "job_expired": "Start it again: results are kept for a day unless RESULT_TTL_S is set.",
     "idempotency_conflict": "Use another --key for a different job.",

@@ -13,11 +13,11 @@ from garimpo.cli.output import (
     FAILED,
     INTERRUPTED,
     format_json,
-    make_printable,
     print_error,
     print_stdout,
     render_stdout,
 )
+from jobs.model.i18n import make_printable
 
 
 def check(  # noqa: PLR0913 - each is an option

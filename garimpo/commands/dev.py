@@ -28,7 +28,7 @@ _POLL_S = 0.5
 
 
 class DevSettingsError(StackError):
-    """A setting or a recipe is invalid; the text names it."""
+    """A setting is invalid; the text names it."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +93,21 @@ def _run(settings: Settings, ports: Ports) -> None:
 
 
 def read_sites(recipes_dir: Path | None) -> list[Site]:
-    """Return the sites of all recipes, with their variables.
+    """Return the sites of all recipes, with their variables; warn of recipes with a fault.
 
     Args:
         recipes_dir: Folder with recipes in addition to the bundled ones.
 
     Raises:
-        DevSettingsError: A recipe is invalid, or only one half of an account is set.
+        DevSettingsError: The folder cannot be read, or only one half of an account is set.
     """
     try:
         recipes = load_recipes(recipes_dir)
     except RecipeError as error:
-        raise DevSettingsError(str(error)) from error
+        message = f"RECIPES_DIR: {error}"
+        raise DevSettingsError(message) from error
+    for fault in recipes.faults:
+        print_error(f"Recipe left out: {fault}")
     sites = [Site(recipe, SiteVariables.read(name)) for name, recipe in recipes.items()]
     for site in sites:
         username, password = site.variables.username, site.variables.password
@@ -133,7 +136,8 @@ def _check_requirements(settings: Settings, ports: Ports, *, with_demo_site: boo
     require_free(ports.flower, "Flower", "--flower-port")
     if with_demo_site:
         require_free(ports.site, "the demo site", "--site-port")
-    if settings.redis_url and not has_redis(settings.redis_url):
+    redis_url = settings.redis_url and settings.redis_url.get_secret_value()
+    if redis_url and not has_redis(redis_url):
         message = (
             "No Redis answers at REDIS_URL: start it, or unset REDIS_URL to run a bundled one."
         )
@@ -150,7 +154,9 @@ def _start_services(
     stack.api(port=ports.api, wait=False)
     stack.worker(queues=keys.JOB_QUEUE, wait=False)
     stack.webhook_sender(wait=False)
-    stack.flower(port=ports.flower, wait=False)
+    login = settings.flower_basic_auth
+    flower = {"FLOWER_BASIC_AUTH": login.get_secret_value()} if login else {}
+    stack.flower(flower, port=ports.flower, wait=False)
 
 
 def _describe(

@@ -11,11 +11,11 @@ from garimpo.cli.options import AsJson, Language, Url, open_client
 from garimpo.cli.output import (
     format_json,
     make_console,
-    make_printable,
     print_stdout,
     render_stdout,
 )
 from garimpo.client.client import Body, Client
+from jobs.model.i18n import make_printable
 from jobs.model.job import JobState
 
 #: Largest page that the API returns.

@@ -19,9 +19,10 @@ from garimpo.cli.options import (
     check_output,
     open_client,
 )
-from garimpo.cli.output import NOT_YET, format_json, make_printable, print_error, write_result
+from garimpo.cli.output import NOT_YET, format_json, print_error, write_result
 from garimpo.cli.progress_display import describe_remaining
 from garimpo.client.client import Body
+from jobs.model.i18n import make_printable
 
 
 def result(  # noqa: PLR0913 - each is an option

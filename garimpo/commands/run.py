@@ -6,6 +6,7 @@ import typer
 
 from garimpo.cli.follow_job import report_failure, report_interrupted, show_job
 from garimpo.cli.options import (
+    Account,
     AsJson,
     Job,
     Language,
@@ -26,6 +27,7 @@ def run(  # noqa: PLR0913 - each is an option
     site: Site,
     job: Job,
     param: Params = None,
+    account: Account = None,
     output: Output = None,
     key: Annotated[
         str | None,
@@ -43,6 +45,8 @@ def run(  # noqa: PLR0913 - each is an option
     With --json, print the API's complete last response, also for a failed job.
     """
     params = read_params(param)
+    if account is not None:
+        params["account"] = account
     check_output(output)
     with open_client(url, language, as_json=as_json) as client:
         start = client.start(site, job, params, key)

@@ -24,8 +24,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from garimpo.cli.output import make_printable
 from garimpo.local_stack.errors import ProgramMissingError, ServiceDiedError, ServiceNotReadyError
+from jobs.model.i18n import make_printable
 
 #: Interval between two checks of a condition.
 _POLL_S = 0.05
@@ -99,6 +99,9 @@ class Process:
         self._ready_within_s = ready_within_s
         self._grace_s = grace_s
         self._popen: subprocess.Popen[bytes] | None = None
+        #: Held while it is spawned, and while `stop` forbids that.
+        self._spawning = threading.Lock()
+        self._may_spawn = False
         self._log_start = 0
         #: Sessions of earlier starts that still have members.
         self._earlier_sessions: list[int] = []
@@ -119,6 +122,8 @@ class Process:
             self._log_start = log.tell()
             # Signal handlers run in the main thread only. There, an exception that they raise
             # between the fork and the assignment would leave a process that `stop` does not know.
+            # One that they raise in `submit` leaves a thread that nobody waits for.
+            self._may_spawn = True
             with ThreadPoolExecutor(1) as thread:
                 try:
                     thread.submit(self._spawn, log).result()
@@ -126,15 +131,18 @@ class Process:
                     raise ProgramMissingError(self.argv[0]) from error
 
     def _spawn(self, log: BinaryIO) -> None:
-        self._popen = subprocess.Popen(
-            self.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=self.environment,
-            cwd=self.cwd,
-            start_new_session=True,
-        )
+        with self._spawning:
+            if not self._may_spawn:
+                return
+            self._popen = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.cwd,
+                start_new_session=True,
+            )
 
     def wait_ready(self) -> None:
         """Wait until it is ready.
@@ -186,6 +194,8 @@ class Process:
 
         An exception meanwhile, such as a second Ctrl-C, shortens the grace period to zero.
         """
+        with self._spawning:
+            self._may_spawn = False
         if self._popen is None:
             return
         try:

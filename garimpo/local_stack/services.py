@@ -84,8 +84,7 @@ def make_api(context: ProcessContext, port: int | None = None) -> Process:
     """Return the API; it is ready as soon as it responds, with or without Redis."""
     port = port or find_free_port()
     url = f"http://127.0.0.1:{port}"
-    listen = ("--host", "127.0.0.1", "--port", str(port))
-    argv = _python("uvicorn", "api.app:app", *listen, "--timeout-graceful-shutdown", "8")
+    argv = _python("api", "--port", str(port))
     return _make(context, "api", argv, url=url, is_ready=lambda _: _is_healthy(f"{url}/api/live"))
 
 

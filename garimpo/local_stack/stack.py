@@ -43,7 +43,8 @@ class Stack:
         """Create the stack; no service is started.
 
         Args:
-            folder: Folder for logs and data; None is a temporary one.
+            folder: Folder for logs and data, which gets closed to other users: they contain what
+                jobs return. None is a temporary one.
             settings: Environment variables for every process.
             project: Working folder of the processes; see the module docstring.
         """
@@ -52,6 +53,7 @@ class Stack:
             folder = Path(tempfile.mkdtemp(prefix="garimpo-"))
             self._exits.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # also one that an earlier version has made
         self.folder = folder.resolve()
         self.settings = dict(settings or {})
         self._project = project
@@ -129,9 +131,21 @@ class Stack:
         """
         return self._start(services.make_webhook_sender(self._make_context(extra)), wait=wait)
 
-    def flower(self, *, port: int | None = None, wait: bool = True) -> Process:
-        """Start Flower."""
-        return self._start(services.make_flower(self._make_context(), port), wait=wait)
+    def flower(
+        self,
+        extra: Mapping[str, str] | None = None,
+        *,
+        port: int | None = None,
+        wait: bool = True,
+    ) -> Process:
+        """Start Flower.
+
+        Args:
+            extra: Environment variables for it only.
+            port: Its port; by default a free one.
+            wait: Whether to wait until it is ready.
+        """
+        return self._start(services.make_flower(self._make_context(extra), port), wait=wait)
 
     def wait_ready(self) -> None:
         """Wait until every service is ready.

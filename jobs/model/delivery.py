@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from jobs.model.decoding import check_json
 from jobs.model.record import from_ms
 
 
@@ -69,8 +70,20 @@ class DeliveryAttempt:
 
     @classmethod
     def decode(cls, text: str) -> "DeliveryAttempt":
-        """Parse what `encode` returned."""
-        return cls(**json.loads(text))
+        """Parse what `encode` returned.
+
+        Raises:
+            ValueError: It is something else; or one of the other DECODE_ERRORS.
+        """
+        attempt = cls(**json.loads(text))
+        from_ms(attempt.at)
+        numbers = (attempt.at, attempt.took_ms, attempt.status or 0)
+        texts = (attempt.webhook_id, attempt.answer, attempt.error)
+        is_ours = all(isinstance(number, int) for number in numbers)
+        if not is_ours or not all(isinstance(part, str) for part in texts):
+            raise ValueError(text)
+        check_json(texts)
+        return attempt
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from jobs.model.webhook import WebhookSubscription
+
+#: The account of a site that jobs use unless they name another one.
+DEFAULT_ACCOUNT: Final = "default"
+#: What an account's name may be: a part of Redis keys, and in capitals of variables, where a hyphen
+#: is an underscore and two of them separate site, account and setting.
+ACCOUNT_PATTERN: Final = "^[a-z0-9]+(-[a-z0-9]+)*$"
+MAX_ACCOUNT_LENGTH: Final = 50
 
 
 class JobState(StrEnum):
@@ -44,10 +51,12 @@ class JobRequest:
     #: The digest of the recipe that validated the parameters.
     recipe_digest: str
     params: Mapping[str, Any]
-    #: The caller; empty as long as there are no API keys.
+    #: The name of the API key that started it; empty without keys.
     caller: str = ""
     #: The webhook to send.
     webhook: WebhookSubscription | None = None
+    #: The name of the site's account to use.
+    account: str = DEFAULT_ACCOUNT
     id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
@@ -57,10 +66,13 @@ class JobRequest:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of caller, task, parameters and webhook."""
+        """A digest of caller, task, parameters, account and webhook."""
         asked: list[object] = [self.caller, self.task_name, dict(self.params)]
         if self.webhook:
             asked.append(self.webhook.identity)
+        if self.account != DEFAULT_ACCOUNT:
+            # Otherwise as before there were accounts: Idempotency-Keys outlive an upgrade.
+            asked.append({"account": self.account})
         return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -77,5 +89,6 @@ class JobRequest:
             "recipe": self.recipe_digest,
             "params": json.dumps(dict(self.params)),
             "caller": self.caller,
+            "account": self.account,
             **webhook,
         }

@@ -21,6 +21,10 @@ class ResultHead:
     pages_read: int
     #: As `warnings` in the result: code, page, and more by the code.
     warnings: Sequence[Mapping[str, Any]] = ()
+    #: What one value is called that has a page of its own; None for the pages of a list.
+    singular: str | None = None
+    #: The pages that were left out: value, code and details.
+    failures: Sequence[Mapping[str, Any]] = ()
 
     def as_dict(self, items: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         """Return the whole result, in the order of the contract's fields.
@@ -28,10 +32,25 @@ class ResultHead:
         Args:
             items: The items; None leaves their place for others to fill.
         """
+        values = {}
+        if self.singular is not None:
+            values = {
+                f"failed_{self.collection}": [
+                    {
+                        self.singular: failure["value"],
+                        "code": failure["code"],
+                        "details": failure["details"],
+                    }
+                    for failure in self.failures
+                ],
+                "total_requested": self.pages_requested,
+                "total_scraped": self.pages_read,
+            }
         return {
             "success": True,
             self.collection: items,
             f"total_{self.collection}": self.total,
+            **values,
             "timestamp": self.timestamp.astimezone(UTC).isoformat(timespec="microseconds"),
             "error": None,
             "pages_requested": self.pages_requested,

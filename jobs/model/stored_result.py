@@ -26,9 +26,16 @@ class BlockInfo:
     text_bytes: int
 
 
+#: Celery's state of a running job: `update_state(state=PROGRESS, meta=…)`.
+PROGRESS = "PROGRESS"
+
+
 @dataclass(frozen=True)
 class StoredResult:
     """A stored result without its blocks."""
+
+    #: A Celery state, or PROGRESS.
+    state: str
 
     #: The result, with null in place of its items; with its items, if version 0.1 stored it.
     result: Mapping[str, Any]
@@ -50,13 +57,13 @@ def parse_header(header: str) -> StoredResult:
     """
     meta = json.loads(header)
     if "items" not in meta:
-        return StoredResult(meta["result"])
+        return StoredResult(meta.get("status", ""), meta["result"])
     blocks: list[BlockInfo] = []
     offset = len(header) + 1
     for count, length, text_bytes in meta["items"]["blocks"]:
         blocks.append(BlockInfo(count, offset, length, text_bytes))
         offset += length
-    return StoredResult(meta["result"], meta["items"]["name"], blocks)
+    return StoredResult(meta["status"], meta["result"], meta["items"]["name"], blocks)
 
 
 def decode_result(stored: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from jobs.model.decoding import check_json
 from jobs.model.i18n import Language
 
 
@@ -54,6 +55,9 @@ class WebhookSubscription:
     def decode(cls, text: str) -> "WebhookSubscription":
         """Parse what `encode` returned."""
         data = json.loads(text)
+        if not isinstance(data["url"], str) or not isinstance(data["api_url"], str):
+            raise TypeError(text)
+        check_json(data["url"], data["api_url"])
         return cls(
             url=data["url"],
             payload=WebhookPayload(data["payload"]),

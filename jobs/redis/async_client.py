@@ -11,11 +11,24 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
+from jobs.redis.replies import is_wrong_type
 from jobs.redis.url import RedisUrl
 
 
 class RedisUnavailableError(Exception):
     """Redis does not answer or rejects writes, so jobs can be neither read nor accepted."""
+
+
+class UnreadableDataError(Exception):
+    """Redis answers, but what it holds is not what this version of Garimpo writes.
+
+    Attributes:
+        owner: The name of the API key that started the job; None if that cannot be read either.
+    """
+
+    def __init__(self, what: str, *, owner: str | None = None) -> None:
+        self.owner = owner
+        super().__init__(what)
 
 
 @asynccontextmanager
@@ -27,11 +40,14 @@ async def redis_deadline(seconds: float = 4.0) -> AsyncIterator[None]:
 
     Raises:
         RedisUnavailableError: Redis is away, starting, full, without its replicas or read-only.
+        UnreadableDataError: A key has a value of the wrong type.
     """
     try:
         async with asyncio.timeout(seconds):
             yield
     except (exceptions.RedisError, OSError, TimeoutError) as error:
+        if is_wrong_type(error):
+            raise UnreadableDataError(str(error)[:300]) from error
         raise RedisUnavailableError from error
 
 
@@ -65,6 +81,8 @@ def connect(url: str) -> Redis:
         "timeout": None,
         "connection_class": SSLConnection if redis_url.tls else Connection,
         "decode_responses": True,
+        # Bytes that are no UTF-8 are not ours: they must not fail all that is read with them.
+        "encoding_errors": "replace",
         "socket_connect_timeout": 2,
         "socket_timeout": 2,
         "retry": Retry(NoBackoff(), 1),

@@ -17,8 +17,16 @@ from uuid import uuid4
 
 from jobs.redis import keys
 
-#: The Celery task that sends a webhook.
+#: The task in the messages of webhooks. It was a Celery task up to version 0.2, whose workers may
+#: still run during an upgrade; now `jobs.store.delivery_inbox` reads these messages.
 SEND_WEBHOOK_TASK = "callbacks.send"
+
+#: The task that reads pages of another worker's job. The site `garimpo` is reserved, so no job
+#: definition's task has this name.
+READ_PAGES_TASK = "garimpo.read-pages"
+
+#: The last part of a message's body: a task that calls no other one.
+NO_CALLBACKS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 def encode_job(task_name: str, job_id: str) -> str:
@@ -32,7 +40,7 @@ def encode_job(task_name: str, job_id: str) -> str:
 
 
 def encode_delivery(job_id: str, event: str) -> str:
-    """Return the message that makes a worker send a webhook.
+    """Return the message that makes a sender send a webhook.
 
     Args:
         job_id: The job's id.
@@ -44,11 +52,22 @@ def encode_delivery(job_id: str, event: str) -> str:
     )
 
 
+def encode_part(job_id: str) -> str:
+    """Return the message that lets an idle worker read pages of a running job.
+
+    Args:
+        job_id: The job's id.
+    """
+    arguments = [job_id, uuid4().hex]
+    return _encode(
+        READ_PAGES_TASK, ":".join(arguments), arguments, keys.PART_QUEUE, ignore_result=True
+    )
+
+
 def _encode(
     task: str, task_id: str, arguments: list[str], queue: str, *, ignore_result: bool = False
 ) -> str:
-    no_callbacks = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    body = json.dumps([arguments, {}, no_callbacks])
+    body = json.dumps([arguments, {}, NO_CALLBACKS])
     headers: dict[str, Any] = {
         "lang": "py",
         "task": task,
@@ -88,8 +107,3 @@ def _encode(
             "properties": properties,
         }
     )
-
-
-def decode_job_id(message: str) -> str:
-    """Return the job id in a message."""
-    return str(json.loads(message)["headers"]["id"])

@@ -10,7 +10,10 @@ BUCKET_BOUNDS = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 #: The keys whose names scripts derive or use without their callers' help.
 _KEY_NAMES = {
+    "ACTIVE": keys.ACTIVE,
+    "JOB_QUEUE": keys.JOB_QUEUE,
     "JOB": keys.JOB,
+    "SESSION": keys.SESSION,
     "STATE_INDEX": keys.STATE_INDEX,
     "HOURLY_OUTCOMES": keys.HOURLY_OUTCOMES,
     "DELIVERY": keys.DELIVERY,

@@ -5,18 +5,22 @@ part of its result (`jobs.model.stored_result`). Version 0.1 stored one item in 
 list, and a second copy of all items in the result.
 """
 
+import zlib
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import cast
 
+from celery import states
 from redis.asyncio import Redis
 
-from jobs.model.item_blocks import decode_block
-from jobs.model.stored_result import StoredResult, parse_header
+from jobs.model.decoding import DECODE_ERRORS, check_json
+from jobs.model.item_blocks import decode_block, decode_text
+from jobs.model.stored_result import PROGRESS, StoredResult, parse_header
 from jobs.redis import keys
-from jobs.redis.async_client import redis_deadline
+from jobs.redis.async_client import UnreadableDataError, redis_deadline
+from jobs.redis.replies import parse_number
 
 #: The part of a result that is read first: it holds the header of all but very large results.
 _HEADER_BYTES = 4096
@@ -54,8 +58,71 @@ class _Layout:
         return self.totals[block - 1] if block else 0
 
 
+def _parse_header(job_id: str, header: str) -> StoredResult:
+    """Return a result without the items in its blocks.
+
+    Raises:
+        UnreadableDataError: It is not a result that this version understands.
+    """
+    try:
+        stored = parse_header(header)
+        # The progress of a job, and its failure, have neither items nor warnings.
+        warnings = [] if stored.state in {PROGRESS, states.FAILURE} else stored.result["warnings"]
+        if not isinstance(warnings, list) or any(
+            not isinstance(warning["code"], str) for warning in warnings
+        ):
+            raise TypeError(warnings)
+        check_json(stored.result)
+        if any(block.count < 0 or block.length < 0 for block in stored.blocks):
+            raise ValueError(stored.blocks)
+    except DECODE_ERRORS as error:
+        raise UnreadableDataError(job_id) from error
+    return stored
+
+
+def parse_stored_result(job_id: str, stored: str) -> StoredResult:
+    """Return a result without the items in its blocks.
+
+    Args:
+        job_id: The job's id.
+        stored: What is stored as its result.
+
+    Raises:
+        UnreadableDataError: It is not a result that this version understands.
+    """
+    return _parse_header(job_id, stored.partition("\n")[0])
+
+
+def decode_stored_items(job_id: str, stored: str, result: StoredResult) -> bytes:
+    """Return the items in the blocks of a result as JSON, one on each line.
+
+    Args:
+        job_id: The job's id.
+        stored: What is stored as its result.
+        result: The same, parsed.
+
+    Raises:
+        UnreadableDataError: They are not what this version writes.
+    """
+    try:
+        texts = [
+            decode_text(stored[block.offset : block.offset + block.length])
+            for block in result.blocks
+        ]
+        text = b"\n".join(texts)
+        if sum(part.count(b"\n") + 1 for part in texts) != sum(b.count for b in result.blocks):
+            raise ValueError(job_id)
+    except (*DECODE_ERRORS, zlib.error) as error:
+        raise UnreadableDataError(job_id) from error
+    return text
+
+
 class ItemReader:
-    """Reads items. Each call raises RedisUnavailableError without Redis."""
+    """Reads items.
+
+    Each call raises RedisUnavailableError without Redis, and UnreadableDataError if what it holds
+    is no result of a job.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -67,7 +134,7 @@ class ItemReader:
         """
         async with redis_deadline():
             header = await self._get_header(job_id)
-        return parse_header(header) if header else None
+        return _parse_header(job_id, header) if header else None
 
     async def read(self, job_id: str, start: int, count: int) -> tuple[list[str], int]:
         """Return some items.
@@ -195,7 +262,10 @@ class ItemReader:
             if len(data) != stop - begin:
                 return None
             blocks = [data[i.offset - begin : i.offset - begin + i.length] for i in infos]
-        items = [item for block in blocks for item in decode_block(block)]
+        try:
+            items = [item for block in blocks for item in decode_block(block)]
+        except (*DECODE_ERRORS, zlib.error) as error:
+            raise UnreadableDataError(job_id) from error
         offset = layout.first_item(first)
         if len(items) != layout.totals[last] - offset:
             return None
@@ -209,9 +279,9 @@ class ItemReader:
         if not blocks:
             # Completed, unless there are no items yet.
             header = await self._get_header(job_id)
-            result = parse_header(header) if header else None
+            result = _parse_header(job_id, header) if header else None
             return _Layout.of_result(result) if result else _Layout([], None)
-        counted = [int(total) for total in totals]
+        counted = [parse_number(total) for total in totals]
         last = counted[-1] if counted else 0
         # Elements without a total are items that version 0.1 stored.
         return _Layout([*counted, *range(last + 1, last + 1 + blocks - len(counted))], None)

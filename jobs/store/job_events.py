@@ -48,6 +48,8 @@ class JobEventBus:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        #: Whether notifications are received; False from a failure until the next connection.
+        self.is_listening = True
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
         #: Whether the program is about to stop, so that no subscriber should wait any longer.
         self.is_closed = False
@@ -55,7 +57,13 @@ class JobEventBus:
     def close(self) -> None:
         """Wake all subscribers for the last time."""
         self.is_closed = True
-        self._notify_all()
+        self.notify_all()
+
+    def notify_all(self) -> None:
+        """Wake all subscribers, although their jobs may not have changed."""
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions:
+                subscription.notify()
 
     @contextmanager
     def subscribe(self, job_id: str, *, end_only: bool = False) -> Iterator[Subscription]:
@@ -84,11 +92,16 @@ class JobEventBus:
             try:
                 async with self._redis.pubsub() as channel:
                     await channel.subscribe(keys.CHANGES_CHANNEL)
-                    self._notify_all()
+                    self.is_listening = True
+                    self.notify_all()
                     await self._receive(channel)
             except (RedisError, OSError) as error:
                 logger.info("reconnecting to the change channel: %r", error)
-                await asyncio.sleep(_RECONNECT_DELAY_S)
+            except Exception:
+                # Nobody looks at this task's end: without it, every wait takes its whole time.
+                logger.exception("the change channel failed unexpectedly")
+            self.is_listening = False
+            await asyncio.sleep(_RECONNECT_DELAY_S)
 
     async def _receive(self, channel: PubSub) -> None:
         is_pinged = False
@@ -108,9 +121,4 @@ class JobEventBus:
         job_id, _, details = change.partition(" ")
         for subscription in self._subscriptions.get(job_id, ()):
             if details.endswith(" end") or not subscription.end_only:
-                subscription.notify()
-
-    def _notify_all(self) -> None:
-        for subscriptions in self._subscriptions.values():
-            for subscription in subscriptions:
                 subscription.notify()

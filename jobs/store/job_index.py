@@ -3,17 +3,22 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import nlargest
+from math import isfinite
 
 from redis.asyncio import Redis
 
 from jobs.model.job import JobState
 from jobs.model.lease_policy import ms
-from jobs.model.record import JobRecord
-from jobs.redis import celery_message, keys
+from jobs.model.record import JobRecord, from_ms
+from jobs.redis import keys
 from jobs.redis.async_client import redis_deadline
+from jobs.redis.message_check import find_job_id
+from jobs.redis.replies import execute_readable, parse_number
 from jobs.store.completion import TOMBSTONE_TTL
 from jobs.store.queue_position import QueueLoad, QueuePosition
+from jobs.store.record_reader import decode_record
 from jobs.store.stats import Counters, JobName, Stats
 from jobs.store.worker_registry import WorkerStatus
 
@@ -46,6 +51,8 @@ class OutcomeCount:
 class QueueHealth:
     """Numbers of the queue and its workers for the health endpoint."""
 
+    #: The time on Redis' clock.
+    now: datetime
     workers_alive: int
     #: Workers with a job.
     workers_busy: int
@@ -64,7 +71,13 @@ class JobIndex:
         self._redis = redis
 
     async def list_jobs(
-        self, states: Sequence[JobState], group: str, limit: int, after: Cursor | None
+        self,
+        states: Sequence[JobState],
+        group: str,
+        limit: int,
+        after: Cursor | None,
+        *,
+        owner: str | None = None,
     ) -> tuple[list[JobRecord], Cursor | None]:
         """Return jobs that have not expired, the newest first.
 
@@ -73,10 +86,13 @@ class JobIndex:
             group: Only the jobs of a site, or of a definition as `site.job`; empty for all.
             limit: The maximum number of jobs.
             after: Only the jobs after this position.
+            owner: Only the jobs that this API key has started; None for all.
 
         Returns:
             The jobs, and the position after which the next ones follow; None if there are no more.
         """
+        if owner is not None:
+            group = keys.owner_group(owner, group)
         indexes = [keys.state_index(state, group) for state in states]
         listed: list[tuple[JobRecord, Cursor]] = []
         # One more than requested shows whether there are more.
@@ -85,13 +101,14 @@ class JobIndex:
         while len(listed) <= limit and not is_last:
             async with redis_deadline():
                 cursors = await self._read_cursors(indexes, batch_size, after)
-            records = await self.get_records([cursor.job_id for cursor in cursors])
-            by_id = {record.id: record for record in records}
-            listed += [(by_id[entry.job_id], entry) for entry in cursors if entry.job_id in by_id]
+            by_id = await self._read_records([cursor.job_id for cursor in cursors])
+            readable = ((by_id.get(entry.job_id), entry) for entry in cursors)
+            listed += [(record, entry) for record, entry in readable if record]
             is_last = len(cursors) < batch_size
+            if cursors:
+                after = cursors[-1]
             if expired := [entry.job_id for entry in cursors if entry.job_id not in by_id]:
                 await self._prune(indexes, expired)
-                after = cursors[-1]
                 batch_size = _PRUNE_BATCH
         shown = listed[:limit]
         last = shown[-1][1] if len(listed) > limit else None
@@ -117,7 +134,7 @@ class JobIndex:
             pipeline = self._redis.pipeline(transaction=False)
             for index in indexes:
                 pipeline.zcount(index, max_score, max_score)
-            same_ms = sum(await pipeline.execute())
+            same_ms = sum(count or 0 for count in await execute_readable(pipeline))
         pipeline = self._redis.pipeline(transaction=False)
         for index in indexes:
             pipeline.zrange(
@@ -132,8 +149,9 @@ class JobIndex:
             )
         entries = [
             Cursor(int(accepted_ms), job_id)
-            for index_entries in await pipeline.execute()
-            for job_id, accepted_ms in index_entries
+            for index_entries in await execute_readable(pipeline)
+            for job_id, accepted_ms in index_entries or ()
+            if isfinite(accepted_ms)
         ]
         return nlargest(count, (entry for entry in entries if after is None or entry < after))
 
@@ -148,7 +166,7 @@ class JobIndex:
             QueueLoad.add_queries(pipeline)
             for job_id in waiting:
                 pipeline.zrank(keys.state_index(JobState.PENDING), job_id)
-            (seconds, micros), *replies = await pipeline.execute()
+            (seconds, micros), *replies = await execute_readable(pipeline)
         load_replies = replies[: -len(waiting)]
         ranks = replies[-len(waiting) :]
         load = QueueLoad.parse_replies(seconds * 1000 + micros // 1000, load_replies)
@@ -169,19 +187,22 @@ class JobIndex:
             pipeline.hgetall(keys.WORKER_STATUS)
             pipeline.llen(keys.JOB_QUEUE)
             pipeline.lindex(keys.JOB_QUEUE, -1)
-            (seconds, micros), _, workers, statuses, waiting, oldest = await pipeline.execute()
+            replies = await execute_readable(pipeline)
+            (seconds, micros), _, workers, statuses, waiting, oldest = replies
             accepted_ms = await self._get_accepted_ms(oldest) if oldest else None
         now_ms = int(seconds) * 1000 + int(micros) // 1000
-        job_counts = [
-            len(WorkerStatus.decode(statuses.get(name, "{}")).jobs)
-            for name, until_ms in workers
+        running = [
+            WorkerStatus.decode((statuses or {}).get(name, "")).jobs
+            for name, until_ms in workers or ()
             if until_ms >= now_ms
         ]
         return QueueHealth(
-            workers_alive=len(job_counts),
-            workers_busy=sum(count > 0 for count in job_counts),
-            waiting=waiting,
-            running=sum(job_counts),
+            now=from_ms(now_ms),
+            workers_alive=len(running),
+            workers_busy=sum(bool(job_ids) for job_ids in running),
+            waiting=waiting or 0,
+            # A job that is handed over may be in the status of both workers.
+            running=len({job_id for job_ids in running for job_id in job_ids}),
             oldest_waiting_s=max(0, now_ms - accepted_ms) / 1000 if accepted_ms else 0.0,
         )
 
@@ -216,17 +237,19 @@ class JobIndex:
                 worker_lost,
                 deliveries_waiting,
                 oldest_delivery,
-            ) = await pipeline.execute()
+            ) = await execute_readable(pipeline)
             accepted_ms = await self._get_accepted_ms(next_message) if next_message else None
         delivery_ms = oldest_delivery[0][1] if oldest_delivery else now_ms
         return Stats(
-            counters=Counters.decode(counters),
-            workers={name: WorkerStatus.decode(statuses.get(name, "{}")) for name in workers},
-            waiting=waiting,
+            counters=Counters.decode(counters or {}),
+            workers={
+                name: WorkerStatus.decode((statuses or {}).get(name, "")) for name in workers or ()
+            },
+            waiting=waiting or 0,
             oldest_waiting_s=max(0, now_ms - accepted_ms) / 1000 if accepted_ms else 0.0,
-            unfinished=unfinished,
-            worker_lost=worker_lost,
-            deliveries_waiting=deliveries_waiting,
+            unfinished=unfinished or 0,
+            worker_lost=worker_lost or 0,
+            deliveries_waiting=deliveries_waiting or 0,
             oldest_delivery_s=max(0.0, now_ms - delivery_ms) / 1000,
         )
 
@@ -238,28 +261,35 @@ class JobIndex:
             pipeline = self._redis.pipeline(transaction=False)
             for back in range(_OUTCOME_HOURS + 1):
                 pipeline.hgetall(keys.outcomes(hour - back))
-            hours = await pipeline.execute()
+            hours = await execute_readable(pipeline)
         total: Counter[tuple[JobName, str]] = Counter()
         for fields in hours:
-            total.update(Counters.decode(fields).counts.get("ended", {}))
+            total.update(Counters.decode(fields or {}).counts.get("ended", {}))
         return [OutcomeCount(job, outcome, count) for (job, outcome), count in total.items()]
 
     async def get_records(self, job_ids: Sequence[str]) -> list[JobRecord]:
-        """Return the records of jobs, without those that have expired."""
+        """Return the records of jobs, without those that have expired or cannot be decoded."""
+        return [record for record in (await self._read_records(job_ids)).values() if record]
+
+    async def _read_records(self, job_ids: Sequence[str]) -> dict[str, JobRecord | None]:
+        """Return the records of jobs that have not expired; None for those that cannot be read."""
         async with redis_deadline():
             pipeline = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
                 pipeline.hgetall(keys.record(job_id))
-            records = await pipeline.execute() if job_ids else []
-        return [
-            JobRecord.decode(job_id, fields)
+            records = await execute_readable(pipeline) if job_ids else []
+        return {
+            job_id: decode_record(job_id, fields)
             for job_id, fields in zip(job_ids, records, strict=True)
-            if fields
-        ]
+            if fields or fields is None
+        }
 
     async def _get_accepted_ms(self, message: str) -> int | None:
-        """Return when the job of a queue message was accepted; None if it has expired."""
-        accepted = await self._redis.hget(
-            keys.record(celery_message.decode_job_id(message)), "created_at"
-        )
-        return int(accepted) if accepted else None
+        """Return when the job of a queue message was accepted; None if it is not known."""
+        job_id = find_job_id(message)
+        if job_id is None:
+            return None
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hget(keys.record(job_id), "created_at")
+        [accepted] = await execute_readable(pipeline)
+        return parse_number(accepted) or None

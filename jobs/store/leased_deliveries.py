@@ -1,5 +1,6 @@
 """A sender's writes to a webhook delivery that it has claimed, and the recovery of deliveries."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,13 +20,15 @@ from jobs.model.lease_policy import LeasePolicy, ms
 from jobs.model.record import JobRecord, from_ms
 from jobs.redis import celery_message, keys
 from jobs.redis.lua import load_script
+from jobs.redis.replies import parse_number
+from jobs.redis.script_batch import ScriptCall, call_each, execute_each
+
+logger = logging.getLogger(__name__)
 
 #: The number of attempts that are stored for a delivery: more than one round has.
 _MAX_STORED_ATTEMPTS = 50
 #: A delivery whose senders die is given up after this time: the maximum of WEBHOOK_RETRY_FOR_S.
 _MAX_AGE = timedelta(hours=24)
-#: The number of deliveries that one run handles; the rest remains due.
-_BATCH_SIZE = 200
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class ClaimedDelivery:
 
 def _decode_hash(reply: Sequence[str]) -> dict[str, str]:
     return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def _parse_member(member: str) -> tuple[str, DeliveryEvent]:
+    job_id, _, event = member.partition(":")
+    return job_id, DeliveryEvent(event)
 
 
 def _member_name(job_id: str, event: str) -> str:
@@ -152,10 +160,11 @@ class DeliveryReconciler:
         self._lease_policy = lease_policy
         self._reconcile = redis.register_script(load_script("reconcile_delivery"))
 
-    def run_once(self, now_ms: int) -> dict[str, str]:
-        """Check the deliveries that are due.
+    def reconcile(self, due: Sequence[str], now_ms: int) -> dict[str, str]:
+        """Check deliveries that are due, in three round trips at most.
 
         Args:
+            due: The deliveries, as ID:EVENT.
             now_ms: The time on Redis' clock.
 
         Returns:
@@ -164,39 +173,50 @@ class DeliveryReconciler:
         Raises:
             redis.RedisError: Redis did not answer.
         """
-        due = self._redis.zrangebyscore(
-            keys.DELIVERIES_DUE, "-inf", now_ms, start=0, num=_BATCH_SIZE
-        )
-        return {
-            member: self._reconcile_delivery(member, now_ms) for member in cast("list[str]", due)
-        }
-
-    def _reconcile_delivery(self, member: str, now_ms: int) -> str:
-        job_id, _, event = member.partition(":")
-        revision = self._redis.hget(keys.delivery(job_id, event), "revision") or 0
-        lost_attempt = DeliveryAttempt(
-            now_ms, webhook_id(job_id, DeliveryEvent(event), int(revision)), error="sender_lost"
-        )
-        return str(
-            self._reconcile(
-                keys=[
-                    keys.delivery(job_id, event),
-                    keys.DELIVERIES_DUE,
-                    keys.DELIVERIES_OPEN,
-                    keys.WEBHOOK_QUEUE,
-                    keys.delivery_attempts(job_id, event),
-                    keys.COUNTERS,
-                    keys.delivery(job_id, DeliveryEvent.END),
-                ],
-                args=[
-                    member,
-                    celery_message.encode_delivery(job_id, event),
-                    lost_attempt.encode(),
-                    event,
-                    _MAX_STORED_ATTEMPTS,
-                    ms(_MAX_AGE),
-                    ms(self._lease_policy.lease),
-                    ms(self._lease_policy.max_check_interval),
-                ],
+        pipeline = self._redis.pipeline(transaction=False)
+        for member in due:
+            pipeline.hget(keys.delivery(*_parse_member(member)), "revision")
+        revisions = execute_each(pipeline)
+        calls = [
+            self._make_call(member, parse_number(revision), now_ms)
+            for member, revision in zip(due, revisions, strict=True)
+        ]
+        done = dict(zip(due, call_each(self._redis, self._reconcile, calls), strict=True))
+        unreadable = {member for member, reply in done.items() if isinstance(reply, Exception)}
+        next_check_ms = now_ms + ms(self._lease_policy.max_check_interval)
+        for member in unreadable:
+            # What is stored for it is not ours. It must not block all other deliveries.
+            logger.error(
+                "a delivery cannot be read", exc_info=done[member], extra={"delivery": member}
             )
+            done[member] = "unreadable"
+        if unreadable:
+            next_checks = dict.fromkeys(unreadable, next_check_ms)
+            self._redis.zadd(keys.DELIVERIES_DUE, next_checks, xx=True)
+        return done
+
+    def _make_call(self, member: str, revision: int, now_ms: int) -> ScriptCall:
+        job_id, event = _parse_member(member)
+        lost_attempt = DeliveryAttempt(
+            now_ms, webhook_id(job_id, event, revision), error="sender_lost"
         )
+        script_keys = [
+            keys.delivery(job_id, event),
+            keys.DELIVERIES_DUE,
+            keys.DELIVERIES_OPEN,
+            keys.WEBHOOK_QUEUE,
+            keys.delivery_attempts(job_id, event),
+            keys.COUNTERS,
+            keys.delivery(job_id, DeliveryEvent.END),
+        ]
+        arguments: list[str | int] = [
+            member,
+            celery_message.encode_delivery(job_id, event),
+            lost_attempt.encode(),
+            event,
+            _MAX_STORED_ATTEMPTS,
+            ms(_MAX_AGE),
+            ms(self._lease_policy.lease),
+            ms(self._lease_policy.max_check_interval),
+        ]
+        return script_keys, arguments

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, cast
 from uuid import uuid4
@@ -10,12 +11,14 @@ from uuid import uuid4
 from celery.exceptions import Ignore
 from redis import Redis
 
-from jobs.model.item_blocks import decode_block, encode_items
+from jobs.model.item_blocks import ItemBlock, block_size, decode_block, encode_items, join_items
 from jobs.model.lease_policy import LeasePolicy, ms
-from jobs.model.record import JobRecord, ProgressMessage
+from jobs.model.record import JobRecord, ProgressMessage, from_ms
 from jobs.redis import celery_message, keys
 from jobs.redis.lua import load_script
 from jobs.store.completion import result_meta
+from jobs.store.session_store import LeasedJob, SessionStore
+from jobs.store.shared_pages import SharedPageStore
 
 
 class JobCounter(StrEnum):
@@ -43,6 +46,18 @@ class LeaseLostError(Ignore):
     """
 
 
+class JobParkedError(LeaseLostError):
+    """The job waits for its account, without a worker."""
+
+
+class PagesLostError(LeaseLostError):
+    """Redis lacks pages that it had acknowledged: it has gone back to an earlier state.
+
+    The attempt ends as if its worker had died: when the lease expires, the next one continues after
+    the pages that are stored, and the crash that is counted bounds the number of attempts.
+    """
+
+
 class NotClaimableError(LeaseLostError):
     """The job of a queue message cannot be run.
 
@@ -66,13 +81,97 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class StoredPages:
+    """What a job has stored: Redis must still have all of it at the next write."""
+
+    #: The number of pages, and of the items on them.
+    pages: int = 0
+    items: int = 0
+
+    def after(self, page: "FinishedPage") -> "StoredPages":
+        """Return what is stored once this page is, too."""
+        return StoredPages(self.pages + 1, self.items + len(page.items))
+
+
+#: For the first page of a job.
+NOTHING_STORED = StoredPages()
+
+
+@dataclass(frozen=True)
 class FinishedPage:
-    """A finished page."""
+    """A finished page, to be stored."""
 
     number: int
     items: Sequence[Mapping[str, Any]]
     #: The page's warnings: code, page, and more by the code.
     warnings: Sequence[Mapping[str, Any]] = ()
+    #: What identifies its items, and the page as a whole, for later attempts.
+    keys: Sequence[str] = ()
+    digest: str = ""
+    #: Each item as JSON, if the caller has encoded them already.
+    texts: Sequence[bytes] = ()
+    #: Where the list goes on: a URL, and the number of clicks there; None if that is known anyway.
+    next_place: tuple[str, int] | None = None
+    #: Why the page has no items: the value that it was opened for, the code, and its details.
+    failure: Mapping[str, Any] | None = None
+
+    def encode_items(self) -> list[ItemBlock]:
+        """Return the blocks that hold its items."""
+        return list(join_items(self.texts) if self.texts else encode_items(self.items))
+
+    def encode_head(self, item_bytes: int) -> str:
+        """Return all but the number and the items, as the job's pages are stored.
+
+        Args:
+            item_bytes: The size of the items, in bytes of JSON.
+        """
+        head = {
+            "warnings": list(self.warnings),
+            "keys": list(self.keys),
+            "digest": self.digest,
+            "items": len(self.items),
+            "bytes": item_bytes,
+        }
+        if self.next_place is not None:
+            head["next"] = self.next_place
+        if self.failure is not None:
+            head["failure"] = dict(self.failure)
+        return json.dumps(head)
+
+
+@dataclass(frozen=True)
+class PageHead:
+    """A stored page without its items."""
+
+    number: int
+    #: As in FinishedPage.
+    warnings: Sequence[Mapping[str, Any]] = ()
+    keys: Sequence[str] = ()
+    digest: str = ""
+    #: The number of its items; None if an earlier version has stored the page.
+    item_count: int | None = None
+    #: Their size in bytes of JSON; 0 if an earlier version has stored the page.
+    item_bytes: int = 0
+    #: As in FinishedPage.
+    next_place: tuple[str, int] | None = None
+    failure: Mapping[str, Any] | None = None
+
+    @classmethod
+    def decode(cls, number: int, text: str) -> "PageHead":
+        """Decode what `FinishedPage.encode_head` returns."""
+        head = json.loads(text)
+        if isinstance(head, list):  # version 0.2.0 and before stored the warnings only
+            return cls(number, head)
+        return cls(
+            number,
+            head["warnings"],
+            head["keys"],
+            head["digest"],
+            head.get("items"),
+            head.get("bytes", 0),
+            tuple(head["next"]) if "next" in head else None,
+            head.get("failure"),
+        )
 
 
 def progress_meta(percent: int, message: ProgressMessage) -> ProgressMeta:
@@ -91,6 +190,7 @@ class LeasedJobStore:
         self._set_progress = redis.register_script(load_script("set_progress"))
         self._append_page = redis.register_script(load_script("append_page"))
         self._set_browser_session = redis.register_script(load_script("set_browser_session"))
+        self._discard_pages = redis.register_script(load_script("discard_pages"))
         self._release = redis.register_script(load_script("release"))
 
     def claim(
@@ -181,25 +281,57 @@ class LeasedJobStore:
         if not held:
             raise LeaseLostError
 
-    def append_page(self, job_id: str, token: str, page: FinishedPage) -> None:
+    def append_page(
+        self,
+        job_id: str,
+        token: str,
+        page: FinishedPage,
+        stored: StoredPages = NOTHING_STORED,
+        page_url: str = "",
+    ) -> StoredPages:
         """Append a finished page.
 
+        Args:
+            job_id: The job's id.
+            token: The lease's.
+            page: The page.
+            stored: The job's pages before this one.
+            page_url: The URL of the job's first page: only its worker knows the site's
+                `X_BASE_URL`. It is stored with every page, so that no page can be without it.
+
+        Returns:
+            The job's pages with this one.
+
         Raises:
+            PagesLostError: Redis lacks some of the pages before; nothing is stored.
             LeaseLostError: The token no longer holds the job.
         """
-        blocks = [part for block in encode_items(page.items) for part in (block.count, block.data)]
-        held = self._append_page(
+        blocks = page.encode_items()
+        status = self._append_page(
             keys=[
                 keys.record(job_id),
                 keys.items(job_id),
                 keys.item_totals(job_id),
                 keys.pages(job_id),
                 keys.COUNTERS,
+                keys.page_claims(job_id),
+                keys.read_pages(job_id),
             ],
-            args=[token, page.number, json.dumps(page.warnings), *blocks],
+            args=[
+                token,
+                page.number,
+                page.encode_head(sum(block_size(block.data) for block in blocks)),
+                stored.pages,
+                stored.items,
+                page_url,
+                *(part for block in blocks for part in (block.count, block.data)),
+            ],
         )
-        if not held:
+        if status == "missing":
+            raise PagesLostError
+        if status != "stored":
             raise LeaseLostError
+        return stored.after(page)
 
     def set_browser_session(self, job_id: str, token: str, session: str) -> None:
         """Store the job's browser session at a remote end; empty once it has ended.
@@ -209,6 +341,38 @@ class LeasedJobStore:
         """
         if not self._set_browser_session(keys=[keys.record(job_id)], args=[token, session]):
             raise LeaseLostError
+
+    def discard_pages(self, job_id: str, token: str) -> None:
+        """Remove all pages of a job, to be read again.
+
+        Raises:
+            LeaseLostError: The token no longer holds the job.
+        """
+        script_keys = [
+            keys.record(job_id),
+            keys.items(job_id),
+            keys.item_totals(job_id),
+            keys.pages(job_id),
+            keys.page_claims(job_id),
+            keys.parts(job_id),
+            keys.read_pages(job_id),
+        ]
+        if not self._discard_pages(keys=script_keys, args=[token]):
+            raise LeaseLostError
+
+    def open_sessions(self, site: str, account: str, job_id: str, token: str) -> SessionStore:
+        """Return the session of an account, as the job with this lease uses it."""
+        job = LeasedJob(job_id, token, self._lease_policy.lease)
+        return SessionStore(self._redis, site, account, job)
+
+    def share_pages(self, job_id: str, token: str) -> SharedPageStore:
+        """Return the pages of a job that several workers read.
+
+        Args:
+            job_id: The job's id.
+            token: The lease of the job, or of a part.
+        """
+        return SharedPageStore(self._redis, self._lease_policy, job_id, token)
 
     def get_items(self, job_id: str) -> list[dict[str, Any]]:
         """Return all items that an unfinished job has so far, in their order."""
@@ -225,11 +389,18 @@ class LeasedJobStore:
         # Version 0.1 stored one item in each element of the list, without a total.
         return int(total or 0) + int(blocks) - int(counted_blocks)
 
-    def get_warnings(self, job_id: str) -> list[dict[str, Any]]:
-        """Return the warnings of all pages that an unfinished job has so far, in their order."""
+    def now(self) -> datetime:
+        """Return the time on Redis' clock: that of this machine may be wrong."""
+        seconds, micros = self._redis.time()
+        return from_ms(1000 * seconds + micros // 1000)
+
+    def get_pages(self, job_id: str) -> list[PageHead]:
+        """Return the finished pages of an unfinished job, in their order, without their items."""
         stored = cast("dict[str, str]", self._redis.hgetall(keys.pages(job_id)))
-        in_order = sorted(stored.items(), key=lambda page: int(page[0]))
-        return [warning for _, text in in_order for warning in json.loads(text)]
+        return [
+            PageHead.decode(number, text)
+            for number, text in sorted((int(number), text) for number, text in stored.items())
+        ]
 
     def release(self, task_name: str, job_id: str, token: str) -> bool:
         """Return a job to the queue, for another worker to continue.

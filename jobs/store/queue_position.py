@@ -8,6 +8,7 @@ from redis.asyncio.client import Pipeline
 
 from jobs.model.job import JobState
 from jobs.redis import keys
+from jobs.redis.replies import parse_number
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class QueueLoad:
             replies: Its part of the pipeline's replies.
         """
         running, workers, duration_ms = replies
-        alive = sum(expires_ms > now_ms for _, expires_ms in workers)
-        return cls(alive, running, int(duration_ms) if duration_ms else None)
+        alive = sum(expires_ms > now_ms for _, expires_ms in workers or ())
+        return cls(alive, running or 0, parse_number(duration_ms) or None)
 
     def locate(self, jobs_before: int | None) -> QueuePosition | None:
         """Return the position of a job.

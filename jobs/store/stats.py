@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.redis import lua
+from jobs.redis import keys, lua
+from jobs.redis.replies import parse_number
 from jobs.store.worker_registry import WorkerStatus
 
 #: The names of the counters that are histograms.
@@ -13,6 +14,8 @@ HISTOGRAMS = ("waited", "ran")
 #: The upper bounds of their buckets, in seconds, as they are stored.
 BUCKET_BOUNDS = (*(f"{bound:g}" for bound in lua.BUCKET_BOUNDS), "+Inf")
 _SUM_SUFFIX = "_sum_ms"
+#: The number of parts of a counter's name: without a label, and with one.
+_PARTS = (3, 4)
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,19 @@ class Counters:
         counts: Any = defaultdict(dict)
         histograms: Any = {name: defaultdict(Histogram) for name in HISTOGRAMS}
         for counter, value in fields.items():
-            if "|" not in counter:
-                continue  # not specific to a job definition
-            name, site, job, label = (*counter.split("|"), "")[:4]
+            parts = counter.split("|")
+            if len(parts) not in _PARTS:
+                continue  # not specific to a job definition, or not ours
+            name, site, job, label = (*parts, "")[:4]
             job_name = JobName(site, job)
+            number = parse_number(value)
             if name in HISTOGRAMS:
-                histograms[name][job_name].buckets[label] = int(value)
+                if label in BUCKET_BOUNDS:
+                    histograms[name][job_name].buckets[label] = number
             elif name.removesuffix(_SUM_SUFFIX) in HISTOGRAMS:
-                histograms[name.removesuffix(_SUM_SUFFIX)][job_name].sum_s = int(value) / 1000
+                histograms[name.removesuffix(_SUM_SUFFIX)][job_name].sum_s = number / 1000
             else:
-                counts[name][job_name, label] = int(value)
+                counts[name][job_name, label] = number
         return cls(counts, histograms)
 
 
@@ -79,6 +85,13 @@ class Stats:
     oldest_delivery_s: float
 
     @property
+    def refused(self) -> Mapping[str, int]:
+        """The number of foreign things that were found in Redis and set aside, by their kind."""
+        counts = self.counters.counts.get(keys.REFUSED_COUNTER, {})
+        return {label: count for (_, label), count in counts.items()}
+
+    @property
     def running(self) -> int:
         """The number of jobs that workers run."""
-        return sum(len(status.jobs) for status in self.workers.values())
+        # A job that is handed over may be in the status of both workers.
+        return len({job_id for status in self.workers.values() for job_id in status.jobs})

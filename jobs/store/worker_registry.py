@@ -7,9 +7,12 @@ from datetime import timedelta
 
 from redis import Redis
 
+from jobs.model.decoding import DECODE_ERRORS
 from jobs.model.lease_policy import ms
 from jobs.redis import keys
 from jobs.redis.lua import load_script
+from jobs.redis.message_check import is_job_id
+from jobs.redis.replies import parse_number
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,13 @@ class WorkerStatus:
 
     @classmethod
     def decode(cls, text: str) -> "WorkerStatus":
-        """Parse what `encode` returned."""
-        return cls(**json.loads(text))
+        """Parse what `encode` returned; anything else is the status of an idle worker."""
+        try:
+            data = json.loads(text)
+            jobs = [job_id for job_id in data["jobs"] if is_job_id(str(job_id))]
+            return cls(jobs, parse_number(data["browser_mb"]), parse_number(data["orphans"]))
+        except DECODE_ERRORS:
+            return cls()
 
 
 class WorkerRegistry:

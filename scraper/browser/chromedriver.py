@@ -10,11 +10,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from scraper.browser.owned_folder import owned_folder
 from scraper.errors import BrowserNotStarted, BrowserUnavailable
 
 # The names of Debian, Fedora and Google, in order of preference; last the path on macOS.
@@ -36,9 +37,19 @@ _START_TIMEOUT_S: Final = 20.0
 # The guard itself stops trying after 10 s.
 _END_TIMEOUT_S: Final = 15.0
 # A socket's path may have 107 characters (104 on macOS); Chrome's takes the rest:
-# "/garimpo-12345678/org.chromium.Chromium.123456/SingletonSocket".
-_MAX_PARENT_LENGTH: Final = 45
-_SCRATCH_PREFIX: Final = "garimpo-"
+# "/garimpo-br-12345678/org.chromium.Chromium.123456/SingletonSocket".
+_MAX_PARENT_LENGTH: Final = 42
+_SCRATCH_PREFIX: Final = "garimpo-br-"
+# What a browser needs of its owner's environment, which also holds the accounts of all sites: any
+# local process of the same user can read a browser's own.
+_PASSED_ON: Final = frozenset(
+    {"PATH", "LANG", "LANGUAGE", "TZ", "TZDIR", "LD_LIBRARY_PATH", "FONTCONFIG_FILE"}
+    | {"FONTCONFIG_PATH", "FONTCONFIG_SYSROOT"}
+)
+# Chrome takes its proxy from these, and ignores an account in them.
+_PROXIES: Final = frozenset(
+    {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY", "AUTO_PROXY"}
+)
 _POLL_S: Final = 0.004
 # A Chrome whose chromedriver is gone ends sooner.
 _REMOVE_TIMEOUT_S: Final = 15.0
@@ -122,12 +133,13 @@ def _open_on_port(port: int, path: str) -> Iterator[Chromedriver]:
     with tempfile.TemporaryFile() as output:
         scratch = _make_scratch()
         try:
-            guard = _start_guard(scratch, path, output, port)
-            try:
-                _await_port(guard, output)
-                yield Chromedriver(f"http://127.0.0.1:{port}", guard.pid)
-            finally:
-                _stop_guard(guard)
+            with owned_folder(scratch):
+                guard = _start_guard(scratch, path, output, port)
+                try:
+                    _await_port(guard, output)
+                    yield Chromedriver(f"http://127.0.0.1:{port}", guard.pid)
+                finally:
+                    _stop_guard(guard)
         finally:
             _remove_scratch(scratch)
 
@@ -150,9 +162,28 @@ def _start_guard(scratch: str, path: str, output: IO[bytes], port: int) -> subpr
             stdout=subprocess.PIPE,
             stderr=output,
             start_new_session=True,
+            env=make_environment(os.environ, scratch),  # noqa: TID251 - not a setting
         )
     except OSError as error:  # no process, no memory or no descriptor is left
         raise BrowserUnavailable(error.strerror or BrowserUnavailable.Reason.NO_START) from error
+
+
+def make_environment(owner: Mapping[str, str], scratch: str) -> dict[str, str]:
+    """Return the environment of a browser: nothing secret, and a home that is removed with it.
+
+    Args:
+        owner: The environment of the process that starts it.
+        scratch: The folder for all its files; without `XDG_*_HOME`, configuration, caches and data
+            are below `HOME` too.
+    """
+    kept = {
+        name: value
+        for name, value in owner.items()
+        if name in _PASSED_ON
+        or name.startswith("LC_")
+        or (name.upper() in _PROXIES and "@" not in value)
+    }
+    return {**kept, "HOME": scratch, "TMPDIR": scratch}
 
 
 def _make_scratch() -> str:

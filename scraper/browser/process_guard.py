@@ -4,8 +4,8 @@
 
 It ends when its standard input ends (its owner has ended, for whatever reason), at SIGTERM, or
 when chromedriver ends. Then it kills all its descendants and removes the folder SCRATCH, which
-chromedriver and Chrome get as TMPDIR for their profiles. Its owner has to start it in a session of
-its own, so that Ctrl-C in a terminal reaches the owner and not the browser.
+chromedriver and Chrome get as TMPDIR and HOME for all their files. Its owner has to start it in a
+session of its own, so that Ctrl-C in a terminal reaches the owner and not the browser.
 
 Its standard output stays empty and ends once everything is gone. chromedriver's output goes to
 this program's standard error.
@@ -85,7 +85,8 @@ def _start(command: list[str], scratch: str) -> int:
         return child
     try:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.environ["TMPDIR"] = scratch  # noqa: TID251 - passed on to the child, not a setting
+        for name in ("TMPDIR", "HOME"):
+            os.environ[name] = scratch  # noqa: TID251 - passed on to the child, not a setting
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
         os.execv(command[0], command)  # noqa: S606 - no shell on purpose

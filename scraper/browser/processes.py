@@ -1,5 +1,7 @@
 """Processes of local browsers: their memory, and orphans."""
 
+import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
@@ -12,6 +14,10 @@ _MB: Final = 1024 * 1024
 # The end of a guard's path, wherever it is installed; `guard.py` is that of version 0.1, whose
 # workers may still run during an upgrade.
 _GUARDS: Final = ("/".join(PROCESS_GUARD.parts[-3:]), "scraper/browser/guard.py")
+_NETWORK_SERVICE: Final = "--utility-sub-type=network.mojom.NetworkService"
+# How long Chrome may take to start it after the session's start, and how often it is looked for.
+_START_S: Final = 2.0
+_START_POLL_S: Final = 0.02
 # How the names begin that Debian, Google and Apple use, and chromedriver's.
 _NAMES: Final = ("chrom", "google chrom")
 
@@ -23,6 +29,47 @@ def browsers_below(pid: int) -> list[psutil.Process]:
     except psutil.NoSuchProcess:
         return []
     return [process for process in descendants if _is_browser(process)]
+
+
+class NetworkService:
+    """The process that makes all connections of a browser; on some systems it is a thread.
+
+    Chrome starts another one if it ends, but what the pages had requested never arrives.
+    """
+
+    def __init__(self, pid: int, stop: threading.Event) -> None:
+        """Look for it among the descendants of a process; Chrome may be about to start it.
+
+        Args:
+            pid: The process' id.
+            stop: Ends the search once it is set.
+        """
+        self._pid = pid
+        self._process: psutil.Process | None = None
+        deadline = time.monotonic() + _START_S
+        while self._find() is None and time.monotonic() < deadline:
+            if stop.wait(_START_POLL_S):
+                break
+
+    def _find(self) -> psutil.Process | None:
+        if self._process is None:
+            self._process = next(filter(_is_network_service, browsers_below(self._pid)), None)
+        return self._process
+
+    def has_ended(self) -> bool:
+        """Return whether it has ended; False if it is a thread."""
+        process = self._find()
+        if process is None:
+            return False
+        with suppress(psutil.NoSuchProcess):
+            return process.status() == psutil.STATUS_ZOMBIE or not process.is_running()
+        return True
+
+
+def _is_network_service(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return _NETWORK_SERVICE in process.cmdline()
+    return False
 
 
 def memory_mb(processes: Iterable[psutil.Process]) -> int:

@@ -1,79 +1,126 @@
-"""The only tab of a browser: open a page, wait, type, click, extract."""
+"""Tab of a browser: open pages, take snapshots, type, click, extract items."""
 
 import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, TypeVar, cast
+from urllib.parse import urlsplit
 
 from selenium.common.exceptions import (
-    ElementClickInterceptedException,
-    ElementNotInteractableException,
-    StaleElementReferenceException,
+    TimeoutException,
+    UnexpectedAlertPresentException,
     WebDriverException,
 )
 from selenium.webdriver.remote.command import Command
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 from selenium.webdriver.remote.webdriver import WebDriver
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from scraper.browser import performance_log, webdriver_errors
-from scraper.browser.page_snapshot import ElementState, PageSnapshot, SnapshotQuery
-from scraper.errors import BrowserCrashed, RecipeMalformed, Stopped
+from scraper.browser import webdriver_errors
+from scraper.browser.browser_settings import BrowserSettings
+from scraper.browser.isolated_world import (
+    IsolatedWorld,
+    NoContextError,
+    ScriptError,
+    ScriptTimeoutError,
+    SelectorError,
+    SizeError,
+    load_function,
+)
+from scraper.browser.network_log import PROXY_ERROR, NetworkLog
+from scraper.browser.page_snapshot import ListQuery, PageSnapshot, SizeLimits, SnapshotQuery
+from scraper.browser_state import BrowserState, Cookie, OriginStorage
+from scraper.errors import BrowserCrashed, PageChanged, PageMemoryExceeded, Stopped
+
+__all__ = ["SelectorError", "Tab"]
 
 T = TypeVar("T")
 
-_SCRIPTS: Final = Path(__file__).with_name("js")
-_SNAPSHOT: Final = (_SCRIPTS / "snapshot.js").read_text(encoding="utf-8")
-_VISIBLE_TEXT: Final = (_SCRIPTS / "visible_text.js").read_text(encoding="utf-8")
-#: The script that extracts all items of a page.
-EXTRACT: Final = (_SCRIPTS / "extract.js").read_text(encoding="utf-8")
+_SNAPSHOT: Final = load_function("dom", "items", "snapshot")
+_EXTRACT: Final = load_function("dom", "items", "extract")
+_SHOWN_LINES: Final = load_function("dom", "shown_lines")
+_FOCUSED_URL: Final = load_function("dom", "focused_url")
+_FOCUS: Final = load_function("dom", "focus")
+_BLUR: Final = load_function("dom", "blur")
+_CLICK_POINT: Final = load_function("dom", "click_point")
+_READ_STORAGE: Final = load_function("dom", "read_storage")
+_WRITE_STORAGE: Final = load_function("dom", "write_storage")
+#: The world that writes the storage of a kept session: not that of the other scripts, since it is
+#: there before them.
+_STORAGE_WORLD: Final = "garimpo-storage"
 
 #: The time limit of a script. Chrome delays scripts while it waits for a response, so this also
 #: limits how late a stop or a deadline is noticed.
 SCRIPT_TIMEOUT_S: Final = 0.5
-# The limit of an extraction doubles, up to this, each time it was too short.
+# The limit of a script that reads a page's items doubles, up to this, each time it was too short.
 _MAX_SCRIPT_TIMEOUT_S: Final = 32.0
-# The interval between two snapshots, which take 3 ms each, grows with the time waited.
+# The interval between two snapshots grows with the time waited, and with the time that they take.
 _MIN_INTERVAL_S: Final = 0.005
 _MAX_INTERVAL_S: Final = 0.1
 _INTERVAL_PER_SECOND: Final = 0.01
-# Errors that mean that a click did not happen.
-_NOT_CLICKED: Final = (
-    ElementClickInterceptedException,
-    ElementNotInteractableException,
-    StaleElementReferenceException,
-)
 # Neither a page that waits for a response nor a browser that hangs returns snapshots. After this
 # long without one the browser itself is pinged, which only the latter does not answer.
 _PING_AFTER_S: Final = 10.0
-# How often the log is checked for a cut connection while a document is loading.
+# How often the log is checked for a page that does not arrive, or was cut off. What chromedriver
+# logs stays in its memory until then.
 _LOG_INTERVAL_S: Final = 1.0
+# How often the processes of the browser, and their memory, are checked while a page is awaited.
+_CHECK_INTERVAL_S: Final = 1.0
+# A page that replaces itself more often leads round in a circle.
+_MAX_DOCUMENTS: Final = 30
+_BLANK: Final = "about:blank"
+# The URLs of audio and video, as patterns of Network.setBlockedURLs.
+_MEDIA: Final = tuple(
+    f"*.{suffix}{query}"
+    for suffix in ("mp4", "m4v", "webm", "mov", "ogv", "mp3", "m4a", "ogg", "wav", "flac", "m3u8")
+    for query in ("", "?*")
+)
 _EXECUTE_CDP: Final = "executeCdpCommand"
-# The log grows with each request of a page, and is otherwise only read when a page fails.
-_PAGES_PER_LOG: Final = 10
+
+
+#: Raises an error if nothing may be typed at a page with this URL, or sent to it.
+CheckUrl = Callable[[str], None]
 
 
 class _TransientError(Exception):
     """The page changed during the command, or is too busy to answer."""
 
 
+@dataclass
+class _Window:
+    """A window in WebDriver's sense, which is a tab mostly, and what is known of its page."""
+
+    handle: str
+    world: IsolatedWorld
+    network: NetworkLog
+    #: The document of the last snapshot.
+    time_origin: float = 0.0
+
+
 class Tab:
     """The tab of a browser.
 
-    Every method raises BrowserCrashed once the browser is lost. Every wait raises Stopped once the
-    caller's stop event is set.
+    Pages may be opened ahead, in windows of their own; the tab then moves on to their windows.
+
+    Every method raises BrowserCrashed once the browser is lost, and PageChanged if a page breaks
+    the script that reads it. Every wait raises Stopped once the caller's stop event is set. Dialogs
+    of the page are accepted, whenever they open.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what differs between browsers
         self,
         driver: WebDriver,
         stop: threading.Event,
+        *,
         session: str | None = None,
+        is_cut_off: Callable[[], bool] = lambda: False,
         exceeds_memory_limit: Callable[[], bool] = lambda: False,
+        find_connect_error: Callable[[str], str] = lambda _: "",
+        memory_limit_mb: int = 0,
     ) -> None:
         """Wrap the tab that a new browser has.
 
@@ -81,21 +128,64 @@ class Tab:
             driver: The browser.
             stop: Ends waits once it is set.
             session: The browser's session id at a remote end; None for a local one.
+            is_cut_off: Returns whether what the browser has requested will never arrive.
             exceeds_memory_limit: Returns whether the browser uses more memory than allowed.
+            find_connect_error: Returns why its proxy could not connect to the host of a URL; empty
+                if unknown.
+            memory_limit_mb: How much that is, in MiB.
         """
+        self._memory_limit_mb = memory_limit_mb
+        self._checked_at = time.monotonic()
+        self._is_cut_off = is_cut_off
         self.session = session
         self.exceeds_memory_limit = exceeds_memory_limit
+        self._find_connect_error = find_connect_error
         self._driver = driver
         # Selenium defines this command for its local Chrome class only.
-        executor = cast("RemoteConnection", driver.command_executor)
-        executor.add_command(_EXECUTE_CDP, "POST", "/session/$sessionId/goog/cdp/execute")  # type: ignore[no-untyped-call] # untyped in Selenium
+        self._executor = cast("RemoteConnection", driver.command_executor)
+        self._executor.add_command(_EXECUTE_CDP, "POST", "/session/$sessionId/goog/cdp/execute")  # type: ignore[no-untyped-call] # untyped in Selenium
+        self._command_timeout_s = self._executor.client_config.timeout
         self._stop = stop
-        self._opened_pages = 0
-        # The document of the last snapshot.
-        self._time_origin = 0.0
-        self._extract_timeout_s = SCRIPT_TIMEOUT_S
-        #: The URL that was opened last.
+        #: The time limit, in seconds, for reading the items of the present page.
+        self.list_timeout_s = SCRIPT_TIMEOUT_S
+        # Whether a command was left without an answer: chromedriver keeps all later ones waiting.
+        self._is_blocked = False
+        self._deadline = float("inf")
+        #: The URL that was opened last, and the number of those that were opened.
         self.page = ""
+        self.opened_pages = 0
+        # The script that writes the storage of a kept session, until a page was read.
+        self._storage_script = ""
+        self._settings = BrowserSettings()
+        # Its handle is known once the first page is opened. It is not the present window while a
+        # login goes on in a window that its page has opened.
+        self._main = self._window = self._make_window("")
+        # By URL: the windows of pages that were opened ahead, and the time origins of the documents
+        # that they have shown before. Other windows are for pages that will be.
+        self._ahead: dict[str, tuple[_Window, float]] = {}
+        self._unused: list[_Window] = []
+
+    def _make_window(self, handle: str) -> _Window:
+        # A window's handle is the id of its target, and that is the id of its main frame.
+        world = IsolatedWorld(self._send_to_world, handle)
+        return _Window(handle, world, NetworkLog(handle, self._find_connect_error))
+
+    def _enter(self, window: _Window) -> None:
+        """Make a window the present one; its commands go there."""
+        with self._translate_errors():
+            self._driver.switch_to.window(window.handle)
+        self._window = window
+
+    @property
+    def network(self) -> NetworkLog:
+        """The requests of the page, as far as `read_network` has read them."""
+        return self._window.network
+
+    @property
+    def windows(self) -> list[str]:
+        """The handles of the tab's windows, the main one first."""
+        ahead = [window.handle for window, _ in self._ahead.values()]
+        return [self._main.handle, *ahead, *(window.handle for window in self._unused)]
 
     def open(self, url: str) -> float:
         """Start to load a page, without waiting for it.
@@ -113,28 +203,93 @@ class Tab:
         """
         self.pause(0)
         self.page = url
-        self._extract_timeout_s = SCRIPT_TIMEOUT_S
-        if self._opened_pages % _PAGES_PER_LOG == _PAGES_PER_LOG - 1:
-            self._read_log()
-        self._opened_pages += 1
+        self.list_timeout_s = SCRIPT_TIMEOUT_S
+        if url in self._ahead:
+            window, previous_origin = self._ahead.pop(url)
+            self._unused.append(self._main)
+            self._enter(window)
+            self._main = window
+            return previous_origin
+        self._find_main_window()
+        return self._load(url)
+
+    def open_ahead(self, url: str) -> None:
+        """Start to load a page in a window of its own, which a later `open` of its URL enters.
+
+        It does nothing while documents get the storage of a kept session, which only the present
+        window writes.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+            Stopped: The stop event is set.
+        """
+        self.pause(0)
+        if url in self._ahead or self._storage_script:
+            return
+        self._find_main_window()
+        present = self._window
+        window = self._unused.pop() if self._unused else self._open_window()
+        try:
+            self._enter(window)
+            self._ahead[url] = window, self._load(url)
+        finally:
+            self._enter(present)
+
+    def forget_ahead(self) -> None:
+        """Forget the pages that were opened ahead: a later `open` loads them again."""
+        self._unused += [window for window, _ in self._ahead.values()]
+        self._ahead.clear()
+
+    def _find_main_window(self) -> None:
+        if not self._main.handle:
+            with self._translate_errors():
+                handle = self._driver.current_window_handle
+            self._main = self._window = self._make_window(handle)
+
+    def _open_window(self) -> _Window:
+        # A tab: a window of the screen takes twice the processor's time, and more memory.
+        with self._translate_errors():
+            self._driver.switch_to.new_window("tab")
+            window = self._make_window(self._driver.current_window_handle)
+        self._window = window
+        self.prepare(self._settings)
+        return window
+
+    def _load(self, url: str) -> float:
+        self.opened_pages += 1
         self.snapshot(SnapshotQuery())  # the document may have changed since the last snapshot
+        self.network.expect_document()
         with self._translate_errors(), contextlib.suppress(_TransientError):
+            if "#" in url:
+                # From a page with the same URL, except for the fragment, Chrome loads nothing.
+                self._driver.get(_BLANK)
             self._driver.get(url)
-        return self._time_origin
+        return self._window.time_origin
 
     def snapshot(self, query: SnapshotQuery) -> PageSnapshot | None:
         """Return a snapshot of the page; None if it could not answer just now.
 
+        Reading the items of a large page takes time: after a snapshot that has exceeded its limit,
+        the next one of the same page has twice as long.
+
         Raises:
             BrowserCrashed: The browser is lost.
-            RecipeMalformed: The browser rejects a selector.
+            SelectorError: The browser rejects a selector or a regular expression.
+            PageTooLarge: The page has more items, or longer ones, than are read.
         """
-        try:
-            snapshot = PageSnapshot.decode(self._run(_SNAPSHOT, query.script_argument))
-        except _TransientError:
+        limit_s = self.list_timeout_s if query.list else SCRIPT_TIMEOUT_S
+        with self._translate_faults(query.list):
+            snapshot = self._run_limited(_SNAPSHOT, query.script_argument, limit_s)
+        if snapshot is None:
             return None
-        self._time_origin = snapshot.time_origin
-        return snapshot
+        decoded = PageSnapshot.decode(snapshot)
+        if decoded.target_url.startswith("chrome-error:"):
+            decoded = replace(decoded, document_url=self.page)  # Chrome does not say
+        if decoded.error == PROXY_ERROR:
+            error = self._find_connect_error(decoded.document_url)
+            decoded = replace(decoded, error=error or decoded.error)
+        self._window.time_origin = decoded.time_origin
+        return decoded
 
     def wait(
         self, query: SnapshotQuery, deadline: float, evaluate: Callable[[PageSnapshot], T]
@@ -150,31 +305,62 @@ class Tab:
             The value, or None at the deadline.
 
         Raises:
-            BrowserCrashed: The browser is lost, or has not answered a ping.
+            BrowserCrashed: The browser is lost, cut off, or has not answered a ping.
+            PageMemoryExceeded: The browser uses more memory than allowed.
             Stopped: The stop event was set.
-            RecipeMalformed: The browser rejects a selector.
+            SelectorError: The browser rejects a selector.
         """
         started = time.monotonic()
         last_answer = started
         last_log = started
-        log: list[dict[str, Any]] = []
-        while (now := time.monotonic()) < deadline:
-            snapshot = self.snapshot(query)
-            if snapshot is not None and not snapshot.is_parsed and now - last_log > _LOG_INTERVAL_S:
-                last_log = now
-                log += self._read_log()
-                snapshot = snapshot.with_load_error(performance_log.load_error(log, snapshot.url))
-            if snapshot is not None:
-                last_answer = now
-            elif now - last_answer > _PING_AFTER_S:
-                self._ping_browser()
-                last_answer = now
-            value = None if snapshot is None else evaluate(snapshot)
-            if value is not None:
-                return value
-            interval = max(_MIN_INTERVAL_S, (now - started) * _INTERVAL_PER_SECOND)
-            self.pause(min(interval, _MAX_INTERVAL_S, max(0.0, deadline - now)))
+        self._deadline = deadline
+        try:
+            while (now := time.monotonic()) < deadline:
+                self._check_processes(now)
+                snapshot = self.snapshot(query)
+                if snapshot is not None and now - last_log > _LOG_INTERVAL_S:
+                    last_log = now
+                    snapshot = self._check_loading(snapshot)
+                answered = time.monotonic()
+                if snapshot is not None:
+                    last_answer = answered
+                elif answered - last_answer > _PING_AFTER_S:
+                    self._ping_browser()
+                    last_answer = time.monotonic()
+                value = None if snapshot is None else evaluate(snapshot)
+                if value is not None:
+                    self._check_is_whole()  # a page without its end may look like a short one
+                    return value
+                interval = (now - started) * _INTERVAL_PER_SECOND
+                interval = min(max(_MIN_INTERVAL_S, interval), _MAX_INTERVAL_S)
+                took = answered - now if snapshot is not None else 0.0
+                self.pause(min(max(interval, took), max(0.0, deadline - now)))
+        finally:
+            self._deadline = float("inf")
         return None
+
+    def _check_processes(self, now: float) -> None:
+        """Return if the browser is whole and has memory left; looks every second only."""
+        if now - self._checked_at < _CHECK_INTERVAL_S:
+            return
+        self._checked_at = now
+        self._check_is_whole()
+        if self.exceeds_memory_limit():
+            raise PageMemoryExceeded(self.page, self._memory_limit_mb)
+
+    def _check_is_whole(self) -> None:
+        if self._is_cut_off():
+            raise BrowserCrashed(self.page)
+
+    def _check_loading(self, snapshot: PageSnapshot) -> PageSnapshot:
+        """Return a snapshot as that of a failure if its document will never be complete."""
+        network = self.read_network()
+        if network.documents > _MAX_DOCUMENTS:
+            return snapshot.with_load_error("ERR_TOO_MANY_REDIRECTS")
+        # A page may itself end its loading, as if it was aborted.
+        if snapshot.is_parsed or network.load_error == "ERR_ABORTED":
+            return snapshot
+        return snapshot.with_load_error(network.load_error)
 
     def pause(self, seconds: float) -> None:
         """Wait for some seconds.
@@ -185,12 +371,14 @@ class Tab:
         if self._stop.wait(seconds):
             raise Stopped
 
-    def type_into(self, field: ElementState, text: str) -> bool:
+    def type_into(self, selector: str, text: str, check_url: CheckUrl) -> bool:
         """Replace the value of a form field by typing.
 
         Args:
-            field: The form field.
+            selector: The form field's; its first visible match is meant.
             text: The new value.
+            check_url: Called with the URL of the page before each character, and at first also with
+                that of the form's action.
 
         Returns:
             False if the field could not be typed into just now.
@@ -199,72 +387,287 @@ class Tab:
             BrowserCrashed: The browser is lost.
         """
         try:
-            with self._translate_errors():
-                if field.has_value:
-                    field.element.clear()
-                field.element.send_keys(text)
+            if not self._focus(selector, check_url):
+                return False
+            for character in text:
+                # The page may have been replaced, or the focus moved, since the last one.
+                url = self._run_unasked(_FOCUSED_URL, selector)
+                if url is None:
+                    return False
+                check_url(url)
+                self._type_character(character)
         except _TransientError:
             return False
         return True
 
-    def click(self, target: ElementState) -> bool:
-        """Click on an element.
+    def leave_field(self) -> None:
+        """Leave the form field that has the focus, as far as that is possible just now.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        with contextlib.suppress(_TransientError):
+            self._run(_BLUR, None, SCRIPT_TIMEOUT_S)
+
+    def _focus(self, selector: str, check_url: CheckUrl) -> bool:
+        """Put the cursor into a form field; return whether that was possible."""
+        urls = self._run(_FOCUS, selector, SCRIPT_TIMEOUT_S)
+        for url in urls or ():
+            check_url(url)
+        return bool(urls)
+
+    def press_enter(self, selector: str, check_url: CheckUrl) -> bool:
+        """Press Enter in a form field.
 
         Args:
-            target: The element.
+            selector: The form field's; its first visible match is meant.
+            check_url: Called before with the URLs of the page and of the form's action.
 
         Returns:
-            False if it could not be clicked just now: it moves, or something covers it. True if
-            it was clicked, or may have been: the click itself may replace the page.
+            False if that was not possible just now.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        try:
+            if not self._focus(selector, check_url):
+                return False
+            self._send_input("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+            self._send_input("Input.dispatchKeyEvent", type="keyUp", **key)
+        except _TransientError:
+            return False
+        return True
+
+    def find_cover(self, selector: str) -> str:
+        """Return what covers an element, such as `div#cookies.banner`; empty if nothing does.
 
         Raises:
             BrowserCrashed: The browser is lost.
         """
         try:
-            with self._translate_errors():
-                target.element.click()
-        except _TransientError as error:
-            return not isinstance(error.__cause__, _NOT_CLICKED)
+            point = self._run(_CLICK_POINT, selector, SCRIPT_TIMEOUT_S)
+        except _TransientError:
+            return ""
+        return str(point["cover"]) if point else ""
+
+    def click(self, selector: str, check_url: CheckUrl) -> str | None:
+        """Click on an element.
+
+        Args:
+            selector: The element's; its first visible match is meant.
+            check_url: Called before with the URLs of the page and of the form's action.
+
+        Returns:
+            An empty text if the element was clicked. If something covers it, what that is, such as
+            `div#cookies.banner`. None if it cannot be clicked for another reason just now.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        try:
+            point = self._run(_CLICK_POINT, selector, SCRIPT_TIMEOUT_S)
+        except _TransientError:
+            return None
+        if point is None or point["cover"]:
+            return point and str(point["cover"])
+        for url in point["urls"]:
+            check_url(url)
+        position = {"x": point["x"], "y": point["y"]}
+        # The click itself may replace the page, or open a dialog.
+        with contextlib.suppress(_TransientError):
+            self._send_input("Input.dispatchMouseEvent", type="mouseMoved", **position)
+            button = {"button": "left", "clickCount": 1, **position}
+            self._send_input("Input.dispatchMouseEvent", type="mousePressed", **button)
+            self._send_input("Input.dispatchMouseEvent", type="mouseReleased", **button)
+        return ""
+
+    def follow_new_window(self) -> bool:
+        """Enter a window that the page has opened; return whether there is one.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        with contextlib.suppress(_TransientError), self._may_block():
+            new = [window for window in self._list_windows() if window not in self.windows]
+            if new and self._window is self._main:
+                self._enter(self._make_window(new[0]))
+                return True
+        return False
+
+    def leave_new_window(self) -> None:
+        """Close all windows but the main one, and enter that.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        with contextlib.suppress(_TransientError), self._may_block():
+            self._main = self._make_window(self._main.handle)
+            self._enter(self._main)
+            self._ahead.clear()
+            self._unused.clear()
+            for window in self._list_windows():
+                if window != self._main.handle:
+                    self._send_cdp("Target.closeTarget", {"targetId": window})
+
+    def is_open(self) -> bool:
+        """Return whether the window that was entered still exists.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        with contextlib.suppress(_TransientError), self._may_block():
+            return self._window.handle in self._list_windows()
         return True
 
-    def visible_lines(self) -> list[str]:
+    def _list_windows(self) -> list[str]:
+        # WebDriver's own command would wait for dialogs of other windows.
+        targets = self._send_cdp("Target.getTargets", {})["targetInfos"]
+        return [target["targetId"] for target in targets if target["type"] == "page"]
+
+    def has_cookie(self, name: str) -> bool:
+        """Return whether the page's site has set a cookie, also one that scripts cannot read.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        try:
+            cookies = self._send_cdp("Network.getCookies", {})["cookies"]
+        except _TransientError:
+            return False
+        return any(cookie["name"] == name for cookie in cookies)
+
+    def read_state(self) -> BrowserState | None:
+        """Return all cookies, and the storage of the page's origin; None if that fails just now.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        try:
+            cookies = self._send_cdp("Storage.getCookies", {})["cookies"]
+            stored = self._run(_READ_STORAGE, None, SCRIPT_TIMEOUT_S)
+        except _TransientError:
+            return None
+        origins = {} if stored is None else {stored.pop("origin"): OriginStorage(**stored)}
+        kept = filter(None, map(Cookie.parse, cookies))
+        return BrowserState(cookies=tuple(kept), origins=origins)
+
+    def clear_state(self, url: str) -> None:
+        """Remove all cookies, and what the origin of a URL has stored.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        parts = urlsplit(url)
+        origin = {"origin": f"{parts.scheme}://{parts.netloc}", "storageTypes": "all"}
+        with contextlib.suppress(_TransientError):
+            self._send_cdp("Network.clearBrowserCookies", {})
+            self._send_cdp("Storage.clearDataForOrigin", origin)
+
+    def write_state(self, state: BrowserState) -> bool:
+        """Replace all cookies; the next document of each origin also gets its storage.
+
+        Args:
+            state: What `read_state` has returned, possibly in another browser.
+
+        Returns:
+            False if that fails just now.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        cookies = [cookie.as_parameter for cookie in state.cookies]
+        try:
+            self.forget_state()
+            self._send_cdp("Network.clearBrowserCookies", {})
+            self._set_cookies(cookies)
+            if any(storage.local or storage.session for storage in state.origins.values()):
+                # Parsed there: in JavaScript's own notation "__proto__" is no ordinary key.
+                origins = json.dumps(json.dumps(state.model_dump()["origins"]))
+                source = f"{{ {_WRITE_STORAGE}\nrun(JSON.parse({origins})); }}"
+                added = self._send_cdp(
+                    "Page.addScriptToEvaluateOnNewDocument",
+                    {"source": source, "worldName": _STORAGE_WORLD},
+                )
+                self._storage_script = str(added["identifier"])
+        except _TransientError:
+            return False
+        return True
+
+    def _set_cookies(self, cookies: list[dict[str, Any]]) -> None:
+        try:
+            self._send_cdp("Network.setCookies", {"cookies": cookies})
+        except _TransientError:
+            # Chrome rejects all for one that is invalid.
+            for cookie in cookies:
+                with contextlib.suppress(_TransientError):
+                    self._send_cdp("Network.setCookie", cookie)
+
+    def forget_state(self) -> None:
+        """Write no more storage into new documents: from now on the site changes it.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        if self._storage_script:
+            script = {"identifier": self._storage_script}
+            with contextlib.suppress(_TransientError):
+                self._send_cdp("Page.removeScriptToEvaluateOnNewDocument", script)
+            self._storage_script = ""
+
+    def shown_lines(self) -> list[str]:
         """Return the lines of text that the page shows; none if it could not answer just now.
 
         Raises:
             BrowserCrashed: The browser is lost.
         """
         try:
-            return list(self._run(_VISIBLE_TEXT))
+            return list(self._run(_SHOWN_LINES, None, SCRIPT_TIMEOUT_S))
         except _TransientError:
             return []
 
-    def extract(self, items: str, fields: dict[str, Any]) -> str | None:
+    def extract(self, query: ListQuery) -> str | None:
         """Extract all items of the page with `js/extract.js`.
 
-        An extraction that exceeds its time limit has twice as long in the next call, until one
-        succeeds or another page is opened.
+        Its time limit is that of `snapshot` with the same items.
 
         Args:
-            items: The selector of an item.
-            fields: The recipe's fields by name, as plain data.
+            query: The items and their fields.
 
         Returns:
             JSON as `js/extract.js` documents it; None if the page could not answer just now.
 
         Raises:
             BrowserCrashed: The browser is lost.
-            RecipeMalformed: The browser rejects a selector or a regular expression.
+            SelectorError: The browser rejects a selector or a regular expression.
+            PageTooLarge: The page has more items, or longer ones, than are read.
         """
-        timeout_s = self._extract_timeout_s
-        try:
-            with self._script_timeout(timeout_s):
-                extracted = str(self._run(EXTRACT, items, json.dumps(fields)))
-        except _TransientError as error:
-            if webdriver_errors.is_script_timeout(error.__cause__):
-                self._extract_timeout_s = min(2 * timeout_s, _MAX_SCRIPT_TIMEOUT_S)
-            return None
-        self._extract_timeout_s = SCRIPT_TIMEOUT_S
-        return extracted
+        with self._translate_faults(query):
+            text = self._run_limited(_EXTRACT, query.script_argument, self.list_timeout_s)
+        return None if text is None else str(text)
+
+    def read_network(self) -> NetworkLog:
+        """Return the page's requests until now; without any if the remote end keeps no log.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        with contextlib.suppress(_TransientError, WebDriverException):
+            with self._may_block(), self._translate_errors():
+                response = self._driver.execute(Command.GET_LOG, {"type": "performance"})
+            self._feed(response["value"])
+        return self.network
+
+    def _feed(self, entries: list[dict[str, Any]]) -> None:
+        """Give the log's new entries to the windows that they are about."""
+        ahead = {window.handle: window for window, _ in self._ahead.values()}
+        if not ahead:
+            self.network.feed(entries)
+            return
+        for entry in entries:
+            # The text ends with `"webview":"HANDLE"}`.
+            handle = entry["message"][-200:].rpartition('"webview":"')[2].partition('"')[0]
+            ahead.get(handle, self._window).network.feed([entry])
 
     def retry_after(self, failure: PageSnapshot) -> float | None:
         """Return the seconds of a failed page's Retry-After; None without such a header.
@@ -275,58 +678,171 @@ class Tab:
         Raises:
             BrowserCrashed: The browser is lost.
         """
-        entries = self._read_log()
-        return performance_log.retry_after(entries, failure.url, failure.status, datetime.now(UTC))
+        network = self.read_network()
+        return network.retry_after(failure.document_url, failure.status, datetime.now(UTC))
 
-    @contextlib.contextmanager
-    def _script_timeout(self, seconds: float) -> Iterator[None]:
-        """Change the script timeout within the block; most blocks have the default."""
-        if seconds == SCRIPT_TIMEOUT_S:
-            yield
-            return
-        with self._translate_errors():
-            self._driver.set_script_timeout(seconds)
+    def prepare(self, settings: BrowserSettings) -> None:
+        """Apply the options of a job, which may differ from those of the browser's last one.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+            SelectorError: The browser does not know the language or the time zone.
+        """
+        self._settings = settings
+        patterns = [] if settings.images else list(_MEDIA)
+        for host in settings.blocked_hosts:
+            patterns += [f"*://{host}/*", f"*://{host}:*", f"*://*.{host}/*", f"*://*.{host}:*"]
+        with contextlib.suppress(_TransientError):
+            self._send_cdp("Network.setBlockedURLs", {"urls": patterns})
+            # Its pages are drawn, and have the focus, also while another tab is in front.
+            self._send_cdp("Emulation.setFocusEmulationEnabled", {"enabled": True})
+        self.override_locale(settings.locale, settings.time_zone)
+
+    def override_locale(self, locale: str | None, time_zone: str | None) -> None:
+        """Change the language and time zone that pages see.
+
+        Args:
+            locale: A BCP 47 tag such as `pt-BR`; None: the browser's own.
+            time_zone: A name of the IANA database such as `America/Sao_Paulo`; None: the machine's.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+            SelectorError: The browser does not know one of them.
+        """
+        if time_zone is not None:
+            self._override("time_zone", "Timezone", {"timezoneId": time_zone})
+        if locale is not None:
+            agent = self._send_cdp("Browser.getVersion", {})["userAgent"]
+            language = locale.partition("-")[0]
+            accepted = locale if language == locale else f"{locale},{language}"
+            self._override("locale", "Locale", {"locale": locale.replace("-", "_")})
+            self._send_cdp(
+                "Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": accepted}
+            )
+
+    def _override(self, key: str, subject: str, parameters: dict[str, str]) -> None:
         try:
-            yield
-        finally:
-            with self._translate_errors():
-                self._driver.set_script_timeout(SCRIPT_TIMEOUT_S)
+            self._send_cdp(f"Emulation.set{subject}Override", parameters)
+        except _TransientError as error:
+            raise SelectorError((key,), "the browser does not know it") from error
+
+    def _type_character(self, character: str) -> None:
+        if not character.isascii():
+            self._send_input("Input.insertText", text=character)
+            return
+        # Letters and digits have the codes of their keys; scripts of forms look at them.
+        code = ord(character.upper()) if character.isalnum() else 0
+        key = {"key": character, "windowsVirtualKeyCode": code}
+        self._send_input("Input.dispatchKeyEvent", type="keyDown", text=character, **key)
+        self._send_input("Input.dispatchKeyEvent", type="keyUp", **key)
+
+    def _send_input(self, command: str, **parameters: Any) -> None:
+        self._send_cdp(command, parameters)
+
+    def _send_cdp(self, command: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        with self._translate_errors():
+            response = self._driver.execute(_EXECUTE_CDP, {"cmd": command, "params": parameters})
+        if response["value"] is None:  # a dialog has interrupted the command
+            raise _TransientError
+        return dict(response["value"])
 
     def _ping_browser(self) -> None:
         """Return if the browser answers, whatever state its page is in."""
-        with self._translate_errors(), contextlib.suppress(_TransientError):
-            self._driver.execute(_EXECUTE_CDP, {"cmd": "Browser.getVersion", "params": {}})
+        with contextlib.suppress(_TransientError):
+            self._send_cdp("Browser.getVersion", {})
 
-    def _run(self, script: str, *arguments: Any) -> Any:
-        with self._translate_errors():
-            result = self._driver.execute_script(script, *arguments)
-        if result is None:  # none of the scripts returns null: a dialog has interrupted it
-            raise _TransientError
-        return result
-
-    def _read_log(self) -> list[dict[str, Any]]:
-        """Return the log's new entries; none if the remote end keeps no log."""
+    def _run_limited(self, function: str, argument: Any, limit_s: float) -> Any:
+        """Return a script's value; None if the page could not answer, or not within the limit."""
         try:
-            with self._translate_errors():
-                response = self._driver.execute(Command.GET_LOG, {"type": "performance"})
-        except (_TransientError, WebDriverException):
-            return []
-        return list(response["value"])
+            return self._run(function, argument, limit_s)
+        except _TransientError as error:
+            if isinstance(error.__cause__, ScriptTimeoutError):
+                self.list_timeout_s = min(2 * limit_s, _MAX_SCRIPT_TIMEOUT_S)
+            return None
+
+    def _run(self, function: str, argument: Any, limit_s: float) -> Any:
+        """Run a script in the isolated world."""
+        self._check_page_answers()
+        return self._run_unasked(function, argument, limit_s)
+
+    def _run_unasked(self, function: str, argument: Any, limit_s: float = SCRIPT_TIMEOUT_S) -> Any:
+        """Run a script without asking before whether the page answers."""
+        with self._may_block():
+            try:
+                return self._window.world.run(function, argument, limit_s)
+            except (ScriptTimeoutError, NoContextError) as error:
+                raise _TransientError from error
+            except ScriptError as error:
+                reason = PageChanged.Reason.UNREADABLE
+                raise PageChanged(self.page, "", reason, str(error)) from error
+
+    @contextlib.contextmanager
+    def _translate_faults(self, query: ListQuery | None) -> Iterator[None]:
+        """Translate what is wrong with a page's items into failures of the page."""
+        try:
+            yield
+        except SizeError as error:
+            sizes = query.sizes if query else SizeLimits()
+            raise sizes.exceeded_by(self.page, error.reason) from error
+
+    def _send_to_world(self, command: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._send_cdp(command, parameters)
+        except _TransientError as error:
+            if webdriver_errors.is_execution_ended(error.__cause__):
+                raise ScriptTimeoutError from error
+            if webdriver_errors.is_context_lost(error.__cause__):
+                raise NoContextError from error
+            raise
+
+    def _check_page_answers(self) -> None:
+        """Return if the page runs scripts just now.
+
+        DevTools commands have no time limit, and one that waits keeps all others waiting. A script
+        of WebDriver has one.
+        """
+        with self._translate_errors():
+            try:
+                self._driver.execute_script("return 1")
+            except (TimeoutException, UnexpectedAlertPresentException) as error:
+                raise _TransientError from error
+            except WebDriverException:
+                # This script runs in the page's own world, where it may fail for any reason, and as
+                # whatever the page wants: also as if the browser was lost.
+                self._ping_browser()
+
+    @contextlib.contextmanager
+    def _may_block(self) -> Iterator[None]:
+        """Limit the time of a command that the page may keep waiting, to that of the wait.
+
+        A page that begins to load another one in this very moment does so.
+        """
+        remaining_s = max(SCRIPT_TIMEOUT_S, self._deadline - time.monotonic())
+        timeout_s = min(self._command_timeout_s or remaining_s, remaining_s)
+        self._executor.client_config.timeout = timeout_s
+        try:
+            yield
+        except BrowserCrashed as error:
+            if not isinstance(error.__cause__, ReadTimeoutError):
+                raise
+            self._is_blocked = True
+            raise _TransientError from error
+        else:
+            self._is_blocked = False
+        finally:
+            self._executor.client_config.timeout = self._command_timeout_s
 
     @contextlib.contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Translate WebDriver's errors into BrowserCrashed, RecipeMalformed and _TransientError."""
+        """Translate WebDriver's errors into BrowserCrashed and _TransientError."""
         try:
             yield
         except (HTTPError, OSError) as error:
+            if self._is_blocked and isinstance(error, ReadTimeoutError):
+                raise _TransientError from error
             raise BrowserCrashed(self.page) from error
-        except (ElementNotInteractableException, ElementClickInterceptedException) as error:
-            raise _TransientError from error
         except WebDriverException as error:
+            # A dialog that has interrupted the command was accepted.
             if webdriver_errors.is_lost(error):
                 raise BrowserCrashed(self.page) from error
-            if webdriver_errors.is_malformed(error):
-                raise RecipeMalformed(webdriver_errors.first_line(error)) from error
-            if webdriver_errors.is_transient(error):
-                raise _TransientError from error
-            raise
+            raise _TransientError from error

@@ -1,61 +1,56 @@
-"""Classification of WebDriver errors: transient, browser lost, recipe malformed."""
+"""Classification of WebDriver errors: browser lost, document replaced, script ended.
+
+A page can write into messages of two classes: of errors that scripts throw in its own world, and
+of its dialogs. They are not read; the others are chromedriver's and Chrome's.
+"""
 
 from selenium.common.exceptions import (
     InvalidSessionIdException,
     JavascriptException,
     NoSuchWindowException,
-    StaleElementReferenceException,
-    TimeoutException,
+    UnexpectedAlertPresentException,
     WebDriverException,
 )
 
-# chromedriver's messages when the browser or its renderer process is gone.
+# chromedriver's errors when the browser or its renderer process is gone.
 _LOST = (
     "tab crashed",
     "disconnected",
     "not connected to devtools",
-    "not reachable",
+    "chrome not reachable",
     "unable to receive message from renderer",
     "session deleted",
     "web view not found",
     "target window already closed",
 )
-# Its messages when the document changed during a command.
-_IN_FLIGHT = (
-    "aborted by navigation",
+# What its messages quote of Chrome when a script's document has been replaced.
+_CONTEXT_LOST = (
     "execution context",
     "context with specified id",
     "uniquecontextid not found",
-    "target navigated or closed",
-    "node with given id",
-    "no node with given id",
-    "timed out receiving message from renderer",
+    "frame for given id not found",
+    "no frame for given id",
 )
-# The browser's messages about an invalid selector or regular expression.
-_MALFORMED = ("is not a valid selector", "invalid regular expression")
+_WRITTEN_BY_PAGES = (JavascriptException, UnexpectedAlertPresentException)
+# In front of a cause, and of an error without a name.
+_PREFIXES = ("from ", "unknown error: ")
 
 
 def is_lost(error: WebDriverException) -> bool:
     """Return whether the browser is gone."""
     if isinstance(error, InvalidSessionIdException | NoSuchWindowException):
         return True
-    return _contains_any(error, _LOST)
+    return any(cause.startswith(_LOST) for cause in _causes(error))
 
 
-def is_malformed(error: WebDriverException) -> bool:
-    """Return whether the browser rejects a selector or a regular expression."""
-    return _contains_any(error, _MALFORMED)
+def is_context_lost(error: BaseException | None) -> bool:
+    """Return whether the document that a script was to run in has been replaced."""
+    return any(phrase in cause for cause in _causes(error) for phrase in _CONTEXT_LOST)
 
 
-def is_transient(error: WebDriverException) -> bool:
-    """Return whether the command may succeed later: the page was changing, or busy."""
-    kinds = JavascriptException | StaleElementReferenceException | TimeoutException
-    return isinstance(error, kinds) or _contains_any(error, _IN_FLIGHT)
-
-
-def is_script_timeout(error: BaseException | None) -> bool:
-    """Return whether a script did not end within the session's script timeout."""
-    return isinstance(error, TimeoutException)
+def is_execution_ended(error: BaseException | None) -> bool:
+    """Return whether a script was ended at its time limit (Runtime.evaluate, timeout)."""
+    return any("execution was terminated" in cause for cause in _causes(error))
 
 
 def first_line(error: WebDriverException) -> str:
@@ -63,6 +58,15 @@ def first_line(error: WebDriverException) -> str:
     return (error.msg or "").strip().partition("\n")[0]
 
 
-def _contains_any(error: WebDriverException, phrases: tuple[str, ...]) -> bool:
-    message = (error.msg or "").lower()
-    return any(phrase in message for phrase in phrases)
+def _causes(error: BaseException | None) -> list[str]:
+    """Return an error's message and those of its causes; none if a page may have written them."""
+    if not isinstance(error, WebDriverException) or isinstance(error, _WRITTEN_BY_PAGES):
+        return []
+    return [_strip(line) for line in (error.msg or "").lower().splitlines()]
+
+
+def _strip(line: str) -> str:
+    line = line.strip()
+    for prefix in _PREFIXES:
+        line = line.removeprefix(prefix)
+    return line

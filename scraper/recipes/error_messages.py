@@ -6,8 +6,6 @@ from pydantic_core import ErrorDetails
 
 from scraper.recipes.strict_types import NAME, SLUG
 
-_QUOTE_BOOLEAN: Final = " (YAML parses on, off, yes and no as booleans: put it in quotes)"
-
 _PHRASES: Final = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",
@@ -21,6 +19,8 @@ _PHRASES: Final = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
     "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "recursion_loop": "is nested too deeply",
     "too_short": "must not be empty",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
@@ -35,7 +35,10 @@ _PATTERNS: Final = {
 
 
 def describe_error(error: ErrorDetails) -> str:
-    """Return what is wrong with a value, to follow its name: "must be at most 100"."""
+    """Return what is wrong with a value, to follow its name: "must be at most 100".
+
+    How to mend it depends on where the value was written, which only the caller knows.
+    """
     kind = error["type"]
     context = error.get("ctx", {})
     if kind == "string_pattern_mismatch":
@@ -44,9 +47,4 @@ def describe_error(error: ErrorDetails) -> str:
         return _PATTERNS.get(pattern, f"must match {regex} completely")
     if kind not in _PHRASES:
         return error["msg"]
-    phrase = _PHRASES[kind].format_map(context)
-    if kind == "string_type" and isinstance(error["input"], bool):
-        return phrase + _QUOTE_BOOLEAN
-    if kind == "string_type" and not isinstance(error["input"], dict | list | None):
-        return phrase + " (put it in quotes)"
-    return phrase
+    return _PHRASES[kind].format_map(context)

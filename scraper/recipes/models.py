@@ -2,15 +2,33 @@
 
 import hashlib
 import json
-from typing import Annotated, Final
+import pathlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final, Self
 
 from pydantic import Field as Key
-from pydantic import field_validator
+from pydantic import (
+    PrivateAttr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from scraper.recipes.field import Field, Item
 from scraper.recipes.job import JobDefinition, Label, Next
 from scraper.recipes.param import Param
-from scraper.recipes.strict_types import BaseUrl, Css, Path, Slug, StrictModel, Text
+from scraper.recipes.strict_types import (
+    BaseUrl,
+    Host,
+    HostName,
+    Path,
+    Selector,
+    Slug,
+    StrictModel,
+    Text,
+)
+from scraper.recipes.yaml_source import KeyPath, nearest_key
 
 
 class Limits(StrictModel):
@@ -61,6 +79,14 @@ class Limits(StrictModel):
             description="The maximum number of attempts at a page, including the first.",
         ),
     ] = 5
+    person_timeout_s: Annotated[
+        float,
+        Key(
+            gt=0,
+            le=604_800,
+            description="How long a job waits until a person has imported a session.",
+        ),
+    ] = 3600.0
     job_base_s: Annotated[
         float, Key(gt=0, le=86_400, description="A job's time limit without its pages.")
     ] = 300.0
@@ -86,14 +112,40 @@ class Limits(StrictModel):
 class Fill(StrictModel):
     """Fields of the login form."""
 
-    username: Annotated[Css, Key(description="Selector of the field for the user name.")]
-    password: Annotated[Css, Key(description="Selector of the field for the password.")]
+    username: Annotated[
+        Selector | None,
+        Key(description="Selector of the field for the user name, if the form has one."),
+    ] = None
+    password: Annotated[Selector, Key(description="Selector of the field for the password.")]
 
 
 class DoneWhen(StrictModel):
-    """Signs of a successful login."""
+    """Signs of a successful login; all that are given must be there."""
 
-    path_is_not: Annotated[Path, Key(description="The browser has left this path.")]
+    path_is_not: Annotated[
+        Path | None,
+        Key(
+            description="The browser has left this path. A query or fragment in it belongs to it: "
+            "/?view=login, /#/login."
+        ),
+    ] = None
+    path_is: Annotated[
+        Path | None,
+        Key(description="The browser is at this path, with the query or fragment in it, if any."),
+    ] = None
+    exists: Annotated[
+        Selector | None, Key(description="A visible element matches this selector.")
+    ] = None
+    cookie: Annotated[Text | None, Key(description="The site has set a cookie of this name.")] = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _check_signs(self) -> Self:
+        if not self.model_fields_set:
+            message = "requires path_is_not, path_is, exists or cookie"
+            raise ValueError(message)
+        return self
 
 
 class FailedWhen(StrictModel):
@@ -105,23 +157,178 @@ class FailedWhen(StrictModel):
     ]
 
 
-class Login(StrictModel):
-    """The login form and the signs of its outcome."""
+class StepFill(StrictModel):
+    """Fields of one of several login forms."""
 
-    open: Annotated[Path, Key(description="The path of the form's page below base_url.")]
-    fill: Annotated[Fill, Key(description="The form's fields.")]
+    username: Annotated[
+        Selector | None, Key(description="Selector of the field for the user name.")
+    ] = None
+    password: Annotated[
+        Selector | None, Key(description="Selector of the field for the password.")
+    ] = None
+    totp: Annotated[
+        Selector | None,
+        Key(
+            description="Selector of the field for the code of an authenticator app; X_TOTP_SECRET "
+            "has its secret."
+        ),
+    ] = None
+
+
+class LoginStep(StrictModel):
+    """One of several login forms that follow each other."""
+
+    fill: Annotated[StepFill, Key(description="The form's fields, if it has any.")] = StepFill()
+    click: Annotated[
+        Selector | None,
+        Key(
+            description="Selector of the button to click on; it may be disabled at first. Without "
+            "it, Enter is pressed in the last field."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if not self.fill.model_fields_set and self.click is None:
+            message = "requires fill or click"
+            raise ValueError(message)
+        return self
+
+
+@dataclass(frozen=True)
+class LoginForm:
+    """A login form. Its parts have their keys in the recipe, such as `login.fill.username`."""
+
+    #: The selectors of its fields; the last part of each key says what belongs there.
+    fields: Mapping[str, str]
+    #: Key and selector of its button; without one, Enter is pressed in the last field.
+    button: tuple[str, str] | None
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The selectors of all parts."""
+        return dict([*self.fields.items(), *([self.button] if self.button else [])])
+
+    @property
+    def password(self) -> str | None:
+        """The key of the field for the password, if it has one."""
+        return next((key for key in self.fields if key.endswith(".password")), None)
+
+    @property
+    def main_part(self) -> str:
+        """The key of the part by which the form is recognized."""
+        return self.password or [*self.parts][len(self.fields) - 1 if self.fields else 0]
+
+
+class Logout(StrictModel):
+    """How to end a session: one of the two."""
+
+    open: Annotated[Path | None, Key(description="The path of a page that ends it.")] = None
+    click: Annotated[
+        Selector | None, Key(description="Selector of a button or link on the last page.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_way(self) -> Self:
+        if (self.open is None) == (self.click is None):
+            message = "requires either open or click"
+            raise ValueError(message)
+        return self
+
+
+class Login(StrictModel):
+    """The login form, or several that follow each other, and the signs of the outcome."""
+
+    open: Annotated[Path, Key(description="The path of the first form's page below base_url.")]
+    fill: Annotated[Fill | None, Key(description="The form's fields, if there is one form.")] = None
     submit: Annotated[
-        Css, Key(description="Selector of the submit button; it may be disabled at first.")
-    ]
-    done_when: Annotated[DoneWhen, Key(description="Signs of a successful login.")]
+        Selector | None,
+        Key(
+            description="Selector of the submit button; it may be disabled at first. Without it, "
+            "Enter is pressed in the field for the password."
+        ),
+    ] = None
+    steps: Annotated[
+        tuple[LoginStep, ...],
+        Key(
+            strict=False,
+            max_length=10,
+            description="Several forms that follow each other, instead of fill and submit. A form "
+            "that the site does not show is skipped.",
+        ),
+    ] = ()
+    done_when: Annotated[
+        DoneWhen | None,
+        Key(
+            description="Signs of a successful login, in addition to the form being gone and "
+            "another page or view being shown."
+        ),
+    ] = None
     failed_when: Annotated[
         FailedWhen | None,
         Key(description="Signs of a rejected login, in addition to a form that stays."),
     ] = None
     error: Annotated[
-        Css | None,
+        Selector | None,
         Key(description="Selector of the site's error message about a rejected login."),
     ] = None
+    needs_person: Annotated[
+        Selector | None,
+        Key(
+            description="Selector of what only a person can do, such as a captcha: the job waits "
+            "until somebody has imported a session."
+        ),
+    ] = None
+    sessions: Annotated[
+        int | None,
+        Key(
+            ge=1,
+            le=1000,
+            description="How many jobs may use one account at the same time; the others wait. By "
+            "default there is no limit.",
+        ),
+    ] = None
+    logout: Annotated[
+        Logout | None,
+        Key(description="Ends the session after each job; no session is kept then."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_forms(self) -> Self:
+        if (self.fill is None) == (not self.steps):
+            message = "requires either fill or steps"
+            raise ValueError(message)
+        if self.steps and self.submit is not None:
+            message = "has no submit beside steps: each step has its own click"
+            raise ValueError(message)
+        if self.steps and not any(step.fill.password for step in self.steps):
+            message = "requires a step that fills password"
+            raise ValueError(message)
+        return self
+
+    @property
+    def forms(self) -> tuple[LoginForm, ...]:
+        """The forms, in their order."""
+        if self.fill:
+            button = None if self.submit is None else ("login.submit", self.submit)
+            return (LoginForm(_fields("login.fill", self.fill), button),)
+        return tuple(
+            LoginForm(
+                _fields(f"login.steps.{index}.fill", step.fill),
+                None if step.click is None else (f"login.steps.{index}.click", step.click),
+            )
+            for index, step in enumerate(self.steps)
+        )
+
+    @property
+    def has_username(self) -> bool:
+        """Whether a form asks for the user name."""
+        return any(key.endswith(".username") for form in self.forms for key in form.fields)
+
+
+def _fields(key: str, fill: Fill | StepFill) -> dict[str, str]:
+    """Return the selectors of the fields that are given, by their keys in the recipe."""
+    return {f"{key}.{name}": css for name, css in fill if css is not None}
 
 
 # The parts of a recipe can be imported from here.
@@ -135,17 +342,38 @@ __all__ = [
     "Label",
     "Limits",
     "Login",
+    "LoginForm",
+    "LoginStep",
+    "Logout",
     "Next",
     "Param",
     "Recipe",
+    "RecipeSource",
+    "StepFill",
 ]
 
-#: /api/v1/jobs belongs to the API itself.
-RESERVED_SITES: Final = frozenset({"jobs"})
+#: Names of the API's own paths and tags, of Celery tasks (`SITE.JOB`), and of variables
+#: (`REDIS_PASSWORD` is no site's).
+RESERVED_SITES: Final = frozenset(
+    {"api", "callbacks", "celery", "docs", "events", "figures", "flower", "garimpo", "health"}
+    | {"jobs", "live", "metrics", "recipes", "redis", "sites", "webhook", "webhooks", "workers"}
+)
+
+
+@dataclass(frozen=True)
+class RecipeSource:
+    """The file that a recipe was loaded from."""
+
+    path: pathlib.Path
+    #: The line of each key, from 1.
+    lines: Mapping[KeyPath, int]
 
 
 class Recipe(StrictModel):
     """A site: one YAML file."""
+
+    # Not a part of the recipe, so neither its dump nor its digest contains it.
+    _source: RecipeSource | None = PrivateAttr(default=None)
 
     site: Annotated[
         Slug,
@@ -155,6 +383,40 @@ class Recipe(StrictModel):
         BaseUrl,
         Key(description="The URL to which all paths are relative, unless X_BASE_URL is set."),
     ]
+    hosts: Annotated[
+        tuple[Host, ...],
+        Key(
+            strict=False,
+            description="Other hosts that the site leads to, such as that of a single sign-on: "
+            "sso.example.com, host:port, or an origin with its scheme. Without one, https is "
+            "meant, and http too if base_url is http.",
+        ),
+    ] = ()
+    locale: Annotated[
+        str | None,
+        StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$"),
+        Key(description="The language that pages are asked for, such as pt-BR."),
+    ] = None
+    time_zone: Annotated[
+        str | None,
+        StringConstraints(pattern=r"^[A-Z][A-Za-z]*([/_+-][A-Za-z0-9]+)*$"),
+        Key(description="The time zone of pages, such as America/Sao_Paulo."),
+    ] = None
+    images: Annotated[
+        bool,
+        Key(
+            description="Load images, audio and video, for pages that show their items only once "
+            "these are there."
+        ),
+    ] = False
+    block: Annotated[
+        tuple[HostName, ...],
+        Key(
+            strict=False,
+            description="Hosts that the items do not depend on, such as those of advertisements: "
+            "nothing is loaded from them and from their subdomains.",
+        ),
+    ] = ()
     login: Annotated[Login | None, Key(description="The login, if the site requires one.")] = None
     limits: Annotated[Limits, Key(description="Time limits and number of attempts.")] = Limits()
     jobs: Annotated[
@@ -166,9 +428,34 @@ class Recipe(StrictModel):
     @classmethod
     def _check_site(cls, site: str) -> str:
         if site in RESERVED_SITES:
-            message = f"{site} is reserved for the API"
+            message = f"{site} is reserved for Garimpo itself: choose another name"
             raise ValueError(message)
         return site
+
+    def with_source(self, source: RecipeSource) -> Self:
+        """Return the same recipe as loaded from a file."""
+        recipe = self.model_copy()
+        recipe._source = source  # noqa: SLF001 - an instance of this class
+        return recipe
+
+    def find_line(self, key: KeyPath) -> int:
+        """Return the line of a key, or of its closest ancestor; 0 without a file.
+
+        Args:
+            key: Names of mappings and indexes (from 0) of lists, from the root.
+        """
+        return self._source.lines[nearest_key(key, self._source.lines)] if self._source else 0
+
+    def locate(self, key: KeyPath) -> str:
+        """Return the place of a key, or of its closest ancestor, such as `tubehunt.yaml:14`.
+
+        Args:
+            key: Such as `("jobs", "scrape-channels", "fields", "title", "css")`.
+
+        Returns:
+            The file's name and the line; empty if the recipe was not loaded from a file.
+        """
+        return f"{self._source.path.name}:{self.find_line(key)}" if self._source else ""
 
     @property
     def digest(self) -> str:

@@ -3,15 +3,16 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, TypeAdapter, ValidationInfo, field_validator
 from pydantic import Field as Key
 from pydantic_core import SchemaError
 
-from scraper.recipes.error_messages import describe_error
 from scraper.recipes.strict_types import StrictModel, Text
 
-Type = Literal["integer", "number", "string", "boolean"]
-Value = int | float | str | bool
+Type = Literal["integer", "number", "string", "boolean", "list"]
+Scalar = int | float | str | bool
+#: A parameter's value; a list has texts.
+Value = Scalar | list[str]
 
 
 def _check_scalar(value: Any) -> Any:
@@ -38,7 +39,7 @@ def _reject_boolean(value: Any) -> Any:
     return value
 
 
-Scalar = Annotated[Value, BeforeValidator(_check_scalar)]
+ScalarKey = Annotated[Scalar, BeforeValidator(_check_scalar)]
 Number = Annotated[int | float, BeforeValidator(_check_number)]
 
 
@@ -50,35 +51,43 @@ def check_value(value_type: Any, value: object) -> None:
         value: The value.
 
     Raises:
-        ValueError: The value is not of the type; the text is the reason.
+        ValidationError: The value, or a part of it, is not of the type.
     """
-    try:
-        TypeAdapter(value_type).validate_python(value)
-    except ValidationError as error:
-        raise ValueError(describe_error(error.errors()[0])) from None
+    TypeAdapter(value_type).validate_python(value)
+
+
+#: The longest value of a string, in characters: as long as a URL. Every job stores its values.
+MAX_STRING = 2048
+#: The most values of a list.
+MAX_VALUES = 2000
 
 
 class Param(StrictModel):
     """One parameter of a job."""
 
     # The order matters: the validation of a key uses those above it.
-    type: Annotated[Type, Key(description="The type of the value.")]
-    min: Annotated[Number | None, Key(description="Smallest value of an integer or a number.")] = (
-        None
-    )
-    max: Annotated[Number | None, Key(description="Largest value of an integer or a number.")] = (
-        None
-    )
+    type: Annotated[Type, Key(description="The type of the value; a list has strings.")]
+    min: Annotated[
+        Number | None,
+        Key(description="Smallest value of an integer or a number; fewest values of a list."),
+    ] = None
+    max: Annotated[
+        Number | None,
+        Key(description="Largest value of an integer or a number; most values of a list."),
+    ] = None
     pattern: Annotated[
         Text | None,
-        Key(description="Regex that a string must match completely (no look-around)."),
+        Key(
+            description="Regex that a string, or each one of a list, must match completely (no "
+            "look-around)."
+        ),
     ] = None
     choices: Annotated[
-        tuple[Scalar, ...] | None,
+        tuple[ScalarKey, ...] | None,
         Key(strict=False, min_length=1, description="The allowed values, instead of bounds."),
     ] = None
     default: Annotated[
-        Scalar | None,
+        ScalarKey | None,
         Key(description="The value if a start has none; without it the parameter is required."),
     ] = None
     help: Annotated[str | None, Key(description="One line for the API's documentation.")] = None
@@ -93,9 +102,12 @@ class Param(StrictModel):
     def _check_bound(cls, bound: float | None, info: ValidationInfo) -> float | None:
         if bound is None or "type" not in info.data:
             return bound
-        if info.data["type"] not in {"integer", "number"}:
-            message = "requires the type integer or number"
+        if info.data["type"] not in {"integer", "number", "list"}:
+            message = "requires the type integer, number or list"
             raise ValueError(message)
+        if info.data["type"] == "list":
+            check_value(Annotated[int, Key(strict=True, ge=1, le=MAX_VALUES)], bound)
+            return bound
         smallest = info.data.get("min") if info.field_name == "max" else None
         check_value(_value_type(info.data["type"], smallest), bound)
         return bound
@@ -105,8 +117,8 @@ class Param(StrictModel):
     def _check_pattern(cls, pattern: str | None, info: ValidationInfo) -> str | None:
         if pattern is None:
             return None
-        if info.data.get("type", "string") != "string":
-            message = "requires the type string"
+        if info.data.get("type", "string") not in {"string", "list"}:
+            message = "requires the type string or list"
             raise ValueError(message)
         try:
             TypeAdapter(Annotated[str, Key(pattern=pattern)])
@@ -119,23 +131,27 @@ class Param(StrictModel):
     @field_validator("choices")
     @classmethod
     def _check_choices(
-        cls, choices: tuple[Value, ...] | None, info: ValidationInfo
-    ) -> tuple[Value, ...] | None:
+        cls, choices: tuple[Scalar, ...] | None, info: ValidationInfo
+    ) -> tuple[Scalar, ...] | None:
         if choices is None:
             return None
         if any(info.data.get(key) is not None for key in ("min", "max", "pattern")):
             message = "cannot be combined with min, max or pattern"
             raise ValueError(message)
-        if info.data.get("type") == "boolean":
-            message = "cannot be used with a boolean"
+        if info.data.get("type") in {"boolean", "list"}:
+            message = f"cannot be used with a {info.data['type']}"
             raise ValueError(message)
-        for choice in choices if "type" in info.data else ():
-            check_value(_value_type(info.data["type"]), choice)
+        if "type" in info.data:
+            value_type: Any = _value_type(info.data["type"])
+            check_value(tuple[value_type, ...], choices)
         return choices
 
     @field_validator("default")
     @classmethod
-    def _check_default(cls, default: Value | None, info: ValidationInfo) -> Value | None:
+    def _check_default(cls, default: Scalar | None, info: ValidationInfo) -> Scalar | None:
+        if default is not None and info.data.get("type") == "list":
+            message = "cannot be used with a list"
+            raise ValueError(message)
         required = ("type", "min", "max", "pattern", "choices")
         if default is not None and all(key in info.data for key in required):
             check_value(_value_type(*(info.data[key] for key in required)), default)
@@ -147,7 +163,7 @@ def _value_type(
     smallest: float | None = None,
     largest: float | None = None,
     pattern: str | None = None,
-    choices: tuple[Value, ...] | None = None,
+    choices: tuple[Scalar, ...] | None = None,
 ) -> Any:
     if choices is not None:
         return Annotated[Literal[choices], BeforeValidator(_reject_boolean)]
@@ -155,7 +171,11 @@ def _value_type(
         return Annotated[int, Key(strict=True, ge=smallest, le=largest)]
     if kind == "number":
         return Annotated[float, Key(strict=True, ge=smallest, le=largest, allow_inf_nan=False)]
+    if kind == "list":
+        text = _value_type("string", pattern=pattern)
+        limits = Key(min_length=int(smallest or 1), max_length=int(largest or MAX_VALUES))
+        return Annotated[list[text], limits]  # type: ignore[valid-type]  # known at run time
     if kind == "string":
         anchored = None if pattern is None else f"^(?:{pattern})$"
-        return Annotated[str, Key(strict=True, pattern=anchored)]
+        return Annotated[str, Key(strict=True, pattern=anchored, max_length=MAX_STRING)]
     return Annotated[bool, Key(strict=True)]

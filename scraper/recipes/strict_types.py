@@ -1,28 +1,62 @@
 """Strict base model and string types of recipes: names, selectors, regexes, paths, URLs."""
 
 import re
-import warnings
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    field_validator,
+)
+from regress import Regex, RegressError
 
-from scraper.recipes.url_template import has_stray_brace
+from scraper.recipes.origin import check_host
+from scraper.recipes.url_template import has_stray_brace, is_link_template
+
+# More than any real one; selectors are also checked in time that grows with the square.
+_MAX_LENGTH: Final = 2000
+_MAX_NAME_LENGTH: Final = 100
 
 SLUG: Final = "^[a-z][a-z0-9-]*$"
 NAME: Final = "^[a-z][a-z0-9_]*$"
 
-# Syntax of JavaScript that Python lacks, each with a replacement that Python accepts.
-_IN_PYTHON: Final = {
-    r"\(\?<(?![=!])": "(?P<",
-    r"\\k<(\w+)>": r"(?P=\1)",
-    r"\\[pP]\{[^}]*\}": r"\\w",
-    r"\\u\{[0-9a-fA-F]+\}": "x",
-}
+#: The flags of the recipes' regexes in the browser.
+REGEX_FLAGS: Final = "su"
 _PYTHON_ONLY: Final = re.compile(r"\(\?P|\(\?[aiLmsux]+\)|\\[AZ]")
 
 _QUOTED: Final = re.compile(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 _PAIR: Final = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
+
+_PSEUDO_ELEMENT: Final = re.compile(
+    r"::[\w-]+|:(?:before|after|first-line|first-letter)\b(?!-)", re.IGNORECASE
+)
+_MATCHES_NOTHING: Final = re.compile(
+    r":not\(\s*\*\s*\)|:(?:is|where|has)\(\s*\)|:nth-(?:last-)?(?:child|of-type)\(\s*0\s*\)",
+    re.IGNORECASE,
+)
+# How an XPath begins. `.` alone is an item, and `.x` a class.
+_XPATH_START: Final = re.compile(r"\.?/|\.\.|\(")
+# A comma outside brackets, as far as these are not nested.
+_TOP_LEVEL_COMMA: Final = re.compile(r",(?![^(\[]*[)\]])")
+# The selectors of a field are searched below the item.
+_DOCUMENT_PART: Final = re.compile(r"(?:^|[\s>+~])(:root|html|head|body)(?![\w-])", re.IGNORECASE)
+_NESTED_SCOPE: Final = re.compile(r":scope[^\s>+~]*[\s>+~]+:scope\b")
+
+
+class InnerKeyError(ValueError):
+    """A fault of a key below the one that is validated.
+
+    Attributes:
+        keys: Its path below that.
+    """
+
+    def __init__(self, message: str, keys: tuple[str | int, ...]) -> None:
+        self.keys = keys
+        super().__init__(message)
 
 
 class StrictModel(BaseModel):
@@ -39,8 +73,14 @@ class StrictModel(BaseModel):
         return value
 
 
-def _check_css(text: str) -> str:
-    """Check that quotes and brackets are closed; only the browser can check the rest."""
+def _reject_plain_value(value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        message = "must be a selector"
+        raise ValueError(message)  # noqa: TRY004  pydantic does not handle TypeError
+    return value
+
+
+def _check_brackets(text: str) -> None:
     rest = _QUOTED.sub("", text)
     if re.search("[\"']", rest):
         message = "has an unclosed quote"
@@ -50,31 +90,95 @@ def _check_css(text: str) -> str:
     if re.search(r"[()\[\]]", rest):
         message = "has an unbalanced bracket"
         raise ValueError(message)
+
+
+def _check_css(text: str) -> None:
+    """Check the beginning, quotes and brackets, and that elements can match.
+
+    Only the browser can check the rest.
+    """
+    if re.match(r"-?[0-9]", text):
+        message = "must be a selector: none begins with a digit"
+        raise ValueError(message)
+    _check_brackets(text)
+    plain = _QUOTED.sub("", text)
+    if pseudo := _PSEUDO_ELEMENT.search(plain):
+        message = f"never matches: {pseudo.group()} selects no element"
+        if pseudo.group().lower() in {"::attr", "::text"}:
+            message += " (a text is read anyway; attr: reads an attribute)"
+        raise ValueError(message)
+    if never := _MATCHES_NOTHING.search(plain):
+        message = f"never matches: {never.group()} excludes every element"
+        raise ValueError(message)
+
+
+def is_xpath(text: str) -> bool:
+    """Return whether a selector is an XPath: no CSS selector begins like one."""
+    return bool(_XPATH_START.match(text))
+
+
+def _split_roots(text: str) -> list[str]:
+    """Split a selector at each `>>>`, which leads into a shadow root or frame."""
+    # What stands in quotes is no part of the selector; it keeps its length.
+    plain = _QUOTED.sub(lambda quoted: "_" * len(quoted.group()), text)
+    ends = [match.start() for match in re.finditer(">>>", plain)]
+    starts = [0, *(end + 3 for end in ends)]
+    return [text[a:b].strip() for a, b in zip(starts, [*ends, len(text)], strict=True)]
+
+
+def _check_selector(text: str) -> str:
+    parts = _split_roots(text)
+    for index, part in enumerate(parts):
+        if not part and (index > 0 or len(parts) == 1):
+            message = "needs a selector after >>>"
+            raise ValueError(message)
+        if is_xpath(part):
+            if index > 0:
+                message = "must be CSS after >>>: no XPath begins in a shadow root"
+                raise ValueError(message)
+            _check_brackets(part)
+        elif part:
+            _check_css(part)
     return text
 
 
-def _check_regex(text: str) -> str:
-    """Check that a regex compiles and has a group.
+def _check_xpath(text: str) -> str:
+    _check_brackets(text)
+    return text
 
-    A recipe's regexes run in the browser; Python's syntax is close enough to find most mistakes.
-    The browser reports the others at the first page.
+
+def check_below_item(text: str) -> None:
+    """Check that a selector does not begin above the elements of an item.
+
+    Raises:
+        ValueError: It never matches below an item that is a part of a document's body, or is
+            probably not meant.
     """
+    text = _split_roots(text)[0]
+    if text.startswith("//"):
+        message = "// searches the whole page: write .// for the item, or (//...) for the page"
+        raise ValueError(message)
+    if is_xpath(text):
+        return
+    for selector in _TOP_LEVEL_COMMA.split(_QUOTED.sub("", text)):
+        if outer := _DOCUMENT_PART.search(selector):
+            message = f"never matches: {outer.group(1)} is not below an item"
+            raise ValueError(message)
+        if _NESTED_SCOPE.search(selector):
+            message = "never matches: :scope is the item itself"
+            raise ValueError(message)
+
+
+def _check_regex(text: str) -> str:
+    """Check a regex with an ECMAScript engine, as it runs in the browser."""
     if python_syntax := _PYTHON_ONLY.search(text):
         message = f"{python_syntax.group()} is Python syntax, but the regex runs in the browser"
         raise ValueError(message)
-    regex = text
-    for javascript, replacement in _IN_PYTHON.items():
-        regex = re.sub(javascript, replacement, regex)
     try:
-        # Python warns of syntax whose meaning may change in a later version.
-        with warnings.catch_warnings(action="ignore"):
-            groups = re.compile(regex).groups
-    except (re.error, OverflowError) as error:
+        Regex(text, REGEX_FLAGS)
+    except RegressError as error:
         message = f"invalid regular expression: {error}"
         raise ValueError(message) from None
-    if groups == 0:
-        message = "must have a group: (...) around the part to keep"
-        raise ValueError(message)
     return text
 
 
@@ -89,7 +193,8 @@ def _check_path(text: str) -> str:
 
 
 def _check_template(text: str) -> str:
-    if has_stray_brace(_check_path(text)):
+    # A placeholder alone stands for a link.
+    if has_stray_brace(text if is_link_template(text) else _check_path(text)):
         message = "has a brace outside a {name} (write a literal brace as %7B or %7D)"
         raise ValueError(message)
     return text
@@ -115,13 +220,28 @@ def check_base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-Slug = Annotated[str, StringConstraints(pattern=SLUG)]
-Name = Annotated[str, StringConstraints(pattern=NAME)]
-Text = Annotated[str, StringConstraints(min_length=1)]
-Css = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_check_css)
+Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=_MAX_NAME_LENGTH)]
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=_MAX_NAME_LENGTH)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_LENGTH)]
+Selector = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_MAX_LENGTH),
+    AfterValidator(_check_selector),
+    BeforeValidator(_reject_plain_value),
 ]
-Regex = Annotated[str, AfterValidator(_check_regex)]
-Path = Annotated[str, AfterValidator(_check_path)]
-Template = Annotated[str, AfterValidator(_check_template)]
-BaseUrl = Annotated[str, AfterValidator(check_base_url)]
+XPath = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_MAX_LENGTH),
+    AfterValidator(_check_xpath),
+    BeforeValidator(_reject_plain_value),
+]
+RegexText = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(_check_regex)]
+Path = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(_check_path)]
+Template = Annotated[
+    str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(_check_template)
+]
+BaseUrl = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(check_base_url)]
+HostName = Annotated[
+    str, StringConstraints(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]+$", max_length=_MAX_LENGTH)
+]
+Host = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(check_host)]

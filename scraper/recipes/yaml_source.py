@@ -1,5 +1,7 @@
 """YAML parser that returns plain data with line numbers."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -8,6 +10,16 @@ import yaml
 #: A key's path from the root: names of mappings and indexes (from 0) of lists.
 KeyPath = tuple[str | int, ...]
 _STR: Final = "tag:yaml.org,2002:str"
+_BOOL: Final = "tag:yaml.org,2002:bool"
+# No real recipe comes near these bounds. With aliases, a few lines stand for billions of values.
+MAX_BYTES: Final = 256 * 1024
+_MAX_NODES: Final = 10_000
+_MAX_DEPTH: Final = 50
+_MAX_FAULTS: Final = 100
+# A number or date is not longer; Python needs very long for some that are.
+_MAX_SCALAR_LENGTH: Final = 1000
+# What the keys that an author chooses have in common.
+_NAME: Final = re.compile("[a-z][a-z0-9_-]*")
 
 
 @dataclass
@@ -17,6 +29,8 @@ class YamlSource:
     data: Any = None
     #: The line of each key, from 1.
     lines: dict[KeyPath, int] = field(default_factory=lambda: {(): 1})
+    #: The text of each value that YAML does not parse as a string, such as `0123` or `off`.
+    texts: dict[KeyPath, str] = field(default_factory=dict)
     #: Line, key and reason of each fault.
     faults: list[tuple[int, KeyPath, str]] = field(default_factory=list)
     #: False if the text is not YAML; `data` is None then.
@@ -24,28 +38,37 @@ class YamlSource:
 
     def nearest(self, key: KeyPath) -> KeyPath:
         """Return the key, or its closest ancestor in the document."""
-        while key not in self.lines:
-            key = key[:-1]
-        return key
+        return nearest_key(key, self.lines)
+
+
+def nearest_key(key: KeyPath, lines: Mapping[KeyPath, int]) -> KeyPath:
+    """Return the key, or its closest ancestor among those with a line.
+
+    Args:
+        key: The key.
+        lines: The line of each key; the root, `()`, has one.
+    """
+    while key not in lines:
+        key = key[:-1]
+    return key
 
 
 def parse_yaml(content: bytes) -> YamlSource:
     """Parse one YAML document with YAML 1.1's safe types; never raise for its content.
 
     Faults, in addition to invalid YAML, are duplicate keys, keys that are not strings, merge keys,
-    and aliases that contain themselves. The data contains the other keys nevertheless, so that all
-    faults can be reported at once.
+    aliases that contain themselves, and sizes that no recipe needs. The data contains the other
+    keys nevertheless, so that all faults can be reported at once.
 
     Args:
         content: The document, in UTF-8.
     """
     source = YamlSource()
-    loader = None
+    if len(content) > MAX_BYTES:
+        _invalidate(source, 1, f"is larger than {MAX_BYTES // 1024} KiB")
+        return source
     try:
-        loader = yaml.SafeLoader(content.decode("utf-8-sig"))
-        node = loader.get_single_node()
-        if node is not None:
-            source.data = _Builder(loader, source).build(node, (), ())
+        _parse(content.decode("utf-8-sig"), source)
     except UnicodeDecodeError as error:
         _invalidate(source, content[: error.start].count(b"\n") + 1, "is not UTF-8")
     except yaml.reader.ReaderError as error:
@@ -56,10 +79,19 @@ def parse_yaml(content: bytes) -> YamlSource:
         _invalidate(source, mark.line + 1 if mark else 1, f"is not valid YAML: {error.problem}")
     except RecursionError:
         _invalidate(source, 1, "is nested too deeply")
-    finally:
-        if loader is not None:
-            loader.dispose()
+    except _TooLargeError as error:
+        _invalidate(source, error.line, str(error))
     return source
+
+
+def _parse(text: str, source: YamlSource) -> None:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is not None:
+            source.data = _Builder(loader, source).build(node, (), ())
+    finally:
+        loader.dispose()
 
 
 def _invalidate(source: YamlSource, line: int, reason: str) -> None:
@@ -68,17 +100,31 @@ def _invalidate(source: YamlSource, line: int, reason: str) -> None:
     source.data = None
 
 
+class _TooLargeError(Exception):
+    """A document has more values, or more levels, than any recipe.
+
+    Attributes:
+        line: The line of the first value beyond the bound.
+    """
+
+    def __init__(self, reason: str, line: int) -> None:
+        self.line = line
+        super().__init__(reason)
+
+
 class _Builder:
     """Builds data from YAML nodes and records lines and faults."""
 
     def __init__(self, loader: yaml.SafeLoader, source: YamlSource) -> None:
         self._loader = loader
         self._source = source
+        self._nodes = 0
 
     def build(self, node: yaml.Node, key: KeyPath, ancestors: tuple[yaml.Node, ...]) -> Any:
         self._source.lines.setdefault(key, node.start_mark.line + 1)
         if node in ancestors:
             return self._reject(node, key, "contains itself")
+        self._count(node, len(ancestors))
         if isinstance(node, yaml.MappingNode) and node.tag.endswith(":map"):
             return self._build_mapping(node, key, (*ancestors, node))
         if isinstance(node, yaml.SequenceNode) and node.tag.endswith(":seq"):
@@ -86,12 +132,33 @@ class _Builder:
                 self.build(item, (*key, number), (*ancestors, node))
                 for number, item in enumerate(node.value)
             ]
+        return self._build_scalar(node, key)
+
+    def _build_scalar(self, node: yaml.Node, key: KeyPath) -> Any:
+        kind = node.tag.rpartition(":")[2]
+        if not isinstance(node, yaml.ScalarNode):  # a set, for example
+            return self._reject(node, key, f"is not supported in a recipe: {kind}")
+        if node.tag != _STR and len(node.value) > _MAX_SCALAR_LENGTH:
+            return self._reject(node, key, f"is not a valid {kind}")
         try:
-            return self._loader.construct_object(node, deep=True)
+            value = self._loader.construct_object(node, deep=True)
         except yaml.MarkedYAMLError as error:
             return self._reject(node, key, f"is not supported in a recipe: {error.problem}")
         except (ValueError, LookupError, AttributeError):  # for example a date with month 13
-            return self._reject(node, key, f"is not a valid {node.tag.rpartition(':')[2]}")
+            return self._reject(node, key, f"is not a valid {kind}")
+        if not isinstance(value, str):
+            self._source.texts[key] = node.value
+        return value
+
+    def _count(self, node: yaml.Node, depth: int) -> None:
+        self._nodes += 1
+        line = node.start_mark.line + 1
+        if self._nodes > _MAX_NODES:
+            reason = f"has more than {_MAX_NODES} values, with those that aliases repeat"
+            raise _TooLargeError(reason, line)
+        if depth > _MAX_DEPTH:
+            reason = "is nested too deeply"
+            raise _TooLargeError(reason, line)
 
     def _build_mapping(
         self, node: yaml.MappingNode, key: KeyPath, ancestors: tuple[yaml.Node, ...]
@@ -109,7 +176,8 @@ class _Builder:
         return data
 
     def _reject(self, node: yaml.Node, key: KeyPath, reason: str) -> None:
-        self._source.faults.append((node.start_mark.line + 1, key, reason))
+        if len(self._source.faults) < _MAX_FAULTS:
+            self._source.faults.append((node.start_mark.line + 1, key, reason))
 
 
 def _describe_invalid_key(node: yaml.Node) -> str:
@@ -117,4 +185,9 @@ def _describe_invalid_key(node: yaml.Node) -> str:
         return "has a key that is not a string"
     if node.value == "<<":
         return "merge keys (<<) are not supported"
-    return f"key {node.value} is not a string in YAML (like on, off, yes and no): put it in quotes"
+    if not _NAME.fullmatch(node.value):
+        return (
+            f"key {node.value or '(empty)'} is not a name: a name begins with a lower-case letter"
+        )
+    likeness = " (like on, off, yes and no)" if node.tag == _BOOL else ""
+    return f"key {node.value} is not a string in YAML{likeness}: put it in quotes"

@@ -2,17 +2,19 @@
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.chrome import open_tab
 from scraper.browser.tab import Tab
 from tests.support.demo_site import DemoSite, run_demo_site
+from tests.support.loopback import BROWSER
 
-Page = str | tuple[int, dict[str, str], str]
+Page = str | tuple[int, dict[str, str], str] | None
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +35,7 @@ def demo(demo_process: DemoSite) -> DemoSite:
 @pytest.fixture(scope="session")
 def tab() -> Iterator[Tab]:
     """Open one browser for all tests that do not break it."""
-    with open_tab(BrowserSettings()) as tab:
+    with open_tab(BROWSER) as tab:
         yield tab
 
 
@@ -58,11 +60,42 @@ class QuietServer(ThreadingHTTPServer):
 
 def respond(
     page: Page | Callable[[BaseHTTPRequestHandler], Page], request: BaseHTTPRequestHandler
-) -> tuple[int, dict[str, str], str]:
-    """Return status, headers and HTML."""
-    if not isinstance(page, str | tuple):
+) -> tuple[int, dict[str, str], str] | None:
+    """Return status, headers and HTML; None if the page itself has sent them."""
+    if callable(page):
         page = page(request)
     return (200, {}, page) if isinstance(page, str) else page
+
+
+class PageHandler(BaseHTTPRequestHandler):
+    """Serves the pages of a small site by path."""
+
+    protocol_version = "HTTP/1.1"
+    pages: ClassVar[Mapping[str, Page | Callable[[BaseHTTPRequestHandler], Page]]] = {}
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0].strip("/")
+        response = respond(self.pages.get(path or "index", (404, {}, "")), self)
+        if response is None:
+            return
+        status, headers, html = response
+        body = html.encode()
+        self.send_response(status)
+        content_type = {"Content-Type": "text/html; charset=utf-8"}
+        for name, value in {**content_type, **headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def do_DELETE(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *args: object) -> None:
+        """Do nothing."""
 
 
 @pytest.fixture
@@ -70,37 +103,13 @@ def serve() -> Iterator[Callable[..., str]]:
     """Return a function that serves pages by path and returns the site's URL.
 
     A page is an HTML text, or (status, headers, HTML), or a function that receives the request and
-    returns one of these.
+    returns one of these, or None if it has sent everything itself.
     """
     servers: list[QuietServer] = []
 
     def start(**pages: Page | Callable[[BaseHTTPRequestHandler], Page]) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                page = pages.get(self.path.partition("?")[0].strip("/") or "index", (404, {}, ""))
-                status, headers, html = respond(page, self)
-                body = html.encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.do_GET()
-
-            def do_DELETE(self) -> None:
-                self.do_GET()
-
-            def log_message(self, *args: object) -> None:
-                """Do nothing."""
-
-        server = QuietServer(("127.0.0.1", 0), Handler)
+        handler = type("Handler", (PageHandler,), {"pages": pages})
+        server = QuietServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.chrome import open_tab
 from scraper.browser.page_snapshot import PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
+from tests.support.loopback import BROWSER
 
 PAGE = b"<!doctype html><title>List</title>" + b"<p class=card>card</p>" * 2000
 TIMEOUT_S = 30
@@ -41,7 +42,7 @@ def site() -> Iterator[str]:
 
 class TestWait:
     def test_reports_a_page_whose_connection_was_cut(self, site: str) -> None:
-        with open_tab(BrowserSettings()) as tab:
+        with open_tab(BROWSER) as tab:
             half = load(tab, f"{site}/half")
             complete = load(tab, f"{site}/complete")
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from scraper.browser import chrome, chromedriver, grid
-from scraper.browser.chrome import BrowserSettings, end_session, open_tab
+from scraper.browser import chrome_session, chromedriver, grid
+from scraper.browser.browser_settings import BrowserSettings
+from scraper.browser.chrome import end_session, open_tab
 from scraper.browser.page_snapshot import PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.errors import BrowserCrashed, BrowserUnavailable
@@ -24,6 +25,7 @@ from scraper.progress import ProgressStep
 from tests.browser.recording import run
 from tests.support.browser_processes import browsers_of
 from tests.support.demo_site import DemoSite
+from tests.support.loopback import BROWSER, LOOPBACK
 
 Serve = Callable[..., str]
 
@@ -58,7 +60,7 @@ def load(tab: Tab, url: str) -> PageSnapshot:
 
 class TestOpenTab:
     def test_leaves_no_process_and_no_file(self, scratch: Path, serve: Serve) -> None:
-        with open_tab(BrowserSettings()) as tab:
+        with open_tab(BROWSER) as tab:
             load(tab, serve(index="hello"))
             assert browsers_of(scratch) != []
 
@@ -95,7 +97,7 @@ class TestOpenTab:
     def test_does_not_load_images(self, serve: Serve) -> None:
         base = serve(index="<img src=/img onerror='document.title=1' onload='document.title=1'>")
 
-        with open_tab(BrowserSettings()) as tab:
+        with open_tab(BROWSER) as tab:
             load(tab, base)
             snapshot = tab.snapshot(SnapshotQuery(counts={"loaded": "title"}))
 
@@ -105,7 +107,9 @@ class TestOpenTab:
     def test_passes_extra_arguments_to_chrome(self, serve: Serve) -> None:
         page = "<script>document.body.append(document.createElement(navigator.userAgent))</script>"
 
-        with open_tab(BrowserSettings(extra_arguments=("--user-agent=xyz",))) as tab:
+        with open_tab(
+            BrowserSettings(extra_arguments=("--user-agent=xyz",), allowed_addresses=LOOPBACK)
+        ) as tab:
             load(tab, serve(index=f"<body>{page}"))
             snapshot = tab.snapshot(SnapshotQuery(counts={"xyz": "xyz"}))
 
@@ -132,7 +136,7 @@ class TestUnavailable:
         reason: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(chrome, "_START_TIMEOUT_S", 2)  # for a Chrome that ends at once
+        monkeypatch.setattr(chrome_session, "_START_TIMEOUT_S", 2)  # for a Chrome that ends at once
 
         with pytest.raises(BrowserUnavailable) as failure, open_tab(settings):
             pass
@@ -163,7 +167,7 @@ class TestUnavailable:
 
 class TestCrash:
     def test_is_reported_with_the_page(self, serve: Serve) -> None:
-        with open_tab(BrowserSettings()) as tab:
+        with open_tab(BROWSER) as tab:
             load(tab, serve(index="hello"))
 
             with pytest.raises(BrowserCrashed) as failure:
@@ -176,7 +180,7 @@ class TestCrash:
         self, scratch: Path, serve: Serve, name: str
     ) -> None:
         base = serve(index="hello")
-        with open_tab(BrowserSettings()) as tab:
+        with open_tab(BROWSER) as tab:
             load(tab, base)
             for pid in browsers_of(scratch):
                 if Path(f"/proc/{pid}/comm").read_text().strip() == name:

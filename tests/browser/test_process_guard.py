@@ -21,7 +21,8 @@ STOPPABLE = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 
 OWNER = """
 import sys
-from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.browser_settings import BrowserSettings
+from scraper.browser.chrome import open_tab
 with open_tab(BrowserSettings()):
     print("open", flush=True)
     sys.stdin.read()
@@ -30,7 +31,8 @@ with open_tab(BrowserSettings()):
 THREADED_OWNER = """
 import sys, threading
 from contextlib import ExitStack
-from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.browser_settings import BrowserSettings
+from scraper.browser.chrome import open_tab
 stack, tabs = ExitStack(), []
 
 def enter():
@@ -48,7 +50,8 @@ stack.close()
 FORKING_OWNER = """
 import os, signal, sys
 from scraper.browser import chromedriver
-from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.browser_settings import BrowserSettings
+from scraper.browser.chrome import open_tab
 chromedriver._END_TIMEOUT_S = 3600
 with open_tab(BrowserSettings()):
     child = os.fork()

@@ -7,22 +7,26 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from scraper.browser import chromedriver
-from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.browser_settings import BrowserSettings
+from scraper.browser.chrome import open_tab
 from scraper.browser.processes import browsers_below, find_orphans, memory_mb
 from tests.support.browser_processes import browsers_of, wait_for_no_browser
+from tests.support.loopback import BROWSER
 from tests.support.paths import ROOT
 from tests.support.polling import wait_until
 from worker.bootsteps.browser_cleanup import OrphanReaper
 
 OWNER = """
 import sys
-from scraper.browser.chrome import BrowserSettings, open_tab
+from scraper.browser.browser_settings import BrowserSettings
+from scraper.browser.chrome import open_tab
 with open_tab(BrowserSettings()):
     print("open", flush=True)
     sys.stdin.read()
@@ -78,7 +82,7 @@ class TestMemory:
 
     @pytest.mark.parametrize(("limit", "exceeded"), [(0, False), (1, True), (100_000, False)])
     def test_is_compared_with_the_limit(self, limit: int, *, exceeded: bool) -> None:
-        with open_tab(BrowserSettings(memory_limit_mb=limit)) as tab:
+        with open_tab(replace(BROWSER, memory_limit_mb=limit)) as tab:
             assert tab.exceeds_memory_limit() is exceeded
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from tests.support.paths import ROOT
 
+#: The demo's API key, as clients send it.
+KEY_HEADERS = {"X-API-Key": "demo-key-for-this-machine-only"}
 #: Variables that Docker needs; no settings of Garimpo.
 _MACHINE = ("PATH", "HOME", "DOCKER_", "COMPOSE_BAKE", "BUILDKIT_", "HTTP_PROXY", "HTTPS_PROXY")
 
@@ -49,6 +51,12 @@ class Compose:
         project = ("-p", self.project, "--env-file", "demo/.env", "--profile", "demo")
         return run("docker", "compose", *project, *arguments, settings=self._settings, stdin=stdin)
 
+    def config(self, **settings: str) -> dict[str, Any]:
+        """Return the services as Compose reads them, with further settings."""
+        command = ("docker", "compose", "--env-file", "demo/.env", "config", "--format", "json")
+        services: dict[str, Any] = json.loads(run(*command, settings=settings))["services"]
+        return services
+
     @property
     def _settings(self) -> dict[str, str]:
         return {
@@ -58,6 +66,11 @@ class Compose:
             "TAG": self.tag,
             "COMPOSE_FILE": self.files,
         }
+
+    @property
+    def api_url(self) -> str:
+        """URL of the API."""
+        return f"http://127.0.0.1:{self.api_port}"
 
     def scale(self, workers: int) -> None:
         """Scale to this number of healthy workers without recreating running ones."""

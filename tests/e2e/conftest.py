@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from garimpo.local_stack.system import find_free_port
-from tests.e2e.compose import Compose, run
+from tests.e2e.compose import KEY_HEADERS, Compose, run
 from tests.e2e.deployment import Deployment, TolerantPollRecorder
 from tests.faults.job_scenario import PAGE_MS
 
@@ -36,7 +36,7 @@ def compose() -> Iterator[Compose]:
 def deployment(compose: Compose) -> Iterator[Deployment]:
     """Start with one worker and no faults; check the invariants at the end."""
     compose.scale(1)
-    with TolerantPollRecorder(f"http://127.0.0.1:{compose.api_port}") as recorder:
+    with TolerantPollRecorder(compose.api_url, KEY_HEADERS) as recorder:
         deployment = Deployment(recorder, compose)
         deployment.demo.have(slow_ms=PAGE_MS)
         deployment.demo.forget_requests()

@@ -14,7 +14,7 @@ class TestUpgrade:
     def test_loses_no_job_and_has_little_downtime(self, deployment: Deployment) -> None:
         compose = deployment.compose
         compose.scale(2)
-        deployment.demo.have(slow_ms=1500)  # so that the load outlasts the upgrade
+        deployment.demo.have(slow_ms=4500)  # so that the load outlasts the upgrade
         jobs = [deployment.start(pages=6) for _ in range(6)]
         deployment.wait_for_page(jobs[0], 2)
         old = {*compose.containers("api"), *compose.containers("worker")}

@@ -8,16 +8,12 @@ from typing import Literal
 from tests.faults.scenario import FaultScenario
 from tests.support.polling import wait_until
 
-Part = Literal["browser", "driver", "page"]
+Part = Literal["browser", "driver", "page", "network"]
 
 
-def _find(scenario: FaultScenario, worker: str, part: Part) -> list[int]:
-    """Wait for and return the process ids of a part of the worker's browser."""
-
-    def find() -> list[int]:
-        return [pid for pid in scenario.browsers(worker) if _identify(pid) == part]
-
-    return wait_until(find)
+def find_parts(scenario: FaultScenario, worker: str, part: Part) -> list[int]:
+    """Return the process ids of a part of the worker's browsers."""
+    return [pid for pid in scenario.browsers(worker) if _identify(pid) == part]
 
 
 def _identify(pid: int) -> str:
@@ -30,6 +26,8 @@ def _identify(pid: int) -> str:
         return "driver"
     if b"--type=renderer" in command:
         return "page"
+    if b"--utility-sub-type=network.mojom.NetworkService" in command:
+        return "network"
     return "" if b"--type=" in command or b"crashpad" in command else "browser"
 
 
@@ -37,5 +35,5 @@ def signal_browser(
     scenario: FaultScenario, worker: str, part: Part, number: signal.Signals
 ) -> None:
     """Send a signal to a part of the worker's browser."""
-    for pid in _find(scenario, worker, part):
+    for pid in wait_until(lambda: find_parts(scenario, worker, part)):
         os.kill(pid, number)

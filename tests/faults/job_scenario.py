@@ -1,6 +1,7 @@
 """Jobs of one test, their polls, and the requests that the demo site received for them."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from tests.support.polling import wait_until
 
 PER_PAGE = 10
 #: Response time of list pages in ms: long enough to inject a fault during a job.
-PAGE_MS = 250
+PAGE_MS = 1000
 
 
 @dataclass(frozen=True)
@@ -86,22 +87,30 @@ class JobScenario(ABC):
         finally:
             self.demo.have(slow_ms=PAGE_MS)
 
-    def requested_pages(self, job: SubmittedJob) -> list[int]:
-        """Return the numbers of the list pages that were requested for a job, in order."""
+    def requested_pages(self, job: SubmittedJob) -> Counter[int]:
+        """Return how many times each list page was requested for a job."""
         queries = [
             parse_qs(urlsplit(request["path"]).query) for request in self.demo.requests("/long/")
         ]
-        return [int(query["page"][0]) for query in queries if query["OrderBy"] == [job.tag]]
+        return Counter(int(query["page"][0]) for query in queries if query["OrderBy"] == [job.tag])
 
     def wait_for_page(self, job: SubmittedJob, number: int, *, times: int = 1) -> None:
-        """Wait until a list page of the job was requested `times` times."""
+        """Wait until all pages before this one are stored, and it was requested `times` times."""
+        # As in scraper/progress.py.
+        progress = 10 + 89 * (number - 1) // job.pages
 
-        def is_requested() -> bool:
-            return self.requested_pages(job).count(number) >= times
+        def is_there() -> bool:
+            return (
+                self._last_progress(job) >= progress and self.requested_pages(job)[number] >= times
+            )
 
-        wait_until(lambda: is_requested() or self.recorder.final_body(job.id))
+        wait_until(lambda: is_there() or self.recorder.final_body(job.id))
         end = self.recorder.final_body(job.id) or {}
-        assert is_requested(), end.get("error_code", end.get("status"))
+        assert is_there(), end.get("error_code", end.get("status"))
+
+    def _last_progress(self, job: SubmittedJob) -> int:
+        polls = reversed(self.recorder.polls[job.id])
+        return next((poll.body["progress"] for poll in polls if "progress" in poll.body), 0)
 
     def wait_for_end(self, job: SubmittedJob, *, within_s: float = 90) -> dict[str, Any]:
         """Return the job's final body."""

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -33,14 +33,16 @@ class Poll:
 class PollRecorder:
     """Polls all jobs until they end: `with PollRecorder(url) as recorder`."""
 
-    def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=10, trust_env=False)
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=False)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="poll-recorder")
         self._paths: dict[str, str] = {}
         self.polls: dict[str, list[Poll]] = {}
         #: Start and end of each outage of Redis, on the monotonic clock.
         self.outages: list[tuple[float, float]] = []
+        #: Those after which Redis lacked its last writes.
+        self.losses: list[tuple[float, float]] = []
 
     def __enter__(self) -> Self:
         """Start polling."""
@@ -64,13 +66,32 @@ class PollRecorder:
         self.polls[job_id] = []
 
     @contextmanager
-    def redis_outage(self) -> Iterator[None]:
-        """Record an outage of Redis during the block, in which 503 is a valid response."""
+    def redis_outage(self, *, loses_writes: bool = False) -> Iterator[None]:
+        """Record an outage of Redis during the block, in which 503 is a valid response.
+
+        Args:
+            loses_writes: Whether Redis lacks its last writes afterwards, so that jobs go back.
+        """
         started_at = time.monotonic()
         try:
             yield
         finally:
             self.outages.append((started_at, time.monotonic()))
+            if loses_writes:
+                self.losses.append(self.outages[-1])
+
+    def uninterrupted_polls(self, job_id: str) -> list[list[Poll]]:
+        """Return a job's polls with a status, in groups between which Redis has lost writes."""
+        groups: list[list[Poll]] = [[] for _ in range(len(self.losses) + 1)]
+        for poll in self.polls[job_id]:
+            before = sum(ended_at <= poll.started_at for _, ended_at in self.losses)
+            overlaps = any(
+                started_at <= poll.ended_at and poll.started_at < ended_at
+                for started_at, ended_at in self.losses
+            )
+            if poll.status == httpx.codes.OK and not overlaps:
+                groups[before].append(poll)
+        return groups
 
     def poll(self, job_id: str) -> Poll:
         """Poll a job once; the response is not recorded."""

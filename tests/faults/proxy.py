@@ -1,13 +1,16 @@
-"""TCP proxy between a worker and Redis that can reset, refuse or drop traffic."""
+"""TCP proxy between a worker and Redis that can reset, refuse, drop, delay or slow down traffic."""
 
 import contextlib
+import queue
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
 _CHUNK = 65_536
+_SLOW_CHUNK = 4096
 #: SO_LINGER of 0 s: close sends RST instead of FIN.
 _RESET = struct.pack("ii", 1, 0)
 
@@ -15,8 +18,20 @@ _RESET = struct.pack("ii", 1, 0)
 class Proxy:
     """Forwards connections to a port of the loopback interface until its block ends."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self, port: int, *, round_trip_s: float = 0.0, bytes_per_s: int | None = None
+    ) -> None:
+        """Listen.
+
+        Args:
+            port: The port to which connections are forwarded.
+            round_trip_s: The time that a request and its response take longer.
+            bytes_per_s: How much each connection forwards, in either direction.
+        """
         self._target = port
+        self._delay_s = round_trip_s / 2
+        self._bytes_per_s = bytes_per_s
+        self._never = threading.Event()
         self._forwarding = threading.Event()
         self._forwarding.set()
         self._lock = threading.Lock()
@@ -91,12 +106,39 @@ class Proxy:
             with self._lock:
                 self._sockets += [near, far]
             for source, target in ((near, far), (far, near)):
-                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
+                forward = self._forward_late if self._delay_s else self._forward
+                threading.Thread(target=forward, args=(source, target), daemon=True).start()
+
+    def _forward_late(self, source: socket.socket, target: socket.socket) -> None:
+        """Forward each chunk a while after it arrived; those after it do not wait for it."""
+        arrived: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+
+        def send() -> None:
+            data = b"-"
+            with contextlib.suppress(OSError):
+                while data:
+                    at, data = arrived.get()
+                    self._never.wait(max(0.0, at - time.monotonic()))
+                    self._forwarding.wait()
+                    target.sendall(data)
+            with contextlib.suppress(OSError):
+                target.shutdown(socket.SHUT_WR)
+
+        threading.Thread(target=send, daemon=True).start()
+        data = b"-"
+        while data:
+            try:
+                data = source.recv(_CHUNK)
+            except OSError:
+                data = b""
+            arrived.put((time.monotonic() + self._delay_s, data))
 
     def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(_CHUNK):
+            while data := source.recv(_CHUNK if not self._bytes_per_s else _SLOW_CHUNK):
                 self._forwarding.wait()
+                if self._bytes_per_s:
+                    self._never.wait(len(data) / self._bytes_per_s)
                 target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)

@@ -4,10 +4,11 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,10 +18,12 @@ from garimpo.local_stack.process import Process
 from jobs.redis import keys
 from tests.faults.job_scenario import JobScenario, SubmittedJob
 from tests.faults.poll_recorder import JOB_PATH
+from tests.faults.proxy import Proxy
 from tests.integration.services import Services
 from tests.support.browser_processes import browsers_of
 from tests.support.demo_site import DemoControls
 from tests.support.polling import wait_until
+from tests.support.redis_copy import copy_redis, restore_redis
 
 #: Short, but long enough for a busy machine to renew a lease.
 LEASE_S = 4.0
@@ -32,7 +35,8 @@ SETTINGS = {
     "BROWSER_TIMEOUT_S": "15",
     "TIME_LIMIT_MARGIN_S": "5",
     "WEBHOOK_ALLOW": "127.0.0.1",
-    "WEBHOOK_TIMEOUT_S": "2",
+    # Longer than a receiver on this machine needs when it is busy.
+    "WEBHOOK_TIMEOUT_S": "10",
     "WEBHOOK_RETRY_FIRST_S": "0.2",
     # A setting of Flower: its API needs no login. It listens on the loopback interface only.
     "FLOWER_UNAUTHENTICATED_API": "true",
@@ -72,6 +76,8 @@ class FaultScenario(JobScenario):
     """One test's jobs and workers, on the stack that all tests of a module share."""
 
     services: Services
+    #: Closed at the end of the test, when its workers have stopped.
+    exits: ExitStack
     workers: dict[str, Process] = field(default_factory=dict)
 
     @property
@@ -97,6 +103,11 @@ class FaultScenario(JobScenario):
         self.workers[name] = worker
         return worker
 
+    def start_proxy(self, *, round_trip_s: float = 0.0) -> Proxy:
+        """Start a proxy to Redis, which forwards connections until the end of the test."""
+        port = urlsplit(self.services.redis.url).port or 0
+        return self.exits.enter_context(Proxy(port, round_trip_s=round_trip_s))
+
     def browsers_folder(self, name: str) -> Path:
         """Return the folder for the files of this worker's browsers."""
         return self.services.stack.folder / "tmp" / name
@@ -119,13 +130,17 @@ class FaultScenario(JobScenario):
 
     def counter(self, name: str) -> float:
         """Return the value of a counter in the metrics, summed over all jobs."""
+        return self.gauge(f"{name}_total")
+
+    def gauge(self, name: str) -> float:
+        """Return the value of a metric, summed over all jobs."""
         with self.services.client() as api:
             families = text_string_to_metric_families(api.get("/metrics").text)
             return sum(
                 sample.value
                 for family in families
                 for sample in family.samples
-                if sample.name == f"garimpo_{name}_total"
+                if sample.name == f"garimpo_{name}"
             )
 
     def flower_task(self, job: SubmittedJob) -> dict[str, Any]:
@@ -136,10 +151,14 @@ class FaultScenario(JobScenario):
         task: dict[str, Any] = response.json() if response.is_success else {}
         return task
 
+    def holder_name(self, job: SubmittedJob) -> str:
+        """Return the name of the worker that holds the job's lease."""
+        name = wait_until(lambda: self.record_field(job, "worker")) or ""
+        return name.partition("@")[0]
+
     def holder(self, job: SubmittedJob) -> Process:
         """Return the worker that holds the job's lease."""
-        name = wait_until(lambda: self.record_field(job, "worker")) or ""
-        return self.workers[name.partition("@")[0]]
+        return self.workers[self.holder_name(job)]
 
     def freeze(self, worker: Process) -> None:
         """Suspend a worker and its child, as when a virtual machine is paused."""
@@ -160,6 +179,27 @@ class FaultScenario(JobScenario):
                 return redis.hgetall(key) if redis.type(key) == b"hash" else redis.dump(key)
 
             return {key: read(key) for key in redis.scan_iter(f"*{job.id}*", 1000)}
+
+    def copy_redis(self) -> Path:
+        """Copy Redis' data, for `restore_redis`."""
+        copy = self.services.stack.folder / "redis-copy"
+        copy_redis(self.services.redis, copy)
+        return copy
+
+    def restore_redis(self, copy: Path) -> None:
+        """Let Redis lose all writes since the copy, as after a failover or a restore."""
+        with self.recorder.redis_outage(loses_writes=True):
+            restore_redis(self.services.redis, copy)
+
+    @contextmanager
+    def redis_demoted(self) -> Iterator[None]:
+        """Make Redis a replica during the block: it rejects writes."""
+        with self.recorder.redis_outage(), self.services.connect() as redis:
+            redis.replicaof("127.0.0.1", "1")  # nothing listens there
+            try:
+                yield
+            finally:
+                redis.replicaof("NO", "ONE")
 
     @contextmanager
     def redis_outage(self, how: Literal["stopped", "killed", "hung"]) -> Iterator[None]:

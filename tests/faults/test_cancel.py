@@ -21,10 +21,11 @@ class TestCancel:
         later = scenario.start(pages=1)
         assert scenario.wait_for_end(later)["status"] == "completed"
         assert scenario.wait_for_end(job)["attempt"] == 0
-        assert scenario.requested_pages(job) == []
+        assert scenario.requested_pages(job) == {}
 
     def test_ends_a_running_job_and_its_browser(self, scenario: FaultScenario) -> None:
         scenario.start_worker("one")
+        scenario.demo.have(slow_ms=3000)
         job = scenario.start(pages=13)
         next_job = scenario.start(pages=1)
         scenario.wait_for_page(job, 3)
@@ -57,9 +58,10 @@ class TestCancel:
 
     def test_ends_a_job_whose_worker_has_died(self, scenario: FaultScenario) -> None:
         worker = scenario.start_worker("one")
-        job = scenario.start()
-        scenario.wait_for_page(job, 2)
-        worker.kill()
+        with scenario.hold_page(2):
+            job = scenario.start()
+            scenario.wait_for_page(job, 2)
+            worker.kill()
 
         assert scenario.cancel(job).status_code == 202
         scenario.start_worker("two")

@@ -5,23 +5,38 @@ A job that kills its workers repeatedly fails after three crashes.
 
 import os
 import signal
+from collections import Counter
+from contextlib import suppress
+from typing import Any
 
+import psutil
 import pytest
 
+from demo.channels import all_channels
+from demo.golden import expected_details
 from jobs.redis import keys
 from tests.faults.scenario import LEASE_S, FaultScenario, find_child, wait_s
 from tests.support.polling import wait_until
 
 
 class TestKilledWorker:
-    @pytest.mark.parametrize("victim", ["child", "worker"])
-    def test_loses_only_the_current_page(self, scenario: FaultScenario, victim: str) -> None:
+    @pytest.mark.parametrize(
+        ("victim", "site", "loaded"),
+        [
+            ("child", "tubehunt", {1: 1, 2: 1, 3: 2, 4: 2}),
+            ("worker", "tubehunt", {1: 1, 2: 1, 3: 2, 4: 2}),
+            ("worker", "followed", {1: 1, 2: 1, 3: 2, 4: 1}),
+        ],
+    )
+    def test_loses_only_the_current_pages(
+        self, scenario: FaultScenario, victim: str, site: str, loaded: dict[int, int]
+    ) -> None:
         scenario.start_worker("one")
         scenario.start_worker("two")
         crashes = scenario.counter("crashes")
         takeovers = scenario.counter("takeovers")
         with scenario.hold_page(3):
-            interrupted = scenario.start()
+            interrupted = scenario.start(site=site)
             other = scenario.start(pages=2)
             scenario.wait_for_page(interrupted, 3)
             holder = scenario.holder(interrupted)
@@ -29,11 +44,43 @@ class TestKilledWorker:
 
         end = scenario.wait_for_end(interrupted)
         assert (end["status"], end["attempt"]) == ("completed", 2)
-        assert scenario.requested_pages(interrupted) == [1, 2, 3, 3, 4]
+        assert scenario.requested_pages(interrupted) == loaded
         assert scenario.record_field(interrupted, "crashes") == "1"
         assert scenario.counter("crashes") - crashes == 1
         assert scenario.counter("takeovers") - takeovers == 1
         assert scenario.wait_for_end(other)["attempt"] == 1
+
+    def test_reads_no_channel_twice_that_was_stored(self, scenario: FaultScenario) -> None:
+        scenario.start_worker("one")
+        scenario.start_worker("two")
+        channels = all_channels()[:12]
+        scenario.demo.have(slow_ms=500)
+        scenario.demo.forget_requests()
+        path = "/api/v1/single/scrape-channel"
+        body = {"channel_links": [channel.link for channel in channels]}
+        with scenario.services.client() as api:
+            job_id = api.post(f"{path}/start", json=body).json()["job_id"]
+
+            def read() -> dict[str, Any]:
+                state: dict[str, Any] = api.get(f"{path}/result/{job_id}").json()
+                return state
+
+            wait_until(lambda: read().get("progress", 0) >= 10 + 89 * 4 // len(channels))
+            with scenario.services.connect() as redis:
+                stored = redis.hlen(keys.pages(job_id))
+                name = redis.hget(keys.record(job_id), "worker").partition("@")[0]
+            scenario.workers[name].kill()
+            end = wait_until(lambda: now if (now := read())["is_final"] else None, within_s=90)
+
+        assert end is not None
+        assert (end["status"], end["attempt"]) == ("completed", 2)
+        expected = [expected_details(channel) for channel in channels]
+        assert end["result"]["channels"] == expected
+        requested = Counter(request["path"] for request in scenario.demo.requests("/channel/"))
+        assert sum(requested.values()) <= len(channels) + 1
+        assert [requested[f"/channel/{channel.id}"] for channel in channels[:stored]] == [
+            1
+        ] * stored
 
     def test_leaves_its_job_for_the_next_worker_to_start(self, scenario: FaultScenario) -> None:
         worker = scenario.start_worker("one")
@@ -49,7 +96,7 @@ class TestKilledWorker:
             "completed",
             2,
         )
-        assert scenario.requested_pages(job) == [1, 2, 3, 3, 4]
+        assert scenario.requested_pages(job) == {1: 1, 2: 1, 3: 2, 4: 2}
 
     def test_may_be_killed_right_after_sigterm(self, scenario: FaultScenario) -> None:
         scenario.start_worker("one")
@@ -62,7 +109,7 @@ class TestKilledWorker:
             victim.kill()
 
         assert scenario.wait_for_end(job)["status"] == "completed"
-        assert scenario.requested_pages(job) == [1, 2, 3, 3, 4]
+        assert scenario.requested_pages(job) == {1: 1, 2: 1, 3: 2, 4: 2}
 
     def test_loses_no_message_in_transit(self, scenario: FaultScenario) -> None:
         worker = scenario.start_worker("one")
@@ -105,7 +152,46 @@ class TestPoison:
             end = scenario.wait_for_end(poison)
 
         assert (end["status"], end["error_code"], end["attempt"]) == ("failed", "worker_lost", 3)
-        assert scenario.requested_pages(poison) == [1, 2, 3, 3, 3]
+        requested = scenario.requested_pages(poison)
+        # Page 4 is loaded ahead, perhaps not before the process is killed.
+        assert requested == {1: 1, 2: 1, 3: 3, 4: requested[4]}
         assert [scenario.wait_for_end(job)["status"] for job in others] == ["completed"] * 3
         with scenario.services.connect() as redis:
             assert redis.zrange(keys.WORKER_LOST, 0, -1) == [poison.id]
+
+
+class TestFiles:
+    def test_of_a_killed_worker_are_removed_by_the_next(self, scenario: FaultScenario) -> None:
+        folder = scenario.browsers_folder("one")
+        worker = scenario.start_worker("one")
+        with scenario.hold_page(1):
+            job = scenario.start(pages=1)
+            scenario.wait_for_page(job, 1)
+            # Everything at once, as when a container is killed: nothing is left to tidy up.
+            below = psutil.Process(worker.pid).children(recursive=True)
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                worker.signal(number)
+                for child in below:
+                    with suppress(psutil.NoSuchProcess):
+                        child.send_signal(number)
+            worker.kill()
+        left = {path.name for path in folder.iterdir()}
+        assert len(left) > 1
+        # A folder of another program, which only looks like ours.
+        other = folder / "garimpo-stack"
+        other.mkdir()
+
+        worker.start()
+
+        assert scenario.wait_for_end(job)["status"] == "completed"
+        wait_until(lambda: not left & {path.name for path in folder.iterdir()})
+        own = {path.name for path in folder.iterdir()} - {other.name}
+        # While it runs, another worker of the same machine leaves its folder alone.
+        second = scenario.start_worker("two", {"TMPDIR": str(folder)})
+        wait_until(lambda: " ready." in second.read_log())
+        names = {path.name for path in folder.iterdir()}
+        assert {*own, other.name} < names
+        for process in (worker, second):
+            process.signal(signal.SIGTERM)
+            wait_until(lambda: not process.is_alive)  # noqa: B023 - called at once
+        assert {path.name for path in folder.iterdir()} == {other.name}

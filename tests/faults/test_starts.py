@@ -22,7 +22,7 @@ class TestConcurrentStarts:
         assert len({job.id for job in jobs}) == 10
         ends = [scenario.wait_for_end(job) for job in jobs]
         assert [(end["status"], end["attempt"]) for end in ends] == [("completed", 1)] * 10
-        assert [scenario.requested_pages(job) for job in jobs] == [[1]] * 10
+        assert [scenario.requested_pages(job) for job in jobs] == [{1: 1}] * 10
 
 
 class TestUnknownJob:

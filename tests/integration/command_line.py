@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 #: Variables of the machine that would change the results.
-_SETTINGS = ("GARIMPO_URL", "GARIMPO_LANGUAGE")
+_SETTINGS = ("GARIMPO_URL", "GARIMPO_LANGUAGE", "GARIMPO_API_KEY")
 
 
 def garimpo(*arguments: str) -> list[str]:

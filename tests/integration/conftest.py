@@ -8,7 +8,7 @@ from redis import Redis
 
 from garimpo.local_stack.process import Process
 from garimpo.local_stack.stack import Stack
-from tests.integration.services import Services, write_fast_recipe
+from tests.integration.services import SESSION_KEYS, Services, write_fast_recipe
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def services() -> Iterator[Services]:
     with Stack() as stack:
         recipes = stack.folder / "recipes"
         write_fast_recipe(recipes)
-        stack.settings["RECIPES_DIR"] = str(recipes)
+        stack.settings |= {"RECIPES_DIR": str(recipes), "SESSION_KEYS": SESSION_KEYS}
         yield Services(stack, stack.redis(), stack.site("--latency-ms", "0"), stack.api())
 
 

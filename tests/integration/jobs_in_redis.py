@@ -22,6 +22,7 @@ from jobs.redis import async_client, keys
 from jobs.result_backend import FencedRedisBackend
 from jobs.store.item_reader import ItemReader
 from jobs.store.job_store import JobSnapshot, JobStore
+from jobs.store.leased_jobs import FinishedPage, StoredPages
 from jobs.store.reconciler import Reconciler
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ DAY = timedelta(hours=24)
 
 STARTING = ProgressMessage("starting", {})
 
-#: The result of a job of one page; `Jobs.store_result` fills in the number of its items.
+#: The result of a job; `Jobs.store_result` fills in the number of its pages and items.
 HEAD = ResultHead(
     collection="channels",
     total=0,
@@ -40,15 +41,16 @@ HEAD = ResultHead(
 )
 
 
-def result_of(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def result_of(items: Sequence[dict[str, Any]], pages: int = 1) -> dict[str, Any]:
     """Return the whole result of a job that was completed with HEAD."""
-    return replace(HEAD, total=len(items)).as_dict(items)
+    return replace(HEAD, total=len(items), pages_read=pages).as_dict(items)
 
 
 class Jobs:
     """Runs the real Lua scripts through the calls of the API, the workers and the reconciler."""
 
     def __init__(self, url: str, lease_policy: LeasePolicy | None = None) -> None:
+        self.url = url
         self.lease_policy = lease_policy or LeasePolicy()
         self.celery: Celery = make_celery(url, result_ttl=DAY, lease_policy=self.lease_policy)
         # Celery caches results that it has read; here each read must reach Redis.
@@ -61,6 +63,8 @@ class Jobs:
         self.completer = backend.completer
         #: Records whose end the reconciler has published.
         self.published: list[JobRecord] = []
+        #: Whether anybody receives them.
+        self.is_flower_up = True
         self._runner = asyncio.Runner()
         self._async_redis = async_client.connect(url)
         self._job_store = JobStore(self._async_redis, self.lease_policy, result_ttl=DAY)
@@ -124,13 +128,23 @@ class Jobs:
     def claim(self, job: JobRequest, worker: str = "one") -> str:
         return self.leased_jobs.claim(job.id, worker, STARTING).token
 
+    def stored_pages(self, job: JobRequest) -> StoredPages:
+        """Return what Redis has of a job's pages."""
+        pages = self.leased_jobs.get_pages(job.id)
+        return StoredPages(len(pages), self.leased_jobs.count_items(job.id))
+
+    def append(self, job: JobRequest, token: str, page: FinishedPage) -> None:
+        """Append a page to those that are stored."""
+        self.leased_jobs.append_page(job.id, token, page, self.stored_pages(job))
+
     def store_result(
         self, job: JobRequest, token: str | None, state: str, result: object, worker: str = "one"
     ) -> None:
         """Store a result as Celery does in a process of `worker`."""
         self.backend.worker_name = worker
         if result is HEAD:
-            result = replace(HEAD, total=self.leased_jobs.count_items(job.id))
+            stored = self.stored_pages(job)
+            result = replace(HEAD, total=stored.items, pages_read=stored.pages)
         request = Context(id=job.id, task=job.task_name, lease_token=token)
         self.backend.store_result(job.id, result, state, request=request)
 
@@ -150,9 +164,11 @@ class Jobs:
         return meta
 
     def make_reconciler(self, name: str = "one") -> Reconciler:
-        return Reconciler(
-            self.redis, self.lease_policy, self.completer, name, self.published.append
-        )
+        return Reconciler(self.redis, self.lease_policy, self.completer, name, self._publish)
+
+    def _publish(self, records: Sequence[JobRecord]) -> list[bool]:
+        self.published += records
+        return [self.is_flower_up] * len(records)
 
     def reconcile(self) -> dict[str, str]:
         """Reconcile what is due, as the worker that holds the lock and without a grace period."""

@@ -115,6 +115,13 @@ class SentinelRedis:
             info = cast("dict[str, Any]", redis.info("replication"))
         return sum(info[f"slave{n}"]["state"] == "online" for n in range(info["connected_slaves"]))
 
+    def cut_replication(self) -> None:
+        """Cut the replica's link to the master for good: it receives no further writes."""
+        with Redis.from_url(self.replica.url) as replica:
+            replica.config_set("masterauth", "not-the-password")
+        with Redis.from_url(self.master.url) as master:
+            master.client_kill_filter(_type="replica")
+
     def fail_over(self) -> None:
         """Start a planned failover to the replica, as before an upgrade."""
         self.sentinel.sentinel_failover(_MASTER_NAME)
@@ -126,6 +133,7 @@ def sentinel_redis(
     config: Mapping[str, str] | None = None,
     *,
     certificate: Certificate | None = None,
+    down_after_ms: int = 1000,
 ) -> Iterator[SentinelRedis]:
     """Run a master, a replica and a Sentinel with passwords.
 
@@ -133,6 +141,8 @@ def sentinel_redis(
         folder: Folder for their data and logs.
         config: Further configuration of the master and the replica.
         certificate: Certificate for TLS; None is plain TCP.
+        down_after_ms: When the Sentinel takes a master for dead. It promotes a replica whose link
+            has been cut for ten times as long at most.
     """
     query = f"?ssl_ca_certs={certificate.file}" if certificate else ""
     scheme = "rediss" if certificate else "redis"
@@ -149,7 +159,7 @@ def sentinel_redis(
     monitor = {
         f"sentinel monitor {_MASTER_NAME}": f"127.0.0.1 {ports[0]} 1",
         f"sentinel auth-pass {_MASTER_NAME}": f'"{PASSWORD}"',
-        f"sentinel down-after-milliseconds {_MASTER_NAME}": "1000",
+        f"sentinel down-after-milliseconds {_MASTER_NAME}": str(down_after_ms),
         f"sentinel failover-timeout {_MASTER_NAME}": "5000",
     }
     with ExitStack() as exits:

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from scraper.recipes.loader import load_recipes
 from tests.integration.services import Services
 
 START = "/api/v1/tubehunt/scrape-channels/start"
+JSON = {"content-type": "application/json"}
 RESULT = "/api/v1/tubehunt/scrape-channels/result"
 UNKNOWN = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -54,11 +56,11 @@ class TestStart:
             '{"pages": 100, "first_page": 7, "per_page": 10, "order_by": "ViewsASC"}',
         ],
     )
-    @pytest.mark.parametrize("content_type", [None, "application/json", "text/plain"])
+    @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=x"])
     def test_accepts_parameters_at_the_top_level(
-        self, api: httpx.Client, body: str, content_type: str | None
+        self, api: httpx.Client, body: str, content_type: str
     ) -> None:
-        headers = {"content-type": content_type} if content_type else {}
+        headers = {"content-type": content_type}
 
         assert api.post(START, content=body, headers=headers).status_code == 202
 
@@ -84,7 +86,7 @@ class TestStart:
     def test_rejects_invalid_parameters_and_names_the_field(
         self, api: httpx.Client, body: str, detail: str
     ) -> None:
-        response = api.post(START, content=body)
+        response = api.post(START, content=body, headers=JSON)
 
         assert parse_error(response) == (422, "invalid_parameters", detail)
 
@@ -109,7 +111,7 @@ class TestStart:
         headers = {"accept-language": "en-GB,en;q=0.9"}
 
         assert api.post(START, headers=headers).json()["message"] == "Job queued"
-        rejected = api.post(START, content='{"pages": 0}', headers=headers)
+        rejected = api.post(START, json={"pages": 0}, headers=headers)
         assert parse_error(rejected)[2] == "pages: must be at least 1"
 
     def test_accepts_three_hundred_at_once(self, services: Services) -> None:
@@ -216,7 +218,13 @@ class TestHealth:
 
         body = response.json()
         assert (response.status_code, body["status"]) == (200, "degraded")
-        assert body["services"] == {"api": "ok", "redis": "ok", "workers": "none"}
+        assert body["services"] == {
+            "api": "ok",
+            "redis": "ok",
+            "events": "ok",
+            "redis_settings": "ok",
+            "workers": "none",
+        }
         assert body.keys() >= {"timestamp", "version", "uptime_seconds", "message"}
 
     def test_reads_no_statistics(self, api: httpx.Client, services: Services) -> None:
@@ -262,6 +270,7 @@ class TestOpenApi:
             "first_page",
             "per_page",
             "order_by",
+            "account",
         }
         assert schema["properties"]["pages"]["maximum"] == 100
 
@@ -306,13 +315,27 @@ class TestFullRedis:
         with services.connect() as redis:
             redis.config_set("maxmemory", 1)
             try:
-                assert parse_error(api.post(START))[:2] == (503, "redis_unavailable")
+                assert parse_error(api.post(START))[:2] == (503, "queue_full")
                 assert api.get("/api/health").status_code == 503
             finally:
                 redis.config_set("maxmemory", 0)
 
         assert api.post(START).status_code == 202
         assert api.get("/api/health").status_code == 200
+
+    def test_stores_no_further_keys_of_repeats(self, api: httpx.Client, services: Services) -> None:
+        def join(key: str | None) -> httpx.Response:
+            headers = {} if key is None else {"Idempotency-Key": key}
+            return api.post(f"{START}?join=true", headers=headers)
+
+        with services.connect() as redis:
+            job_id = join(None).json()["job_id"]
+            redis.config_set("maxmemory", int(redis.info("memory")["used_memory"] / 0.9))
+            try:
+                assert parse_error(join(str(uuid4())))[:2] == (503, "queue_full")
+                assert join(None).json()["job_id"] == job_id
+            finally:
+                redis.config_set("maxmemory", 0)
 
     def test_answers_503_while_replicas_are_missing(
         self, api: httpx.Client, services: Services

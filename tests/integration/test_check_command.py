@@ -71,6 +71,7 @@ class TestCheck:
         assert "\x1b" not in done.stdout
 
     def test_fails_with_the_reason_of_a_failed_job(self, services: Services, check: Any) -> None:
+        services.forget_sessions()
         services.demo.have(wrong_password=True)
         try:
             status, report = check(*SMALL, "--quick")
@@ -96,6 +97,7 @@ class TestCheck:
     ) -> None:
         assert worker.is_alive
         before = {job["job_id"] for job in api.get("/api/v1/jobs").json()["jobs"]}
+        services.forget_sessions()
         services.demo.have(wrong_password=True)
         try:
             done = run_garimpo(tmp_path, "check", *SMALL, "--url", services.api.url)

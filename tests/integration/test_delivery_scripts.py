@@ -58,8 +58,8 @@ class Deliveries:
         [delivery] = [delivery for delivery in self.list_all(job) if delivery.event is event]
         return delivery
 
-    def replay(self, job: JobRequest) -> bool:
-        async def replay() -> bool:
+    def replay(self, job: JobRequest) -> timedelta | None:
+        async def replay() -> timedelta | None:
             redis = async_client.connect(self.url)
             try:
                 return await DeliveryStore(redis, check_after=LEASE).replay(job.id)
@@ -151,6 +151,17 @@ class TestComplete:
         assert claimed.record.failure
         assert claimed.record.failure.code == "cancelled"
 
+    def test_copies_only_what_a_payload_shows(self, deliveries: Deliveries, redis: Redis) -> None:
+        job = deliveries.submit()
+        deliveries.jobs.cancel(job)
+
+        copy = redis.hgetall(keys.delivery_record(job.id, DeliveryEvent.END))
+
+        assert copy["params"] == "{}"
+        assert not {"token", "envelope", "identical", "looks"} & copy.keys()
+        assert not redis.exists(keys.delivery_result(job.id, DeliveryEvent.END))
+        assert redis.hget(keys.record(job.id), "webhook") is None, "the delivery has it"
+
     def test_schedules_nothing_without_a_subscription(
         self, deliveries: Deliveries, redis: Redis
     ) -> None:
@@ -170,7 +181,7 @@ class TestComplete:
 
         claimed = deliveries.claim(job)
 
-        assert decode_result(claimed.result) == result_of([])
+        assert decode_result(claimed.result) == result_of([], pages=0)
         assert (claimed.record.state, claimed.record.progress) == ("completed", 100)
         for key in redis.keys("garimpo:delivery:*"):
             assert 47 * 3600 < int(str(redis.ttl(key))) <= 48 * 3600
@@ -422,7 +433,7 @@ class TestReplay:
         deliveries.record_attempt(deliveries.claim(job), state, delay_s=60, not_found=True)
         redis.delete(keys.WEBHOOK_QUEUE)
 
-        assert deliveries.replay(job)
+        assert deliveries.replay(job) == timedelta(0)
 
         assert deliveries.queued_arguments() == [[job.id, "end"]]
         claimed = deliveries.claim(job)
@@ -436,7 +447,7 @@ class TestReplay:
         claimed = deliveries.claim(job)
         redis.delete(keys.WEBHOOK_QUEUE)
 
-        assert deliveries.replay(job)
+        assert deliveries.replay(job) == timedelta(0)
 
         assert deliveries.queued_arguments() == []
         assert deliveries.leased_deliveries.claim(job.id, DeliveryEvent.END) is None
@@ -463,8 +474,22 @@ class TestReplay:
         pending, unsubscribed = deliveries.submit(), deliveries.jobs.submit()
         deliveries.complete(unsubscribed)
 
-        assert not deliveries.replay(pending)
-        assert not deliveries.replay(unsubscribed)
+        assert deliveries.replay(pending) is None
+        assert deliveries.replay(unsubscribed) is None
+
+    def test_is_possible_once_a_minute(self, deliveries: Deliveries, redis: Redis) -> None:
+        job = deliveries.submit()
+        deliveries.complete(job)
+        deliveries.replay(job)
+        redis.delete(keys.WEBHOOK_QUEUE)
+
+        wait = deliveries.replay(job)
+
+        assert wait
+        assert timedelta(0) < wait <= timedelta(minutes=1)
+        assert deliveries.queued_arguments() == []
+        redis.hincrby(keys.delivery(job.id, "end"), "replayed_at", -60_000)
+        assert deliveries.replay(job) == timedelta(0)
 
 
 class TestEvents:

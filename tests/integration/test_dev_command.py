@@ -83,6 +83,21 @@ class TestDev:
             assert (dev.returncode, err) == (0, "")
         assert find_processes_in(tmp_path) == []
 
+    def test_flower_asks_for_the_login_of_env(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("FLOWER_BASIC_AUTH=ops:a-login-of-the-tests\n")
+        with _run_dev(tmp_path) as (_, output):
+            with httpx.Client(base_url=_find_url(output, "Flower"), trust_env=False) as flower:
+                assert flower.get("/workers").status_code == 401
+                login = ("ops", "a-login-of-the-tests")
+                assert flower.get("/workers", auth=login).status_code == 200
+            assert "a-login-of-the-tests" not in output
+
+    def test_other_users_cannot_read_its_folder(self, tmp_path: Path) -> None:
+        folder = tmp_path / ".garimpo"
+        folder.mkdir(mode=0o755)  # as of an earlier version
+        with _run_dev(tmp_path):
+            assert folder.stat().st_mode & 0o077 == 0
+
     def test_stops_and_names_a_service_that_exited(self, tmp_path: Path) -> None:
         with _run_dev(tmp_path) as (dev, output):
             port = _find_url(output, "Redis").partition("127.0.0.1:")[2].partition("/")[0]

@@ -124,6 +124,22 @@ class TestEvents:
             assert next(events).id == first.id + 1
         api.post(f"{PATH}/cancel/{job_id}")
 
+    def test_reach_the_end_after_redis_has_lost_changes(
+        self, services: Services, api: httpx.Client
+    ) -> None:
+        job_id = start(api)
+        with services.connect() as redis, follow(services, job_id) as (_, events):
+            redis.hset(keys.record(job_id), "revision", 100)
+            redis.publish(keys.CHANGES_CHANNEL, f"{job_id} 100")
+            while next(events).id < 100:
+                pass
+
+            # As in an older copy of Redis.
+            redis.hset(keys.record(job_id), "revision", 1)
+            api.post(f"{PATH}/cancel/{job_id}")
+
+            assert [event.name for event in events][-1] == "end"
+
     def test_end_when_the_api_shuts_down(self, services: Services, api: httpx.Client) -> None:
         job_id = start(api)
         with follow(services, job_id) as (_, events):

@@ -3,18 +3,15 @@
 The remote end is chromedriver, which implements WebDriver as a Grid does.
 """
 
-import re
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from garimpo.local_stack.stack import Stack
-from scraper.browser.chromedriver import find_chromedriver
+from scraper.browser.chromedriver import find_chromedriver, open_chromedriver
 from tests.integration.services import Services, follow, run_job
 
 SETTINGS = {
@@ -27,18 +24,10 @@ SETTINGS = {
 
 
 @pytest.fixture
-def grid(tmp_path: Path) -> Iterator[str]:
+def grid() -> Iterator[str]:
     """Run a remote end on a free port; return its URL."""
-    log = tmp_path / "chromedriver.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen([find_chromedriver(None), "--port=0"], stdout=output)
-    try:
-        started = re.compile(r"started successfully on port (\d+)")
-        wait_for(lambda: bool(started.search(log.read_text())))
-        yield f"http://127.0.0.1:{started.findall(log.read_text())[0]}"
-    finally:
-        process.terminate()
-        process.wait()
+    with open_chromedriver(find_chromedriver(None)) as remote_end:
+        yield remote_end.url
 
 
 def wait_for(condition: Callable[[], bool], within_s: float = 30) -> None:

@@ -80,7 +80,8 @@ class TestItems:
         job_id = api.post(f"{PATH}/start", json={"pages": 2, "per_page": 10}).json()["job_id"]
         wait_until(lambda: read(api, job_id)["total"] == 10)
         api.post(f"{PATH}/cancel/{job_id}")
-        follow(services, job_id)
+        end = follow(services, job_id).end
+        assert (end["error_code"], end["items_read"], end["pages_read"]) == ("cancelled", 10, 1)
 
         page = read(api, job_id)
 

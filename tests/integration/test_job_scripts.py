@@ -1,9 +1,11 @@
 """Lua scripts that change a job's record, in a real Redis: fencing and atomicity."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from billiard.exceptions import TimeLimitExceeded
@@ -12,12 +14,20 @@ from celery.result import AsyncResult
 from redis import Redis
 
 from garimpo.local_stack.process import Process
-from jobs.failure import JobFailedError
+from jobs.failure import FailureCode, JobFailedError
 from jobs.model.job import JobRequest, JobState
 from jobs.model.record import ProgressMessage
+from jobs.model.webhook import WebhookSubscription
 from jobs.redis import keys
+from jobs.redis.lua import load_script
 from jobs.store.job_store import ExpiredJob
-from jobs.store.leased_jobs import FinishedPage, LeaseLostError, progress_meta
+from jobs.store.leased_jobs import (
+    FinishedPage,
+    LeaseLostError,
+    PagesLostError,
+    StoredPages,
+    progress_meta,
+)
 from tests.integration.jobs_in_redis import HEAD, STARTING, Jobs, parse_job_id, result_of
 
 ITEM = {"channel_name": "São & Cia"}
@@ -170,10 +180,51 @@ class TestAppendPage:
         job = jobs.submit()
         token = jobs.claim(job)
 
-        for page, items in ((2, [{"n": 3}]), (1, [{"n": 1}, {"n": 2}]), (2, [{"n": 3}])):
-            jobs.leased_jobs.append_page(job.id, token, FinishedPage(page, items))
+        first, second = FinishedPage(2, [{"n": 3}]), FinishedPage(1, [{"n": 1}, {"n": 2}])
 
+        stored = jobs.leased_jobs.append_page(job.id, token, first)
+        after = [jobs.leased_jobs.append_page(job.id, token, second, stored) for _ in range(2)]
+
+        assert (stored, after) == (StoredPages(1, 1), [StoredPages(2, 3)] * 2)
         assert jobs.leased_jobs.get_items(job.id) == [{"n": 3}, {"n": 1}, {"n": 2}]
+
+    @pytest.mark.parametrize(
+        "lost", [(keys.pages, keys.items, keys.item_totals), (keys.items, keys.item_totals)]
+    )
+    def test_is_refused_while_redis_lacks_an_earlier_page(
+        self, jobs: Jobs, redis: Redis, lost: tuple[Callable[[str], str], ...]
+    ) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        stored = jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [ITEM]))
+        redis.delete(*(key(job.id) for key in lost))
+
+        with pytest.raises(PagesLostError):
+            jobs.leased_jobs.append_page(job.id, token, FinishedPage(2, [ITEM]), stored)
+
+        assert jobs.leased_jobs.get_items(job.id) == []
+        assert "2" not in redis.hkeys(keys.pages(job.id))
+
+    def test_may_begin_again_after_all_pages_were_discarded(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        token = jobs.claim(job)
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [ITEM]))
+        with pytest.raises(LeaseLostError):
+            jobs.leased_jobs.discard_pages(job.id, "another")
+        assert jobs.stored_pages(job) == StoredPages(1, 1)
+
+        jobs.leased_jobs.discard_pages(job.id, token)
+
+        jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [ITEM]))
+        assert jobs.stored_pages(job) == StoredPages(1, 1)
+
+    def test_stores_the_url_of_the_first_page(self, jobs: Jobs) -> None:
+        job = jobs.submit()
+        page, url = FinishedPage(1, [ITEM]), "http://127.0.0.1/list"
+
+        jobs.leased_jobs.append_page(job.id, jobs.claim(job), page, page_url=url)
+
+        assert jobs.get(job).record.page_url == url
 
     def test_stores_a_page_without_items(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
@@ -204,6 +255,28 @@ class TestComplete:
         result: Any = AsyncResult(job.id, app=jobs.celery)
         assert result.result == result_of([ITEM]) == jobs.read_result(job)
         assert redis.zscore(keys.ACTIVE, job.id) is None
+
+    @pytest.mark.parametrize("state", ["SUCCESS", "FAILURE"])
+    def test_is_dated_by_redis(self, jobs: Jobs, redis: Redis, state: str) -> None:
+        job = jobs.submit()
+        result = HEAD if state == "SUCCESS" else JobFailedError(FailureCode.PAGE_TIMEOUT)
+
+        jobs.store_result(job, jobs.claim(job), state, result)
+
+        stored = jobs.decode_celery_meta(str(redis.get(keys.result(job.id))))
+        ended_at = jobs.get(job).record.ended_at
+        assert ended_at == datetime.fromisoformat(stored["date_done"])
+
+    @pytest.mark.parametrize("year", [1970, 1999, 2000, 2024, 2026, 2100, 2400])
+    def test_is_dated_by_our_calendar(self, redis: Redis, year: int) -> None:
+        script = load_script("end_login").rpartition("\n-- ")[0] + "\nreturn iso_time(ARGV[1] + 0)"
+        start = datetime(year, 1, 1, tzinfo=UTC)
+        for hours in range(0, 400 * 24, 37):
+            at = start + timedelta(hours=hours, milliseconds=hours)
+
+            text = redis.eval(script, 0, int(at.timestamp() * 1000 + 0.5))
+
+            assert datetime.fromisoformat(str(text)) == at
 
     def test_expires_record_result_and_items_together(self, jobs: Jobs, redis: Redis) -> None:
         job = jobs.submit()
@@ -263,14 +336,16 @@ class TestComplete:
         jobs.store_result(job, None, state, KeyError())
         assert (jobs.celery_state(job), jobs.get(job).record.state) == ("SUCCESS", "completed")
 
-    def test_is_refused_while_redis_lacks_items(self, jobs: Jobs, redis: Redis) -> None:
+    @pytest.mark.parametrize("pages", [1, 2])
+    def test_is_refused_while_redis_lacks_items(self, jobs: Jobs, redis: Redis, pages: int) -> None:
         job = jobs.submit()
         token = jobs.claim(job)
         jobs.leased_jobs.append_page(job.id, token, FinishedPage(1, [ITEM]))
         # As after a crash of Redis, which keeps its log of writes once per second.
-        redis.delete(keys.items(job.id), keys.item_totals(job.id), keys.pages(job.id))
+        if pages == 1:
+            redis.delete(keys.items(job.id), keys.item_totals(job.id), keys.pages(job.id))
 
-        jobs.store_result(job, token, "SUCCESS", replace(HEAD, total=1))
+        jobs.store_result(job, token, "SUCCESS", replace(HEAD, total=1, pages_read=pages))
 
         assert (jobs.celery_state(job), jobs.get(job).record.state) == ("PROGRESS", "processing")
         jobs.make_due(job)
@@ -456,3 +531,46 @@ class TestCancel:
 
         with pytest.raises(LeaseLostError, match="cancelled"):
             jobs.claim(job, "two")
+
+    @pytest.mark.parametrize(("length", "is_kept"), [(400, True), (2000, False)])
+    def test_removes_long_parameters(self, jobs: Jobs, *, length: int, is_kept: bool) -> None:
+        waiting, running = (submit_long(jobs, length) for _ in range(2))
+        token = jobs.claim(running)
+
+        jobs.cancel(waiting)
+        jobs.cancel(running)
+        assert jobs.get(running).record.params == running.params, "until it has ended"
+        jobs.store_result(running, token, "FAILURE", JobFailedError(FailureCode.CANCELLED))
+
+        for job in (waiting, running):
+            assert jobs.failure_code(job) == "cancelled"
+            assert jobs.get(job).record.params == (job.params if is_kept else {})
+
+    def test_leaves_a_repeat_of_the_start_its_job(self, jobs: Jobs) -> None:
+        job = JobRequest("tubehunt", "scrape-channels", "digest", {"order_by": "a" * 2000})
+
+        def submit(request: JobRequest) -> str:
+            return jobs.call_store(lambda store: store.submit(request, idempotency_key="key")).id
+
+        submit(job)
+        jobs.cancel(job)
+
+        assert submit(replace(job, id=str(uuid4()))) == job.id
+
+    def test_takes_little_memory_whatever_was_submitted(self, jobs: Jobs, redis: Redis) -> None:
+        jobs.cancel(submit_long(jobs, 60_000))  # the scripts take memory, too
+        before = redis.info("memory")["used_memory"]
+
+        for _ in range(100):
+            jobs.cancel(submit_long(jobs, 60_000))
+
+        assert redis.info("memory")["used_memory"] - before < 100 * 16_000
+
+
+def submit_long(jobs: Jobs, length: int) -> JobRequest:
+    """Submit a job with a parameter of this length, and a webhook with a long URL."""
+    webhook = WebhookSubscription("http://127.0.0.1:9/" + "a" * 1900)
+    params = {"order_by": "a" * length}
+    job = JobRequest("tubehunt", "scrape-channels", "digest", params, webhook=webhook)
+    jobs.call_store(lambda store: store.submit(job))
+    return job

@@ -23,7 +23,7 @@ from jobs.model.job import JobRequest
 from jobs.redis import celery_message, keys
 from scraper.recipes.loader import load_recipes
 from tests.faults.scenario import find_child
-from tests.integration.services import Services, follow, run_job, write_fast_recipe
+from tests.integration.services import SESSION_KEYS, Services, follow, run_job, write_fast_recipe
 from tests.support.polling import wait_until
 
 REDIS_PASSWORD = "only-redis-knows"
@@ -82,7 +82,13 @@ def logged_run() -> Iterator[LoggedRun]:
     with Stack(settings=FAST_SETTINGS) as stack:
         recipes = stack.folder / "recipes"
         _write_recipes(recipes)
-        stack.settings |= {"RECIPES_DIR": str(recipes), "LOG_FORMAT": "json"}
+        stack.settings |= {
+            "RECIPES_DIR": str(recipes),
+            "LOG_FORMAT": "json",
+            "SESSION_KEYS": SESSION_KEYS,
+            # Once the second page is requested, the first one is stored.
+            "TUBEHUNT_PARALLEL": "1",
+        }
         redis = stack.redis()
         with Redis.from_url(redis.url) as client:
             client.acl_setuser(
@@ -128,6 +134,7 @@ def _run_all(logged_run: LoggedRun) -> None:
         redis.lpush(
             keys.JOB_QUEUE, celery_message.encode_job(run.record().request.task_name, run.job_id)
         )
+    services.forget_sessions()
     services.demo.have(wrong_password=True)
     jobs["failed"] = run_job(services).job_id
     services.demo.have()
@@ -265,7 +272,7 @@ class TestJobLines:
         end = find_line(logged_run.job_lines("broken"), "job failed")
 
         assert (end["level"], end["error_code"]) == ("error", "internal_error")
-        assert "KeyError: 'pages'" in end["exception"]
+        assert "KeyError: 'first_page'" in end["exception"]
         all_lines = logged_run.lines("one", "two", "api")
         assert [line for line in all_lines if "Traceback" in json.dumps(line)] == [end]
 
@@ -325,7 +332,7 @@ class TestApiLines:
         assert line["level"] == "warning"
 
     def test_below_the_log_level_are_not_written(self) -> None:
-        with Stack(settings={"LOG_LEVEL": "warning"}) as stack:
+        with Stack(settings={"LOG_LEVEL": "error"}) as stack:
             assert stack.api().read_log() == ""
 
 

@@ -26,7 +26,8 @@ def worker(services: Services) -> Process:
     """Run one worker for this module's tests."""
     temporary = services.stack.folder / "tmp"
     temporary.mkdir()
-    return services.stack.worker(extra={"TMPDIR": str(temporary)})
+    # Without browsers between jobs, those of a job are all that there are.
+    return services.stack.worker(extra={"TMPDIR": str(temporary), "WARM_BROWSERS": "0"})
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,7 @@ def no_faults(services: Services, worker: Process) -> Iterator[None]:
     """Start without faults of the demo site; fail if a browser is left at the end."""
     services.demo.have()
     services.demo.forget_requests()
+    services.forget_sessions()
     yield
     wait_for_no_browser(services.stack.folder)
     worker.check()
@@ -267,6 +269,7 @@ class TestRedisOutage:
 
         run.check_progress()
         run.check_agreement()
+        assert run.end["status"] == "completed", run.end
         assert run.end["result"]["total_channels"] == COUNT
         assert run.end["attempt"] == 1
         assert browsers_of(services.stack.folder) == []

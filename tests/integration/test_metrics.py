@@ -121,6 +121,7 @@ class TestAliveFile:
 class TestMetrics:
     def test_count_a_completed_job(self, services: Services) -> None:
         services.demo.have()
+        services.forget_sessions()
         change = Change(services)
 
         run = run_job(services, {"pages": 2, "per_page": 10})
@@ -141,6 +142,7 @@ class TestMetrics:
 
     def test_count_each_outcome(self, services: Services) -> None:
         services.demo.have(wrong_password=True)
+        services.forget_sessions()
         change = Change(services)
 
         run_job(services)

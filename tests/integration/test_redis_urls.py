@@ -1,9 +1,8 @@
-"""All programs with other kinds of REDIS_URL: TLS with a private CA, Sentinels, ACL users."""
+"""All programs with other kinds of REDIS_URL: TLS with a private CA, Sentinels."""
 
 import asyncio
-import re
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,13 +14,13 @@ import pytest
 from celery import Celery
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import NoPermissionError
 
+from demo.golden import expected_items
 from garimpo.local_stack.process import Process
 from garimpo.local_stack.stack import Stack
 from garimpo.local_stack.system import find_free_port
 from jobs.celery_app import make_celery
-from jobs.redis import async_client
+from jobs.redis import async_client, keys
 from jobs.redis.sync_client import connect_with_retries, connect_without_retries
 from jobs.redis.url import RedisUrl
 from tests.integration.redis_servers import (
@@ -34,10 +33,8 @@ from tests.integration.redis_servers import (
     sentinel_redis,
 )
 from tests.integration.services import Run, Services, follow, run_job, write_fast_recipe
-from tests.support.paths import ROOT
 from tests.support.polling import wait_until
 
-DOCS = ROOT / "docs" / "redis.md"
 #: Number of the site's channels: less than three pages of 50.
 COUNT = 137
 START = "/api/v1/tubehunt/scrape-channels/start"
@@ -62,30 +59,23 @@ class ExternalRedisServices(Services):
 
 
 @contextmanager
-def run_services(
-    redis: Process, url: str, urls: Mapping[str, str] | None = None
-) -> Iterator[ExternalRedisServices]:
+def run_services(redis: Process, url: str) -> Iterator[ExternalRedisServices]:
     """Run all programs with a REDIS_URL.
 
     Args:
         redis: The Redis process.
         url: REDIS_URL of all programs.
-        urls: Other values for `api`, `worker` or `flower`.
     """
-
-    def redis_setting(program: str) -> dict[str, str]:
-        return {"REDIS_URL": (urls or {}).get(program, url)}
-
     with Stack() as stack:
         recipes = stack.folder / "recipes"
-        write_fast_recipe(recipes)
+        write_fast_recipe(recipes, page_timeout_s=30, login_timeout_s=30)
         stack.settings["RECIPES_DIR"] = str(recipes)
         # A setting of Flower: its API needs no login. It listens on the loopback interface only.
         stack.settings["FLOWER_UNAUTHENTICATED_API"] = "true"
-        stack.settings |= redis_setting("flower")
+        stack.settings["REDIS_URL"] = url
         site, flower = stack.site("--latency-ms", "0"), stack.flower()
-        api = stack.api(redis_setting("api"))
-        stack.worker(extra=redis_setting("worker"))
+        api = stack.api()
+        stack.worker()
         yield ExternalRedisServices(stack, redis, site, api, flower, redis_url=url)
 
 
@@ -195,6 +185,12 @@ class TestTls:
         ping(tls_redis.url(host="localhost", query=f"?ssl_cert_reqs={value}"), client)
 
 
+def count_pages(redis: Process, job_id: str) -> int:
+    """Return the number of a job's pages that a server has."""
+    with Redis.from_url(redis.url) as connection:
+        return int(connection.hlen(keys.pages(job_id)))
+
+
 def do_nothing() -> None:
     """Do nothing."""
 
@@ -224,6 +220,7 @@ def check_survives_failover(
         run = follow(services, job_id, within_s=120)
         run.check_progress()
         run.check_agreement()
+        assert run.end["status"] == "completed", run.end
         assert run.end["result"]["total_channels"] == COUNT
 
         services.demo.have()
@@ -252,6 +249,33 @@ class TestSentinel:
                 lambda: redis.master.signal(signal.SIGSTOP),
                 lambda: redis.master.signal(signal.SIGCONT),
             )
+
+    @pytest.mark.timeout(400)
+    def test_completes_a_job_whose_last_pages_the_new_master_lacks(self, tmp_path: Path) -> None:
+        with sentinel_redis(tmp_path, down_after_ms=5000) as redis:
+            wait_until(redis.count_online_replicas)
+            first_port = redis.master_port()
+            with run_services(redis.master, redis.url) as services, services.client() as api:
+                services.demo.have(slow_ms=700)
+                body = {"pages": 9, "per_page": 10}
+                job_id = api.post(START, json=body).json()["job_id"]
+                wait_until(lambda: count_pages(redis.replica, job_id) >= 1, within_s=60)
+                redis.cut_replication()
+                wait_until(
+                    lambda: (
+                        count_pages(redis.master, job_id) >= count_pages(redis.replica, job_id) + 2
+                    ),
+                    within_s=40,
+                )
+
+                redis.master.kill()
+
+                wait_until(lambda: redis.master_port() != first_port, within_s=120)
+                run = follow(services, job_id, within_s=200)
+                run.check_agreement()
+                assert (run.end["status"], run.end["attempt"]) == ("completed", 2)
+                assert run.end["result"]["channels"] == expected_items(90)
+                assert run.end["result"]["pages_read"] == 9
 
     @pytest.mark.timeout(300)
     def test_fails_over_as_planned(self, tmp_path: Path) -> None:
@@ -291,39 +315,3 @@ class TestMissingReplicas:
             run = follow(services, job_id)
             run.check_agreement()
             assert (run.end["status"], run.end["attempt"]) == ("completed", 1)
-
-
-class TestAclUsers:
-    def test_need_only_the_documented_permissions(
-        self, redis_process: Process, redis: Redis
-    ) -> None:
-        text = DOCS.read_text(encoding="utf-8")
-        users = re.findall(r"^user (\w+) (on >(\S+) .*)$", text, re.MULTILINE)
-        urls = {}
-        for name, rules, password in users:
-            redis.execute_command(  # type: ignore[no-untyped-call] # redis-py has no type for it
-                *("ACL", "SETUSER", name, *rules.split())
-            )
-            urls[name] = redis_process.url.replace("redis://", f"redis://{name}:{password}@")
-        assert urls.keys() == {"api", "worker", "flower"}
-
-        with run_services(redis_process, redis_process.url, urls) as services:
-            run = run_job(services)
-            check_flower_shows_success(services, run)
-            get_from_flower(services, "/api/workers?refresh=1")
-            queues = get_from_flower(services, "/api/queues/length")["active_queues"]
-            with services.client() as api:
-                services.demo.have(slow_ms=3000)
-                job_id = api.post(START, json={"pages": 3}).json()["job_id"]
-                api.post(START.replace("start", f"cancel/{job_id}")).raise_for_status()
-                assert follow(services, job_id).end["error_code"] == "cancelled"
-                assert api.get("/api/health").status_code == 200
-                assert api.get("/metrics").status_code == 200
-
-        assert {queue["name"]: queue["messages"] for queue in queues} == {"jobs": 0, "callbacks": 0}
-        assert redis.acl_log() == []
-        for url in urls.values():
-            with Redis.from_url(url) as user:
-                for forbidden in ("FLUSHALL", "CONFIG GET *", "KEYS *", "GET another's"):
-                    with pytest.raises(NoPermissionError):
-                        user.execute_command(*forbidden.split())

@@ -5,6 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +141,24 @@ class TestStart:
             process.start()
         process.stop()
         assert find_members(started[0]) == []
+
+    def test_interrupted_before_the_fork_starts_nothing_later(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        spawns: list[Callable[[], object]] = []
+
+        def interrupt(_: ThreadPoolExecutor, spawn: Callable[..., object], *args: object) -> None:
+            spawns.append(partial(spawn, *args))  # its thread has not got so far
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupt)
+        process = _make(tmp_path, "import time; time.sleep(600)")
+        with pytest.raises(KeyboardInterrupt):
+            process.start()
+        process.stop()
+        [spawn] = spawns
+        spawn()
+        assert not process.is_alive
 
 
 class TestStop:

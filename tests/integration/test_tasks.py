@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError
 from garimpo.local_stack.process import Process
 from jobs.redis import keys
 from jobs.store.leased_jobs import LeaseLostError, NotClaimableError
-from scraper.browser.chrome import BrowserSettings
+from scraper.browser.browser_settings import BrowserSettings
 from scraper.recipes.loader import load_recipes
 from tests.integration.jobs_in_redis import Jobs
 from worker import tasks

@@ -131,6 +131,15 @@ class TestPostPinned:
 
         assert send(receiver.url).retry_after_s == seconds
 
+    def test_reads_a_date_by_the_clock_of_the_receiver(self, receiver: WebhookReceiver) -> None:
+        headers = {
+            "Date": "Wed, 21 Oct 2015 07:27:30 GMT",
+            "Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT",
+        }
+        receiver.respond_with(status(503, headers=headers))
+
+        assert send(receiver.url).retry_after_s == 30
+
     @pytest.mark.parametrize(
         ("responder", "error"), [(cut, "protocol"), (endless_headers, "protocol")]
     )

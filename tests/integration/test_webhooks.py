@@ -337,6 +337,25 @@ class TestReplay:
         assert (first.id, first.body) == (second.id, second.body)
         assert len(wait_for_delivery(api, job_id)["tries"]) == 2
 
+    def test_is_refused_within_a_minute(
+        self, services: Services, api: httpx.Client, receiver: WebhookReceiver
+    ) -> None:
+        job_id = run_cancelled_job(api, receiver.url)
+        wait_for_delivery(api, job_id)
+        replay = f"{PATH}/deliveries/{job_id}/replay"
+        assert api.post(replay).status_code == 202
+        receiver.wait_for(job_id, 2)
+        with services.connect() as redis:
+            # However busy this machine is: it was replayed a moment ago.
+            seconds, _ = redis.time()
+            redis.hset(keys.delivery(job_id, "end"), "replayed_at", 1000 * seconds)
+
+        refused = [api.post(replay) for _ in range(5)]
+
+        assert {response.json()["error_code"] for response in refused} == {"rate_limited"}
+        assert all(0 < int(response.headers["Retry-After"]) <= 60 for response in refused)
+        assert len(receiver.list_received(job_id)) == 2
+
     def test_is_forbidden_for_cross_site_requests(
         self, api: httpx.Client, receiver: WebhookReceiver
     ) -> None:

@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,10 +12,12 @@ from collections.abc import Iterator
 import pytest
 
 from garimpo.local_stack.stack import Stack
+from garimpo.local_stack.system import make_environment
 from jobs.model.job import JobRequest
 from jobs.redis import celery_message, keys
 from scraper.recipes.loader import load_recipes
 from tests.integration.services import Services, follow, run_job
+from tests.support.polling import wait_until
 
 OTHER_SITE = """
 site: other
@@ -30,6 +34,12 @@ jobs:
 
 #: The body of a Celery event.
 EVENT_BODY = r'"body": "([A-Za-z0-9+/=]+)"'
+
+
+def decode_events(published: list[str]) -> str:
+    """Return the bodies of the events among published messages."""
+    bodies = re.findall(EVENT_BODY, "".join(published))
+    return "".join(base64.b64decode(body).decode() for body in bodies)
 
 
 def count_workers(services: Services) -> int:
@@ -135,14 +145,32 @@ class TestWorker:
             )
             redis.lpush(keys.JOB_QUEUE, celery_message.encode_job(job.task_name, job.id))
             run = follow(services, job.id)
-            while message := listener.get_message(timeout=1):
-                published.append(str(message))
+
+            def is_published() -> bool:
+                published.append(str(listener.get_message(timeout=1)))
+                return "task-failed" in decode_events(published)
+
+            wait_until(is_published)
             result = str(redis.get(keys.result(job.id)))
 
         assert run.end["error_code"] == "internal_error"
-        events = "".join(
-            base64.b64decode(body).decode() for body in re.findall(EVENT_BODY, "".join(published))
-        )
-        assert "task-failed" in events
-        assert "s3cret" not in events + result + json.dumps(run.end)
+        assert "s3cret" not in decode_events(published) + result + json.dumps(run.end)
         assert "Traceback" in (stack.folder / "worker.log").read_text(encoding="utf-8")
+
+
+class TestPool:
+    @pytest.mark.parametrize("pool", ["solo", "threads"])
+    def test_without_processes_is_refused(self, stack: Stack, pool: str) -> None:
+        stack.redis()
+        done = subprocess.run(
+            [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--pool", pool],
+            cwd=stack.folder,
+            env=make_environment(stack.settings, inherit_all=False),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert done.returncode == 1
+        assert f"The pool `{pool.removesuffix('s')}" in done.stderr

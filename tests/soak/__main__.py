@@ -1,9 +1,11 @@
 """Soak test: `python -m tests.soak [--jobs N] [--seed N]`.
 
 Clients start and poll jobs on three workers, while a nemesis injects random faults: it kills
-workers and browsers, sends SIGTERM, kills and suspends Redis, and resets connections. The test
-exits with 1 unless every accepted job ended once, with each item exactly once, and no browser is
-left running.
+workers and browsers, sends SIGTERM, kills, suspends and demotes Redis, lets it lose its last
+writes, resets connections, and lets the site log the account out. The jobs share browsers and a
+session that is kept in Redis. The test exits with 1 unless every accepted job ended once, with
+each item exactly once, and no browser is left running. A job whose start is among the lost writes
+may be unknown; one whose end is among them may end again.
 """
 
 import argparse
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import httpx
 import yaml
+from cryptography.fernet import Fernet
 from redis import Redis
 from rich.console import Console
 
@@ -48,7 +51,8 @@ def main() -> int:
     # As wide as the table, also without a terminal.
     console = Console(width=100)
     console.print(f"soak: {arguments.jobs} jobs, seed {arguments.seed}")
-    with exit_on_signals(), Stack(settings=LEASING) as stack:
+    settings = LEASING | {"SESSION_KEYS": Fernet.generate_key().decode()}
+    with exit_on_signals(), Stack(settings=settings) as stack:
         report = run_soak(stack, arguments.jobs, arguments.seed)
     for line in report.violations:
         console.print(line, markup=False)
@@ -68,10 +72,18 @@ def run_soak(stack: Stack, jobs: int, seed: int) -> SoakReport:
     clients_rng = random.Random(f"{seed} callers")  # noqa: S311 - no secret
     nemesis_rng = random.Random(f"{seed} nemesis")  # noqa: S311 - no secret
     browsers_folder = partial(_browsers_folder, stack)
-    nemesis = Nemesis(redis, workers, browsers_folder, site, lease_s=LEASE_S, rng=nemesis_rng)
+    nemesis = Nemesis(
+        redis,
+        workers,
+        browsers_folder,
+        site,
+        lease_s=LEASE_S,
+        rng=nemesis_rng,
+        copy=stack.folder / "redis-copy",
+    )
     started_at = time.monotonic()
     with httpx.Client(base_url=api.url, timeout=30, trust_env=False) as client:
-        callers = Callers(client, jobs, clients_rng)
+        callers = Callers(client, jobs, clients_rng, nemesis.no_requests, nemesis.losses)
         with nemesis:
             callers.run(started_at + jobs * _JOB_S)
         if nemesis.error:
@@ -80,6 +92,9 @@ def run_soak(stack: Stack, jobs: int, seed: int) -> SoakReport:
         duration_s = time.monotonic() - started_at
         callers.check_ends()
     with Redis.from_url(redis.url, decode_responses=True) as connection:
+        # They keep browsers for the next job.
+        for worker in workers.values():
+            worker.stop()
         return make_report(callers, nemesis, connection, _count_orphans(stack), duration_s)
 
 
@@ -105,7 +120,7 @@ def _browsers_folder(stack: Stack, name: str) -> Path:
 
 
 def _count_orphans(stack: Stack) -> int:
-    """Return the number of browser processes that remain after all jobs have ended."""
+    """Return the number of browser processes that remain after the workers have stopped."""
     deadline = time.monotonic() + _GONE_WITHIN_S
     never = threading.Event()
     while (left := browsers_of(stack.folder)) and time.monotonic() < deadline:

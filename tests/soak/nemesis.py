@@ -18,6 +18,7 @@ from garimpo.local_stack.process import Process, find_members
 from jobs.redis import keys
 from tests.support.browser_processes import browsers_of
 from tests.support.demo_site import DemoControls
+from tests.support.redis_copy import copy_redis, restore_redis
 
 #: Bounds of the pause between two faults.
 _PAUSE_S = (1.0, 5.0)
@@ -37,6 +38,7 @@ class Nemesis:
         *,
         lease_s: float,
         rng: random.Random,
+        copy: Path,
     ) -> None:
         """Create the nemesis.
 
@@ -47,7 +49,9 @@ class Nemesis:
             site: Demo site, which is slowed down.
             lease_s: Duration of a lease in seconds.
             rng: Chooses the faults.
+            copy: Folder for a copy of Redis' data.
         """
+        self._copy = copy
         self._redis = redis
         self._workers = workers
         self._browsers_folder = browsers_folder
@@ -67,9 +71,17 @@ class Nemesis:
             self.hang_worker,
             self.kill_redis,
             self.hang_redis,
+            self.lose_writes,
+            self.restore_older_copy,
+            self.demote_redis,
             self.cut_connections,
             self.slow_site,
+            self.end_session,
         ]
+        #: Held while Redis goes back: what a client reads before or after it is unambiguous.
+        self.no_requests = threading.Lock()
+        #: Start and end of each time whose writes Redis has lost, on the monotonic clock.
+        self.losses: list[tuple[float, float]] = []
         #: Number of injections of each fault.
         self.injected: Counter[str] = Counter()
         #: Exception that ended the thread early.
@@ -158,6 +170,29 @@ class Nemesis:
         self._wait(self._rng.uniform(1, 2 * self._lease_s))
         self._redis.signal(signal.SIGCONT)
 
+    def lose_writes(self) -> None:
+        """Let Redis lose its last writes, as in a failover to a replica that lags."""
+        self._go_back(self._rng.uniform(0.2, 1.5))
+
+    def restore_older_copy(self) -> None:
+        """Let Redis lose the writes of several pages, as when an older copy is restored."""
+        self._go_back(self._rng.uniform(3, 6))
+
+    def _go_back(self, seconds: float) -> None:
+        started_at = time.monotonic()
+        copy_redis(self._redis, self._copy)
+        self._wait(seconds)
+        with self.no_requests:
+            restore_redis(self._redis, self._copy)
+            self.losses.append((started_at, time.monotonic()))
+
+    def demote_redis(self) -> None:
+        """Make Redis a replica for a while: it rejects writes."""
+        with self._connect() as redis:
+            redis.replicaof("127.0.0.1", "1")  # nothing listens there
+            self._wait(self._rng.uniform(1, 2 * self._lease_s))
+            redis.replicaof("NO", "ONE")
+
     def cut_connections(self) -> None:
         """Close all other connections to Redis."""
         with self._connect() as redis:
@@ -167,6 +202,10 @@ class Nemesis:
     def slow_site(self) -> None:
         """Set the response time of list pages."""
         self._site.have(slow_ms=self._rng.choice([0, 200, 1500]))
+
+    def end_session(self) -> None:
+        """Let the site log the account out, on the next list page or on a later one."""
+        self._site.have(session_ends_after=self._rng.choice([0, 1, 3]))
 
     def _pick(self) -> tuple[str, Process]:
         return self._rng.choice(sorted(self._workers.items(), key=lambda pair: pair[0]))

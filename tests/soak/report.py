@@ -24,6 +24,7 @@ class SoakReport:
     orphans: int
     takeovers: int
     releases: int
+    forgotten: int
     longest_takeover_s: float
     duration_s: float
 
@@ -50,6 +51,7 @@ class SoakReport:
         table.add_row("jobs by attempts", _format_counts(dict(sorted(attempts.items()))))
         table.add_row("taken over after a lost lease", str(self.takeovers))
         table.add_row("released by a stopping worker", str(self.releases))
+        table.add_row("unknown, because Redis lost their start", str(self.forgotten))
         table.add_row("longest from a kill to the next attempt", f"{self.longest_takeover_s:.1f} s")
         table.add_row("faults", _format_counts(dict(self.faults.most_common())))
         table.add_row("time", f"{self.duration_s:.0f} s")
@@ -83,13 +85,22 @@ def make_report(
         takeovers=sum(crashes.values()),
         # Each attempt after the first follows a crash or a release.
         releases=sum(max(0, attempts[id_] - 1 - crashes[id_]) for id_ in records),
+        forgotten=callers.forgotten,
         longest_takeover_s=max(_takeovers_s(callers, nemesis), default=0.0),
         duration_s=duration_s,
     )
 
 
 def _is_duplicated(job: SoakJob) -> bool:
-    return job.body["status"] == "completed" and bool(job.body["result"]["channels"] != job.items)
+    """Return whether a result lacks a row, has one twice, or another number than it says."""
+    if job.body["status"] != "completed":
+        return False
+    result = job.body["result"]
+    is_right = result["channels"] == job.items
+    return not is_right or (result["total_channels"], result["pages_read"]) != (
+        len(job.items),
+        job.pages,
+    )
 
 
 def _takeovers_s(callers: Callers, nemesis: Nemesis) -> list[float]:

@@ -47,7 +47,11 @@ def list_objects(kind: str) -> list[Object]:
     return [item for item in OBJECTS if item["kind"] == kind]
 
 
-KUSTOMIZATIONS = {path.parent: read(path)[0] for path in FOLDER.rglob("kustomization.yaml")}
+KUSTOMIZATIONS = {
+    path.parent: read(path)[0]
+    # The configuration of Redis is outside, because Compose uses it too.
+    for path in (*FOLDER.rglob("kustomization.yaml"), ROOT / "deploy/redis/kustomization.yaml")
+}
 EXAMPLE = FOLDER / "secrets.example.yaml"
 SECRETS: dict[str, dict[str, str]] = {
     item["metadata"]["name"]: item["stringData"] for item in read(EXAMPLE)

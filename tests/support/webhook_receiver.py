@@ -51,7 +51,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, text: str = "", headers: Mapping[str, str] | None = None) -> None:
         content = text.encode()
-        self.send_response(status)
+        if "Date" in (headers or {}):
+            self.send_response_only(status)
+        else:
+            self.send_response(status)
         for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()

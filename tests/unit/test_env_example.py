@@ -9,7 +9,7 @@ from api.settings import ApiSettings
 from garimpo.settings import Settings, SiteVariables
 from scraper.credentials import variable_prefix
 from scraper.recipes.loader import load_recipes
-from scraper.settings import ChromeSettings, RecipeSettings
+from scraper.settings import ChromeSettings, RecipeSettings, SizeSettings
 from tests.support.paths import ROOT
 from worker.settings import WorkerSettings
 from worker.webhooks.settings import WebhookSettings
@@ -29,7 +29,13 @@ def _list_settings(*classes: type[BaseSettings]) -> dict[str, object]:
 
 
 _KNOWN = _list_settings(
-    Settings, ApiSettings, ChromeSettings, RecipeSettings, WorkerSettings, WebhookSettings
+    Settings,
+    ApiSettings,
+    ChromeSettings,
+    RecipeSettings,
+    SizeSettings,
+    WorkerSettings,
+    WebhookSettings,
 ) | {
     f"{variable_prefix(site)}{name}": default
     for site in load_recipes()
@@ -46,6 +52,6 @@ class TestEnvExample:
         # The default of the site's URL is in the recipe, that of Redis in the jobs' settings.
         defaults = {
             "TUBEHUNT_BASE_URL": "https://app.tubehunt.io",
-            "REDIS_URL": ApiSettings.model_fields["redis_url"].default,
+            "REDIS_URL": ApiSettings.model_fields["redis_url"].default.get_secret_value(),
         }
         assert _DOCUMENTED[name] == str(defaults.get(name, _KNOWN[name]))

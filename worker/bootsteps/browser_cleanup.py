@@ -15,10 +15,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.redis import keys
-from jobs.redis.celery_message import SEND_WEBHOOK_TASK
 from jobs.redis.sync_client import connect_without_retries
 from jobs.store.worker_registry import WorkerRegistry, WorkerStatus
+from scraper.browser.chromedriver import scratch_prefix
+from scraper.browser.owned_folder import remove_abandoned_folders
 from scraper.browser.processes import browsers_below, find_orphans, memory_mb
+from worker.temp_folder import worker_folder_prefix
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class OrphanReaper:
         return memory_mb(browsers_below(os.getpid()))
 
     def sweep(self) -> None:
-        """Kill every browser that has been without its guard since the last sweep.
+        """Kill every browser that has been without its guard since the last sweep; remove files.
 
         A browser that is found for the first time may be about to exit.
         """
@@ -88,6 +90,9 @@ class OrphanReaper:
             self.orphans += 1
             logger.warning("killed orphaned browser: process %d", orphan.pid)
         self._suspects = orphans
+        for prefix in (scratch_prefix(), worker_folder_prefix()):
+            for folder in remove_abandoned_folders(prefix):
+                logger.info("removed files of a worker that was killed", extra={"folder": folder})
 
 
 #: The interval at which a worker registers as alive, and the expiry of a registration.
@@ -141,7 +146,10 @@ class BrowserCleanupStep(bootsteps.StartStopStep):
         except RedisError:
             # The broker is the same Redis: Celery logs that it is away, and restarts this step.
             return
+        except Exception:
+            # The next heartbeat is seconds away; this one must not end the worker as it starts.
+            logger.exception("heartbeat failed unexpectedly")
 
     def _read_status(self) -> WorkerStatus:
-        jobs = [request.id for request in active_requests if request.name != SEND_WEBHOOK_TASK]
+        jobs = [request.id for request in active_requests]
         return WorkerStatus(jobs, self._browsers.memory_mb(), self._browsers.orphans)

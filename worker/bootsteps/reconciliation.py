@@ -1,23 +1,26 @@
 """Celery bootstep: liveness file, reconciler, stuck-acknowledgement watchdog."""
 
+import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
-from celery.events import Event
 from celery.worker.state import reserved_requests
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError
 
-from jobs.failure import JobFailedError
 from jobs.model.lease_policy import LeasePolicy
 from jobs.model.record import JobRecord
-from jobs.redis.sync_client import connect_without_retries
+from jobs.redis.sync_client import connect_without_retries, is_outage
 from jobs.result_backend import FencedRedisBackend
 from jobs.store.completion import Completer, CompletionPolicy
 from jobs.store.reconciler import Reconciler
+from worker.task_events import JobEventDispatcher
+
+logger = logging.getLogger(__name__)
 
 _ALIVE_INTERVAL_S = 4.0
 
@@ -45,7 +48,7 @@ class ReconciliationStep(bootsteps.StartStopStep):
             lease_policy,
             Completer(redis, completion_policy),
             parent.hostname,
-            partial(self._publish_end, parent),
+            partial(self._publish_ends, parent),
         )
         self._interval_s = lease_policy.reconcile_interval.total_seconds()
         self._alive_file: Path | None = parent.app.conf.garimpo_alive_file
@@ -85,42 +88,17 @@ class ReconciliationStep(bootsteps.StartStopStep):
             raise LostConnectionError(message)
         self._was_blocked = blocked
 
-    def _publish_end(self, parent: Any, record: JobRecord) -> None:
-        if parent.event_dispatcher:
-            publish_task_event(parent.event_dispatcher, record)
+    def _publish_ends(self, parent: Any, records: Sequence[JobRecord]) -> list[bool]:
+        dispatcher = parent.event_dispatcher
+        assert isinstance(dispatcher, JobEventDispatcher | None)  # noqa: S101 - the app has no other
+        return dispatcher.publish_ends(records) if dispatcher else [False] * len(records)
 
     def _reconcile(self) -> None:
         try:
             self._reconciler.run_once()
-        except RedisError:
+        except RedisError as error:
             # The broker is the same Redis: Celery logs that it is away, and restarts this step.
-            return
-
-
-def publish_task_event(dispatcher: Any, record: JobRecord) -> None:
-    """Publish task-succeeded or task-failed for a job; repeated events change nothing in Flower.
-
-    Args:
-        dispatcher: The worker's `celery.events.EventDispatcher`.
-        record: A job that has ended.
-
-    If Redis is down, the dispatcher buffers the event.
-    """
-    if record.ended_at is None:
-        return
-    fields: dict[str, Any] = {"uuid": record.id, "name": record.request.task_name}
-    event_type = "task-succeeded"
-    if record.failure:
-        event_type = "task-failed"
-        fields["exception"] = repr(JobFailedError(record.failure.code, record.failure.details))
-    # Flower shows the worker that ran the job, not the one that publishes this event.
-    worker = record.worker or dispatcher.hostname
-    make_event = partial(_make_event, worker, record.ended_at.timestamp())
-    dispatcher.publish(event_type, fields, dispatcher.producer, Event=make_event)
-
-
-def _make_event(worker: str, ended_at: float, event_type: str, **fields: Any) -> dict[str, Any]:
-    event: dict[str, Any] = Event(
-        event_type, **{**fields, "hostname": worker, "timestamp": ended_at}
-    )
-    return event
+            if not is_outage(error):
+                logger.exception("reconciliation failed")
+        except Exception:
+            logger.exception("reconciliation failed unexpectedly")

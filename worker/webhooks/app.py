@@ -1,6 +1,7 @@
 """Worker that only sends webhooks: `celery -A worker.webhooks.app worker`.
 
-It needs no browser. With it no webhook waits for a scrape; without it the other workers send them.
+It needs no browser. Without it the other workers send them, while they scrape. It consumes no queue
+through Celery: `worker.webhooks.dispatcher` does.
 """
 
 from kombu import Queue
@@ -9,10 +10,15 @@ from jobs.celery_app import make_celery
 from jobs.log_config import configure_logging
 from jobs.redis import keys
 from jobs.settings import JobSettings
-from worker import log_config  # noqa: F401 - Celery's lines in our form
+from worker import (
+    log_config,  # noqa: F401 - Celery's lines in our form
+    process_isolation,  # noqa: F401 - isolates the worker when it starts
+)
 from worker.bootsteps.reconciliation import ReconciliationStep
+from worker.bootsteps.redis_check import RedisCheckStep
 from worker.settings import WorkerSettings
-from worker.webhooks.sender import register_webhook_task
+from worker.task_events import EVENTS_CLASS
+from worker.webhooks.dispatcher import add_webhook_sending
 from worker.webhooks.settings import WebhookSettings
 
 _jobs = JobSettings()
@@ -23,7 +29,7 @@ configure_logging(_jobs.log_format, _jobs.log_level)
 _LONGEST_JOB_S = 7 * 24 * 3600
 
 app = make_celery(
-    _jobs.redis_url,
+    _jobs.redis_url.get_secret_value(),
     result_ttl=_jobs.result_ttl,
     lease_policy=_jobs.lease_policy,
     max_job_s=_LONGEST_JOB_S,
@@ -31,8 +37,8 @@ app = make_celery(
 app.conf.update(
     garimpo_alive_file=WorkerSettings().alive_file,
     task_queues=[Queue(keys.WEBHOOK_QUEUE)],
-    # A sender mostly waits for the receiver.
-    worker_concurrency=4,
 )
+app.events_cls = EVENTS_CLASS
 app.steps["consumer"].add(ReconciliationStep)
-register_webhook_task(app, WebhookSettings())
+app.steps["consumer"].add(RedisCheckStep)
+add_webhook_sending(app, WebhookSettings())

@@ -12,7 +12,8 @@ from functools import cache
 import certifi
 import httpx
 
-from jobs.url_policy import IpAddress, ParsedUrl, UrlNotAllowedError, WebhookUrlPolicy, parse_url
+from jobs.url_policy import ParsedUrl, UrlNotAllowedError, WebhookUrlPolicy, parse_url
+from network.address_policy import IpAddress
 from worker.webhooks.retry_policy import DeliveryResponse
 
 #: The part of a response body that is read, in bytes, and the time limit for reading it.
@@ -145,7 +146,9 @@ async def _send(
         return DeliveryResponse(
             status=response.status_code,
             body_excerpt=await _read_excerpt(response),
-            retry_after_s=_parse_retry_after_s(response.headers.get("retry-after", "")),
+            retry_after_s=_parse_retry_after_s(
+                response.headers.get("retry-after", ""), response.headers.get("date", "")
+            ),
         )
 
 
@@ -163,12 +166,22 @@ async def _read_excerpt(response: httpx.Response) -> str:
     return bytes(read[:_MAX_EXCERPT_BYTES]).decode(errors="replace")
 
 
-def _parse_retry_after_s(value: str) -> float:
-    """Parse the header: seconds or a date (RFC 9110, section 10.2.3); 0 if it is invalid."""
+def _parse_retry_after_s(value: str, date: str) -> float:
+    """Parse a Retry-After: seconds or a date (RFC 9110, section 10.2.3); 0 if it is invalid.
+
+    Args:
+        value: The header's value.
+        date: The header `Date` of the same response: this machine's clock may be wrong.
+    """
     if value.isascii() and value.isdecimal():
         return float(value[:9])
+    at, sent_at = _parse_date(value), _parse_date(date)
+    return max(0.0, (at - (sent_at or datetime.now(UTC))).total_seconds()) if at else 0.0
+
+
+def _parse_date(value: str) -> datetime | None:
     try:
-        at = parsedate_to_datetime(value)
-        return max(0.0, (at - datetime.now(UTC)).total_seconds())
+        date = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
-        return 0.0
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

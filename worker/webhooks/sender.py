@@ -4,17 +4,14 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
-from typing import cast
 
-from celery import Celery
+from redis import Redis
 from standardwebhooks import Webhook as Signer
 
 from jobs.log_config import job_fields
 from jobs.model.delivery import DeliveryAttempt, DeliveryEvent, DeliveryState
-from jobs.redis.celery_message import SEND_WEBHOOK_TASK
-from jobs.result_backend import FencedRedisBackend
 from jobs.store.leased_deliveries import ClaimedDelivery, LeasedDeliveryStore
 from jobs.url_policy import WebhookUrlPolicy
 from jobs.webhook_payload import build_payload, event_type
@@ -29,32 +26,22 @@ _MAX_EXCERPT = 500
 _USER_AGENT = f"garimpo/{version('garimpo')}"
 
 
-def register_webhook_task(app: Celery, settings: WebhookSettings) -> None:
-    """Register the task that sends webhooks.
+def make_sender(redis: Redis, settings: WebhookSettings, check_after: timedelta) -> "WebhookSender":
+    """Return a sender.
 
     Args:
-        app: The worker's Celery app.
+        redis: The connection; also used by threads.
         settings: The sender's settings.
+        check_after: The time after which an unsent delivery is checked: a job's lease.
     """
-    backend = cast("FencedRedisBackend", app.backend)
-    sender = WebhookSender(
-        deliveries=LeasedDeliveryStore(
-            backend.client,
-            lease=settings.lease,
-            check_after=app.conf.garimpo_lease_policy.lease,
-        ),
+    return WebhookSender(
+        deliveries=LeasedDeliveryStore(redis, lease=settings.lease, check_after=check_after),
         retry_policy=settings.retry_policy,
         url_policy=settings.webhook_url_policy,
         timeout_s=settings.webhook_timeout_s,
         limit_bytes=settings.webhook_limit_bytes,
         signers=settings.signers,
     )
-
-    def send(job_id: str, event: str) -> None:
-        sender.deliver(job_id, DeliveryEvent(event))
-
-    # The state is the delivery's; Celery stores none.
-    app.task(name=SEND_WEBHOOK_TASK, shared=False, ignore_result=True)(send)
 
 
 def sign(signers: Sequence[Signer], webhook_id: str, at: datetime, content: str) -> dict[str, str]:
@@ -75,7 +62,7 @@ def sign(signers: Sequence[Signer], webhook_id: str, at: datetime, content: str)
 
 @dataclass(frozen=True)
 class WebhookSender:
-    """Sends webhook deliveries."""
+    """Sends webhook deliveries, several at a time in several threads."""
 
     deliveries: LeasedDeliveryStore
     retry_policy: RetryPolicy
@@ -85,36 +72,52 @@ class WebhookSender:
     limit_bytes: int
     #: Not in the repr: they contain the secrets.
     signers: Sequence[Signer] = field(default=(), repr=False)
+    #: The attempts that are being made, and when they began (monotonic clock), by their tokens.
+    _running: dict[str, tuple[ClaimedDelivery, float]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
-    def deliver(self, job_id: str, event: DeliveryEvent) -> None:
-        """Send a delivery if it is due. This never changes the job."""
+    def deliver(self, job_id: str, event: DeliveryEvent) -> str | None:
+        """Send a delivery if it is due. This never changes the job.
+
+        Returns:
+            The outcome of the attempt (`DeliveryAttempt.outcome`); None without an attempt.
+        """
         claimed = self.deliveries.claim(job_id, event)
         if claimed is None:
-            return
+            return None
         started = time.monotonic()
+        self._running[claimed.token] = (claimed, started)
         try:
-            response = self._send(claimed)
-        except SystemExit:
-            # SIGTERM: another sender makes the next attempt at once.
-            stopped = DeliveryResponse(error="sender_stopped")
-            self._record(claimed, stopped, RetryDecision(DeliveryState.WAITING), started)
-            raise
+            response = self._send(claimed, started)
         except Exception:
             logger.exception("webhook delivery failed unexpectedly", extra=_log_fields(claimed))
             response = DeliveryResponse(error="internal_error")
+        if self._running.pop(claimed.token, None) is None:
+            return None  # `stop` has recorded it
         decision = self.retry_policy.decide(response, claimed.delivery, claimed.age)
-        self._record(claimed, response, decision, started)
+        return self._record(claimed, response, decision, started)
 
-    def _send(self, claimed: ClaimedDelivery) -> DeliveryResponse:
+    def stop(self) -> None:
+        """Record the attempts that are being made as stopped: other senders repeat them at once."""
+        for token in list(self._running):
+            if running := self._running.pop(token, None):
+                stopped = DeliveryResponse(error="sender_stopped")
+                claimed, started = running
+                self._record(claimed, stopped, RetryDecision(DeliveryState.WAITING), started)
+
+    def _send(self, claimed: ClaimedDelivery, started: float) -> DeliveryResponse:
         delivery = claimed.delivery
         webhook = claimed.record.webhook
         if webhook is None:
             raise ValueError(delivery)
         content = build_payload(delivery, claimed.record, webhook, claimed.result, self.limit_bytes)
+        # Redis' time: receivers refuse a webhook whose time is off.
+        now = claimed.now + timedelta(seconds=time.monotonic() - started)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": _USER_AGENT,
-            **sign(self.signers, delivery.webhook_id, datetime.now(UTC), content),
+            **sign(self.signers, delivery.webhook_id, now, content),
         }
         return post_pinned(webhook.url, self.url_policy, headers, content.encode(), self.timeout_s)
 
@@ -124,7 +127,7 @@ class WebhookSender:
         response: DeliveryResponse,
         decision: RetryDecision,
         started: float,
-    ) -> None:
+    ) -> str:
         attempt = DeliveryAttempt(
             at=int(claimed.now.timestamp() * 1000),
             webhook_id=claimed.delivery.webhook_id,
@@ -146,6 +149,7 @@ class WebhookSender:
             state,
             extra=_log_fields(claimed),
         )
+        return attempt.outcome
 
 
 def _log_fields(claimed: ClaimedDelivery) -> dict[str, str | int]:

@@ -4,7 +4,6 @@ import base64
 from datetime import timedelta
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
 from standardwebhooks import Webhook as Signer
 
 from jobs.settings import WebhookPolicySettings
@@ -12,10 +11,7 @@ from worker.webhooks.retry_policy import RetryPolicy
 
 
 class WebhookSettings(WebhookPolicySettings):
-    """Settings from the environment and `.env`; the environment wins."""
-
-    # The error message of a failed start must not quote a secret.
-    model_config = SettingsConfigDict(hide_input_in_errors=True)
+    """How webhooks are signed and sent."""
 
     #: `whsec_…`, separated by commas: each one signs, so that receivers can rotate them.
     webhook_secrets: SecretStr = SecretStr("")

@@ -28,19 +28,26 @@ if tonumber(crashes) >= tonumber(max_crashes) then
 end
 local now = now_ms()
 redis.call('HSET', record, 'state', 'processing', 'token', token, 'worker', worker)
-local attempt = redis.call('HINCRBY', record, 'attempt', 1)
-if attempt == 1 then
+-- A job that has waited for its account goes on with the same attempt.
+local has_waited = redis.call('HDEL', record, 'parked', 'parked_until') > 0
+local attempt = redis.call('HINCRBY', record, 'attempt', has_waited and 0 or 1)
+local is_first = attempt == 1 and not has_waited
+if is_first then
   -- A later attempt continues where the previous one was: its progress stays until there is more.
   redis.call('HSET', record, 'started_at', integer(now), 'message', progress_message)
   redis.call('SET', result, meta)
   observe(counters, record, 'waited', now - created)
   move_between_indexes(record, id, 'pending', 'processing')
 else
-  count(counters, record, 'taken_over', 1)
+  local started = redis.call('HGET', record, 'started_at')
+  redis.call('HSET', record, 'ran_before', integer(math.max(0, now - (started or now))))
+  if not has_waited then
+    count(counters, record, 'taken_over', 1)
+  end
 end
 redis.call('ZADD', active, integer(now + lease_ms), id)
 publish_change(record, id)
-if attempt == 1 then
+if is_first then
   schedule_webhook(record, result, id, 'started', webhook_message, lease_ms)
 end
 return redis.call('HGETALL', record)

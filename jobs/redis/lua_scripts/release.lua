@@ -11,7 +11,13 @@ if not holds_lease(record, token) then
 end
 redis.call('HDEL', record, 'token', 'worker')
 redis.call('HSET', record, 'looks', 0)
-enqueue_next(queue, record, message)  -- first in the queue, because it has waited before
+-- First in the queue, because it has waited before; unless the worker has already put back the
+-- message that it had received.
+local envelope = redis.call('HGET', record, 'envelope')
+if not (envelope and redis.call('LPOS', queue, envelope, 'RANK', -1)) then
+  enqueue_next(queue, record, message)
+end
 redis.call('ZADD', active, integer(now_ms() + check_after_ms), id)
 count(counters, record, 'released', 1)
+end_turn(record, id)
 return 1

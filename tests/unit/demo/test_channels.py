@@ -21,6 +21,14 @@ class TestAllChannels:
         assert len({channel.id for channel in all_channels()}) == 137
         assert {len(channel.id) for channel in all_channels()} == {24}
 
+    def test_can_be_more_with_unique_ids(self) -> None:
+        channels = all_channels(1000)
+        assert len({channel.id for channel in channels}) == 1000
+        assert channels[:137] == all_channels()
+
+    def test_can_be_fewer(self) -> None:
+        assert all_channels(10) == all_channels()[:10]
+
     def test_have_videos_with_unique_ids(self) -> None:
         ids = [video.id for channel in all_channels() for video in channel.videos]
         assert len(ids) == len(set(ids))
@@ -50,12 +58,12 @@ class TestFindChannel:
 
 class TestOrders:
     def test_contain_the_same_channels_in_different_orders(self) -> None:
-        orders = [tuple(channel.id for channel in order()) for order in ORDERS.values()]
+        orders = [tuple(channel.id for channel in order(COUNT)) for order in ORDERS.values()]
         assert len(set(orders)) == len(ORDERS) == 4
         assert len({frozenset(order) for order in orders}) == 1
 
     def test_by_subscribers_starts_with_the_largest(self) -> None:
-        counts = [channel.subscriber_count for channel in ORDERS["SubscribersDESC"]()]
+        counts = [channel.subscriber_count for channel in ORDERS["SubscribersDESC"](COUNT)]
         assert counts == sorted(counts, reverse=True)
 
 
@@ -132,7 +140,9 @@ class TestParseListing:
     @pytest.mark.parametrize("page", ["0", "-1", "x", "", "²"])
     def test_ignores_invalid_values(self, page: str) -> None:
         query = {"page": page, "OrderBy": "Nothing", "ChangePerPage": "7"}
-        assert parse_listing(query, Faults()) == Listing(page=1, order="DateDESC", size=10)
+        assert parse_listing(query, Faults()) == Listing(
+            page=1, order="DateDESC", size=10, unknown_order="Nothing"
+        )
 
 
 class TestListing:

@@ -29,7 +29,11 @@ _VERSIONS = ("1.30", "1.37")
 #: Kinds without a schema in Kubernetes; test_pods.py checks them.
 _KEDA_KINDS = {"ScaledObject", "TriggerAuthentication"}
 #: Variables of third-party programs, which are not in .env.example.
-_THIRD_PARTY = {"REMAP_SIGTERM", "FLOWER_BASIC_AUTH", "REDISCLI_AUTH"}
+_THIRD_PARTY = {"REMAP_SIGTERM", "FLOWER_BASIC_AUTH", "FLOWER_READ_ONLY", "REDISCLI_AUTH"}
+#: Variables of `deploy/redis/start.sh`.
+_REDIS_USERS = {
+    f"REDIS_{user}_PASSWORD" for user in ("API", "WORKER", "WEBHOOKS", "FLOWER", "KEDA")
+}
 
 
 def _label(manifest: Object) -> str:
@@ -112,6 +116,8 @@ class TestReferences:
         for references in find_values(OBJECTS, "secretTargetRef"):
             for reference in references:
                 used[reference["name"]].add(reference["key"])
+        for volume in find_values(OBJECTS, "secret"):
+            used[volume["secretName"]] |= set(SECRETS[volume["secretName"]])
 
         assert used == {name: set(data) for name, data in SECRETS.items()}
 
@@ -132,6 +138,7 @@ class TestSettings:
     def test_are_known_settings(self) -> None:
         example = (ROOT / ".env.example").read_text(encoding="utf-8")
         known = set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) | _THIRD_PARTY
+        known |= _REDIS_USERS
         shared = (FOLDER / "base/settings.env").read_text(encoding="utf-8")
         used = set(re.findall(r"^([A-Z_]+)=", shared, re.MULTILINE))
         used |= set(SECRETS["garimpo-sites"])
@@ -143,7 +150,9 @@ class TestSettings:
     def test_that_are_secret_come_from_secrets(self) -> None:
         for variables in find_values(OBJECTS, "env"):
             for variable in variables:
-                is_secret = re.search(r"URL|AUTH|PASSWORD|USERNAME|KEY|SECRET", variable["name"])
+                is_secret = re.search(
+                    r"URL|AUTH|PASSWORD|USERNAME|KEY(?!S_FILE)|SECRET", variable["name"]
+                )
                 assert ("secretKeyRef" in variable.get("valueFrom", {})) == bool(is_secret)
 
     def test_of_the_sites_are_only_in_workers(self) -> None:
@@ -155,6 +164,7 @@ class TestSettings:
         assert workloads == ["worker"]
 
     def test_keep_redis_from_losing_jobs(self) -> None:
-        lines = (FOLDER / "redis/redis.conf").read_text(encoding="utf-8").splitlines()
+        lines = (ROOT / "deploy/redis/redis.conf").read_text(encoding="utf-8").splitlines()
 
+        assert CONTAINERS["redis"]["args"][-2:] == ["--maxmemory", "400mb"]
         assert {"appendonly yes", "appendfsync always", "maxmemory-policy noeviction"} <= set(lines)

@@ -17,7 +17,7 @@ _SERVICES: dict[str, dict[str, Any]] = {
 }
 _BUILT_TYPES = ["web", "worker"]
 #: Variables of Render and Celery.
-_THIRD_PARTY = {"PORT", "REMAP_SIGTERM"}
+_THIRD_PARTY = {"PORT", "REMAP_SIGTERM", "FORWARDED_ALLOW_IPS"}
 
 
 def _variables(kind: str) -> dict[str, dict[str, Any]]:
@@ -68,8 +68,17 @@ class TestBlueprint:
     @pytest.mark.parametrize("kind", _BUILT_TYPES)
     def test_contains_no_secret(self, kind: str) -> None:
         for name, variable in _variables(kind).items():
-            if re.search(r"USERNAME|PASSWORD|KEY", name):
+            if re.search(r"USERNAME|PASSWORD", name):
                 assert variable == {"key": name, "sync": False}
+            if "KEY" in name:
+                assert variable == {"key": name, "generateValue": True}
+
+    def test_publishes_only_the_api_and_requires_a_key(self) -> None:
+        public = [service["type"] for service in _BLUEPRINT["services"] if service["type"] == "web"]
+
+        assert public == ["web"]
+        assert "API_KEYS" in _variables("web")
+        assert "API_KEYS" not in _variables("worker")
 
     def test_has_the_port_and_health_check_of_the_api(self) -> None:
         port = _variables("web")["PORT"]["value"]

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from jobs.celery_app import make_celery
-from scraper.browser.chrome import BrowserSettings
+from scraper.browser.browser_settings import BrowserSettings
 from scraper.recipes.loader import load_recipes
 from worker.scrape_config import ScrapeConfig
 

@@ -11,7 +11,9 @@ class TestJobSettings:
     def test_treat_an_empty_variable_as_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("REDIS_URL", "")
 
-        assert JobSettings(_env_file=None).redis_url == "redis://127.0.0.1:6379/0"
+        assert (
+            JobSettings(_env_file=None).redis_url.get_secret_value() == "redis://127.0.0.1:6379/0"
+        )
 
     def test_show_no_password_in_an_error(self) -> None:
         with pytest.raises(ValueError, match="HEARTBEAT_S") as error:

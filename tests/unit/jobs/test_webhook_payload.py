@@ -77,6 +77,17 @@ class TestBuildPayload:
         assert payload["type"] == "job.failed"
         assert (payload["data"]["error"], payload["data"]["error_code"]) == (sentence, "cancelled")
 
+    @pytest.mark.parametrize(
+        ("fields", "counts"),
+        [({"items_read": "20", "pages_read": "2"}, (20, 2)), ({}, (None, None))],
+    )
+    def test_says_how_much_a_failed_job_has_read(
+        self, fields: dict[str, str], counts: tuple[int | None, int | None]
+    ) -> None:
+        data = build_event(FAILED | fields, WebhookSubscription("http://h"))["data"]
+
+        assert (data["items_read"], data["pages_read"]) == counts
+
     def test_contains_the_progress_of_a_running_job(self) -> None:
         fields = {"state": "processing", "progress": "40"}
 

@@ -130,6 +130,30 @@ class TestWorkflow:
         assert re.search(r"\.error\b", stop["parameters"]["errorMessage"])
 
 
+class TestCallback:
+    def test_waits_on_after_a_post_about_another_job(self) -> None:
+        workflow = _load(_FOLDER / "callback.json")
+        (wait,) = _nodes(workflow, "wait")
+        (check,) = _nodes(workflow, "if")
+        (switch,) = _nodes(workflow, "switch")
+        outputs = workflow["connections"][check["name"]]["main"]
+
+        assert workflow["connections"][wait["name"]]["main"] == [
+            [{"node": check["name"], "type": "main", "index": 0}]
+        ]
+        assert [[link["node"] for link in output] for output in outputs] == [
+            [switch["name"]],
+            [wait["name"]],
+        ]
+        (condition,) = check["parameters"]["conditions"]["conditions"]
+        assert condition["operator"]["operation"] == "true"
+        # Without a body, the wait has ended without any POST.
+        assert condition["leftValue"] == (
+            "={{ !$json.body || $json.body.data?.job_id === "
+            "$('Start the job').first().json.job_id }}"
+        )
+
+
 class TestFolder:
     def test_has_four_workflows_with_different_ids(self) -> None:
         assert len({_load(file)["id"] for file in _FILES}) == len(_FILES) == 4

@@ -1,13 +1,16 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
 from scraper.errors import PageChanged
+from scraper.extraction import encode_item
 from scraper.item_filter import ItemFilter
-from scraper.page_reader import ListPage
+from scraper.page_items import ListPage, NewItems, PageItems, PagePlace, SeenPages
 from scraper.recipes.loader import load_recipes
-from scraper.scrape_warnings import ScrapeWarning, WarningCode
+from scraper.scrape_warnings import EndReason, ScrapeWarning, WarningCode
 
 JOB = (
     load_recipes()["tubehunt"]
@@ -15,7 +18,8 @@ JOB = (
     .model_copy(update={"require": ("channel_name", "categories")})
 )
 VIDEO = dict.fromkeys(JOB.fields["recent_videos"].fields or {}, "x")
-PAGE = ListPage(number=7, ordinal=1, url="http://x/", size=None)
+SEEN = SeenPages(keys=frozenset({"http://x/0"}))
+PAGE = ListPage(number=7, ordinal=1, place=PagePlace("http://x/"), size=None)
 
 
 def item(link: str | None, name: str | None = "a", categories: tuple[str, ...] = ("b",)) -> Any:
@@ -30,41 +34,87 @@ def item(link: str | None, name: str | None = "a", categories: tuple[str, ...] =
     }
 
 
+def page_of(*page_items: Any) -> PageItems:
+    """Return the items of a page as the reader returns them."""
+    links = (page_item["channel_link"] for page_item in page_items)
+    return with_keys(page_items, [link and urljoin("http://x/", link) for link in links])
+
+
+def with_keys(page_items: Sequence[Any], keys: list[str | None]) -> PageItems:
+    """Return the items of a page with what identifies them."""
+    return PageItems(list(page_items), keys, [encode_item(page_item) for page_item in page_items])
+
+
+def new_items(read: NewItems | None) -> list[Any]:
+    """Return the new items of a page; none if it is a repetition."""
+    return read.items if read else []
+
+
 def items(count: int, first: int = 1, **values: Any) -> list[Any]:
     return [{**item(f"/{number}"), **values} for number in range(first, first + count)]
 
 
 class TestFilterPage:
     def test_returns_each_item_once(self) -> None:
-        item_filter = ItemFilter(JOB, ["/0"], [PAGE])
+        item_filter = ItemFilter(JOB, SEEN, [PAGE])
 
-        assert item_filter.filter_page(PAGE, [item("/0"), item("/1"), item("/1")]) == [item("/1")]
-        assert item_filter.filter_page(PAGE, [item("/1"), item("/2")]) == [item("/2")]
+        first = item_filter.filter_page(PAGE, page_of(item("/0"), item("/1"), item("/1")))
+        second = item_filter.filter_page(PAGE, page_of(item("/1"), item("/2")))
+
+        assert (new_items(first), new_items(second)) == ([item("/1")], [item("/2")])
+        assert first is not None
+        assert first.keys == ["http://x/1"]
 
     def test_treats_all_spellings_of_a_link_as_equal(self) -> None:
-        item_filter = ItemFilter(JOB, ["/0"], [PAGE])
+        item_filter = ItemFilter(JOB, SEEN, [PAGE])
         links = ["http://x/0", "http://x/1", "/1", "1", "/2"]
 
-        new_items = item_filter.filter_page(PAGE, [item(link) for link in links])
+        read = item_filter.filter_page(PAGE, page_of(*map(item, links)))
 
-        assert [new["channel_link"] for new in new_items] == ["http://x/1", "/2"]
+        assert [new["channel_link"] for new in new_items(read)] == ["http://x/1", "/2"]
 
     def test_keeps_items_without_a_key(self) -> None:
-        assert ItemFilter(JOB, [], [PAGE]).filter_page(PAGE, [item(None), item(None)]) == [
-            item(None),
-            item(None),
+        read = ItemFilter(JOB, SeenPages(), [PAGE]).filter_page(
+            PAGE, page_of(item(None), item(None))
+        )
+
+        assert new_items(read) == [item(None), item(None)]
+
+    def test_keeps_equal_items_without_unique_by(self) -> None:
+        job = JOB.model_copy(update={"unique_by": None})
+        page = with_keys([item("/1"), item("/1")], [None, None])
+
+        assert len(new_items(ItemFilter(job, SEEN, [PAGE]).filter_page(PAGE, page))) == 2
+
+    def test_recognizes_an_equal_page_without_unique_by(self) -> None:
+        job = JOB.model_copy(update={"unique_by": None})
+        pages = [replace(PAGE, number=number) for number in (7, 8, 9)]
+        item_filter = ItemFilter(job, SeenPages(), pages)
+
+        reads = [
+            item_filter.filter_page(page, with_keys([item(link), item("/x")], [None, None]))
+            # The site serves its last page again; its links hold the number that was asked for.
+            for page, link in zip(pages, ("/?page=7&a=1", "/?page=88", "/?page=9&a=1"), strict=True)
         ]
 
-    def test_keeps_all_items_without_unique_by(self) -> None:
-        job = JOB.model_copy(update={"unique_by": None})
+        assert [len(new_items(read)) for read in reads] == [2, 2, 0]
+        assert item_filter.warnings == [ScrapeWarning(WarningCode.PAGE_REPEATS, 9)]
 
-        assert len(ItemFilter(job, ["/1"], [PAGE]).filter_page(PAGE, [item("/1"), item("/1")])) == 2
+    def test_recognizes_a_page_that_an_earlier_attempt_has_read(self) -> None:
+        job = JOB.model_copy(update={"unique_by": None})
+        page = with_keys([item("/1")], [None])
+        first = ItemFilter(job, SeenPages(), [PAGE]).filter_page(PAGE, page)
+        assert first is not None
+
+        seen = SeenPages(digests=frozenset({first.digest}))
+
+        assert ItemFilter(job, seen, [PAGE]).filter_page(PAGE, page) is None
 
     def test_warns_of_required_fields_that_are_empty_in_some_items(self) -> None:
-        item_filter = ItemFilter(JOB, [], [PAGE])
+        item_filter = ItemFilter(JOB, SeenPages(), [PAGE])
 
         item_filter.filter_page(
-            PAGE, [item("/1", name=None), item("/2", categories=()), item("/3", name=None)]
+            PAGE, page_of(item("/1", name=None), item("/2", categories=()), item("/3", name=None))
         )
 
         code = WarningCode.REQUIRED_FIELD_EMPTY
@@ -74,27 +124,27 @@ class TestFilterPage:
         ]
 
     def test_returns_no_item_of_a_page_that_only_repeats_others(self) -> None:
-        item_filter = ItemFilter(JOB, ["/1"], [PAGE])
+        item_filter = ItemFilter(JOB, SEEN, [PAGE])
 
-        assert item_filter.filter_page(PAGE, [item("/1")]) == []
+        assert item_filter.filter_page(PAGE, page_of(item("/0"))) is None
         assert item_filter.warnings == [ScrapeWarning(WarningCode.PAGE_REPEATS, 7)]
 
     def test_warns_of_a_short_page_if_another_one_follows(self) -> None:
         first, second = (replace(PAGE, number=number, size=5) for number in (1, 2))
-        item_filter = ItemFilter(JOB, [], [first, second])
+        item_filter = ItemFilter(JOB, SeenPages(), [first, second])
 
-        item_filter.filter_page(first, items(4))
+        item_filter.filter_page(first, page_of(*items(4)))
         assert item_filter.warnings == []
-        item_filter.filter_page(second, items(2, first=5))
+        item_filter.filter_page(second, page_of(*items(2, first=5)))
 
         warning = ScrapeWarning(WarningCode.PAGE_SHORT, 1, {"count": 4, "expected": 5})
         assert item_filter.warnings == [warning]
 
     @pytest.mark.parametrize("count", [4, 5])
     def test_warns_of_a_field_that_is_empty_in_all_of_five_items(self, count: int) -> None:
-        item_filter = ItemFilter(JOB, [], [PAGE])
+        item_filter = ItemFilter(JOB, SeenPages(), [PAGE])
 
-        item_filter.filter_page(PAGE, items(count, country=None))
+        item_filter.filter_page(PAGE, page_of(*items(count, country=None)))
 
         details = {"field": "country", "selector": JOB.fields["country"].css or ""}
         warning = ScrapeWarning(WarningCode.FIELD_EMPTY_EVERYWHERE, 7, details)
@@ -102,18 +152,20 @@ class TestFilterPage:
 
     @pytest.mark.parametrize("count", [19, 20])
     def test_warns_of_a_flag_that_is_false_in_all_of_twenty_items(self, count: int) -> None:
-        item_filter = ItemFilter(JOB, [], [PAGE])
+        item_filter = ItemFilter(JOB, SeenPages(), [PAGE])
 
-        item_filter.filter_page(PAGE, items(count, is_verified=False))
+        item_filter.filter_page(PAGE, page_of(*items(count, is_verified=False)))
 
         assert [warning.details["field"] for warning in item_filter.warnings] == ["is_verified"][
             : count - 19
         ]
 
     def test_warns_of_a_field_that_is_empty_in_all_nested_objects(self) -> None:
-        item_filter = ItemFilter(JOB, [], [PAGE])
+        item_filter = ItemFilter(JOB, SeenPages(), [PAGE])
 
-        item_filter.filter_page(PAGE, items(5, recent_videos=[{**VIDEO, "duration": None}]))
+        item_filter.filter_page(
+            PAGE, page_of(*items(5, recent_videos=[{**VIDEO, "duration": None}]))
+        )
 
         assert [warning.details for warning in item_filter.warnings] == [
             {"field": "recent_videos.duration", "selector": ".entry-video .duration"}
@@ -130,7 +182,7 @@ class TestFilterPage:
         self, items: list[Any], field: str
     ) -> None:
         with pytest.raises(PageChanged) as failure:
-            ItemFilter(JOB, [], [PAGE]).filter_page(PAGE, items)
+            ItemFilter(JOB, SeenPages(), [PAGE]).filter_page(PAGE, page_of(*items))
 
         assert failure.value.details == {
             "page": "http://x/",
@@ -140,13 +192,11 @@ class TestFilterPage:
 
 
 class TestEndList:
-    @pytest.mark.parametrize("count", [4, 5])
-    def test_warns_if_the_page_before_was_full(self, count: int) -> None:
-        pages = [replace(PAGE, number=number, size=5) for number in (1, 2, 3)]
-        item_filter = ItemFilter(JOB, [], pages)
-        item_filter.filter_page(pages[0], items(count))
+    def test_says_what_has_ended_the_list(self) -> None:
+        pages = [replace(PAGE, number=number) for number in (1, 2, 3)]
+        item_filter = ItemFilter(JOB, SeenPages(), pages)
 
-        item_filter.end_list(pages[1])
+        item_filter.end_list(pages[1], EndReason.NOT_FOUND)
 
-        warning = ScrapeWarning(WarningCode.LIST_ENDED, 2, {"requested": 3})
-        assert item_filter.warnings == ([warning] if count == 5 else [])
+        details: dict[str, str | int] = {"requested": 3, "reason": "list_not_found"}
+        assert item_filter.warnings == [ScrapeWarning(WarningCode.LIST_ENDED, 2, details)]

@@ -1,9 +1,11 @@
 import traceback
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from scraper.browser.chrome import BrowserSettings
+from scraper.browser.browser_settings import BrowserSettings
 from scraper.credentials import Credentials, missing_variables
 from scraper.errors import SettingMalformed
 from scraper.settings import ChromeSettings, SiteSettings
@@ -69,6 +71,51 @@ class TestSiteSettings:
 
         assert SiteSettings.read("x").credentials == Credentials("environment", "file")
 
+    def test_read_the_accounts_that_have_a_name(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "secret").write_text("s3cret\n")
+        monkeypatch.setenv("MY_SITE_USERNAME", "me")
+        monkeypatch.setenv("MY_SITE__SHOP_2__USERNAME", "you")
+        monkeypatch.setenv("MY_SITE__SHOP_2__PASSWORD_FILE", str(tmp_path / "secret"))
+        monkeypatch.setenv("MY_SITE__SHOP_2__OTHER", "x")
+        monkeypatch.setenv("SITE__SHOP_3__USERNAME", "another site's")
+        (tmp_path / ".env").write_text("MY_SITE__B__USERNAME=b\nMY_SITE__C__USERNAME=\n")
+
+        assert SiteSettings.read("my-site").accounts == {
+            "default": Credentials("me", ""),
+            "b": Credentials("b", ""),
+            "shop-2": Credentials("you", "s3cret"),
+        }
+
+    def test_read_the_secret_of_a_second_factor(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("X__SHOP2__USERNAME", "me")
+        monkeypatch.setenv("X__SHOP2__TOTP_SECRET", "jbsw y3dp ehpk 3pxp")
+
+        account = SiteSettings.read("x").accounts["shop2"]
+
+        assert account.totp is not None
+        assert account.secrets == ["", "JBSWY3DPEHPK3PXP"]
+        assert "JBSW" not in repr(account).upper()
+
+    def test_name_the_variable_of_a_second_factor_that_is_malformed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("X_TOTP_SECRET", "s3cret-s3cret!")
+
+        with pytest.raises(SettingMalformed, match=r"^X_TOTP_SECRET must be a TOTP") as failure:
+            SiteSettings.read("x")
+
+        assert "s3cret" not in "".join(traceback.format_exception(failure.value))
+
+    def test_name_the_variable_of_a_secret_that_cannot_be_read(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("X__SHOP2__PASSWORD_FILE", "/nowhere")
+
+        with pytest.raises(SettingMalformed, match=r"^X__SHOP2__PASSWORD_FILE /nowhere cannot"):
+            SiteSettings.read("x")
+
 
 class TestCredentials:
     @pytest.mark.parametrize(
@@ -96,7 +143,17 @@ class TestMissingVariables:
         ],
     )
     def test_names_the_empty_ones(self, credentials: Credentials, missing: list[str]) -> None:
-        assert missing_variables("my-site", credentials) == missing
+        assert missing_variables("my-site", credentials, has_username=True) == missing
+
+    def test_names_those_of_an_account(self) -> None:
+        missing = missing_variables("my-site", Credentials("a", ""), "shop-2", has_username=True)
+
+        assert missing == ["MY_SITE__SHOP_2__PASSWORD"]
+
+    def test_needs_no_user_name_if_the_form_has_none(self) -> None:
+        credentials = Credentials("", "b")
+
+        assert missing_variables("my-site", credentials, has_username=False) == []
 
 
 class TestChromeSettings:
@@ -111,6 +168,45 @@ class TestChromeSettings:
         assert ChromeSettings().browser == BrowserSettings(
             "/c", "/d", "http://grid:4444", ("--no-sandbox", "--user-agent=a b"), 7, 800
         )
+
+    def test_name_the_private_addresses_that_pages_may_reach(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BROWSER_ALLOW", "10.1.0.0/16, images:8080")
+
+        allowed = ChromeSettings().browser.allowed_addresses
+
+        assert allowed.is_allowed("images", 8080, ip_address("10.2.0.1"))
+        assert allowed.is_allowed("x", 80, ip_address("10.1.0.1"))
+        assert not allowed.is_allowed("images", 80, ip_address("10.2.0.1"))
+
+    @pytest.mark.parametrize("url", ["http://proxy:3128", "socks5://10.0.0.1:1080"])
+    def test_name_a_proxy(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        monkeypatch.setenv("EGRESS_PROXY", url)
+
+        assert ChromeSettings().browser.egress_proxy == url
+
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            ("BROWSER_ALLOW", "http://images"),
+            ("EGRESS_PROXY", "http://me:s3cret@proxy:3128"),
+            ("EGRESS_PROXY", "proxy:3128"),
+            ("EGRESS_PROXY", "direct://"),
+            ("CHROME_ARGUMENTS", "--proxy-server=proxy:3128"),
+            ("CHROME_ARGUMENTS", "--no-proxy-server"),
+            ("CHROME_ARGUMENTS", "--proxy-bypass-list=*"),
+        ],
+    )
+    def test_reject_what_would_bypass_the_relay(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    ) -> None:
+        monkeypatch.setenv(variable, value)
+
+        with pytest.raises(ValidationError, match=variable.lower()) as failure:
+            ChromeSettings()
+
+        assert "s3cret" not in str(failure.value)
 
     def test_never_show_the_account_of_a_grid(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SELENIUM_REMOTE_URL", "http://us:s3cret@grid:4444")

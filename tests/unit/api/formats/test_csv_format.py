@@ -34,6 +34,29 @@ def cells(*texts: str | None, separator: str = "comma") -> list[str]:
     return [row[1] for row in rows[1:]]
 
 
+TYPES = job(
+    price={"css": ".p", "type": "number"},
+    on={"css": ".d", "type": "date"},
+    tags={"css": ".t", "all": True},
+    stars={"css": ".s", "type": "count"},
+)
+
+
+class TestTypes:
+    @pytest.mark.parametrize(("name", "price"), [("comma", "1234.5"), ("semicolon", "1234,5")])
+    def test_has_the_decimals_that_belong_to_the_separator(self, name: str, price: str) -> None:
+        item: Item = {"price": 1234.5, "on": "2026-03-12", "tags": ["a, b", "c"], "stars": 0}
+        content = written(Csv(), Table.build(PAGE, TYPES, name), [item])
+
+        assert rows_of(content, SEPARATORS[name])[1] == [price, "2026-03-12", "a, b\nc", "0"]
+
+    def test_does_not_begin_a_row_with_a_minus(self) -> None:
+        item: Item = {"price": -5, "on": None, "tags": [], "stars": 1}
+        content = written(Csv(), Table.build(PAGE, TYPES), [item])
+
+        assert rows_of(content)[1] == ["'-5", "", "", "1"]
+
+
 class TestFile:
     def test_begins_with_the_bom_and_the_columns_names(self) -> None:
         assert written(Csv(), table()) == b"\xef\xbb\xbffirst,second\r\n"

@@ -2,6 +2,7 @@ import asyncio
 import io
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -12,7 +13,7 @@ from openpyxl.utils.escape import unescape
 from openpyxl.worksheet.worksheet import Worksheet
 
 from api.formats.table import Table
-from api.formats.workbook import build_workbook
+from api.formats.workbook import WorkbookTooLargeError, build_workbook
 from api.formats.xlsx import Xlsx
 from tests.support.format_writing import PAGE, Item, in_chunks, job, written
 
@@ -63,20 +64,50 @@ class TestSheet:
 
         assert sheet_of(written(Xlsx(), table)).title == title
 
-    def test_is_followed_by_another_one_when_full(self) -> None:
+
+class TestTypes:
+    def test_has_real_numbers(self) -> None:
+        table = Table.build(PAGE, job(price={"css": ".p", "type": "number"}))
+
+        cells = column(table, 5, -1234.5, None)
+
+        assert [cell.value for cell in cells] == [5, -1234.5, None]
+        assert [cell.data_type for cell in cells] == ["n", "n", "n"]
+
+    def test_has_real_dates(self) -> None:
+        table = Table.build(PAGE, job(on={"css": ".d", "type": "date"}))
+
+        day, moment, early = column(table, "2026-03-12", "2026-03-12T14:30:00-03:00", "1822-09-07")
+
+        assert (day.is_date, day.value) == (True, datetime(2026, 3, 12))  # noqa: DTZ001
+        assert (moment.is_date, moment.value) == (True, datetime(2026, 3, 12, 14, 30))  # noqa: DTZ001
+        assert early.value == "1822-09-07"
+
+    def test_has_a_list_in_a_cell(self) -> None:
+        table = Table.build(PAGE, job(tags={"css": ".t", "all": True}))
+
+        assert [cell.value for cell in column(table, ["a, b", "c"], [])] == ["a, b\nc", None]
+
+
+class TestLimits:
+    @pytest.mark.parametrize("limits", [{"max_rows": 4}, {"max_bytes": 2000}])
+    def test_are_reported_before_the_file_is_finished(
+        self, temporary: Path, limits: dict[str, int]
+    ) -> None:
+        items = [{"name": "x" * 20_000} for _ in range(5)]
         content = io.BytesIO()
 
-        build_workbook(
-            NAMES, [b'{"name": "%d"}' % number for number in range(5)], content, rows_per_sheet=2
-        )
+        with pytest.raises(WorkbookTooLargeError):
+            build_workbook(NAMES, items, content, **limits)
 
-        sheets = load_workbook(content).worksheets
-        assert [sheet.title for sheet in sheets] == ["things", "things 2", "things 3"]
-        assert [[row[0] for row in sheet.values] for sheet in sheets] == [
-            ["name", "0", "1"],
-            ["name", "2", "3"],
-            ["name", "4"],
-        ]
+        assert (content.getvalue(), list(temporary.iterdir())) == (b"", [])
+
+    def test_let_as_many_rows_through(self) -> None:
+        content = io.BytesIO()
+
+        build_workbook(NAMES, [{"name": "a"}] * 5, content, max_rows=5)
+
+        assert sheet_of(content.getvalue()).max_row == 6
 
 
 class TestCell:

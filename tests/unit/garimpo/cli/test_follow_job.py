@@ -1,10 +1,10 @@
-"""Hint that no worker is running."""
+"""What is printed about a job that waits or has failed."""
 
 from typing import Any
 
 import pytest
 
-from garimpo.cli.follow_job import NoWorkerHint
+from garimpo.cli.follow_job import NoWorkerHint, report_failure
 
 
 def _make_body(
@@ -38,3 +38,25 @@ class TestNoWorkerHint:
         shown: list[str] = []
         NoWorkerHint(shown.append).check(body)
         assert shown == []
+
+
+class TestReportFailure:
+    @pytest.mark.parametrize(
+        ("counts", "lines"),
+        [
+            (
+                {"items_read": 20, "pages_read": 2},
+                ["Items read before the failure: 20 (pages: 2). GET …/items/one returns them."],
+            ),
+            ({"items_read": 0, "pages_read": 0}, []),
+            ({"items_read": None, "pages_read": None}, []),
+            ({}, []),
+        ],
+    )
+    def test_says_how_much_the_job_has_read(
+        self, capsys: pytest.CaptureFixture[str], counts: dict[str, int | None], lines: list[str]
+    ) -> None:
+        body = {"job_id": "one", "error": "Job cancelled", "error_code": "cancelled", **counts}
+
+        assert report_failure(body) == 1
+        assert capsys.readouterr().err.splitlines() == ["Job cancelled [cancelled]", *lines]

@@ -1,7 +1,9 @@
-"""Writing a result to a file."""
+"""Writing a result to a file, and to a terminal that its words must not control."""
 
+import json
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from garimpo.cli.output import write_result
+from garimpo.cli.output import format_json, print_error, print_stdout, write_result
 
 
 class TestWriteResult:
@@ -87,3 +89,49 @@ class TestWriteResult:
     ) -> None:
         write_result([b""], tmp_path / "rows.foo")
         assert capsys.readouterr().err.endswith("rows.foo as JSON.\n")
+
+
+HOSTILE = "\x1b[31m \x07 \u009b31m \u202e \u2066 \U000e0001 \x7f é 😀"
+
+
+def use_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+
+
+class TestTerminal:
+    def test_receives_no_control_character_of_json(
+        self, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use_terminal(monkeypatch)
+
+        print_stdout(format_json({HOSTILE: [HOSTILE]}))
+
+        text = capsysbinary.readouterr().out.decode()
+        assert text.replace("\n", "").isprintable()
+        assert json.loads(text) == {HOSTILE: [HOSTILE]}
+        assert "é 😀" in text
+
+    def test_receives_none_of_a_download_in_any_pieces(
+        self, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use_terminal(monkeypatch)
+        data = f"a,{HOSTILE}\r\nb\tc\r\n".encode()
+
+        write_result([data[index : index + 1] for index in range(len(data))], None, "csv")
+
+        text = capsysbinary.readouterr().out.decode()
+        assert text.replace("\n", "").replace("\t", "").isprintable()
+        assert text.endswith("😀\nb\tc\n")
+
+    def test_receives_none_of_an_error(self, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+        print_error(f"{HOSTILE}\nsecond line")
+
+        text = capsysbinary.readouterr().err.decode()
+        assert text.replace("\n", "").isprintable()
+        assert text.endswith("😀\nsecond line\n")
+
+
+def test_a_pipe_receives_what_the_site_has(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    write_result([HOSTILE.encode()], None)
+
+    assert capsysbinary.readouterr().out.decode() == HOSTILE

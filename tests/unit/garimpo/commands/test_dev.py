@@ -66,7 +66,16 @@ class TestReadSites:
         with pytest.raises(DevSettingsError, match=f"^{site}_{missing} is not set"):
             read_sites(recipes)
 
-    def test_names_an_invalid_recipe(self, recipes: Path) -> None:
-        (recipes / "broken.yaml").write_text("site: 1\n")
-        with pytest.raises(DevSettingsError, match=r"broken\.yaml:1: site: "):
-            read_sites(recipes)
+    def test_warns_of_a_recipe_with_a_fault_and_leaves_it_out(
+        self, recipes: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = recipes / "broken.yaml"
+        path.write_text("site: broken\nbase_url: https://x.example\n")
+
+        assert sorted(site.name for site in read_sites(recipes)) == ["my-site", "tubehunt"]
+        assert capsys.readouterr().err == f"Recipe left out: {path}:1: jobs: is missing\n"
+
+    def test_names_a_folder_that_cannot_be_read(self, recipes: Path) -> None:
+        reason = f"^RECIPES_DIR: {recipes}/no: cannot be read: No such file or directory$"
+        with pytest.raises(DevSettingsError, match=reason):
+            read_sites(recipes / "no")

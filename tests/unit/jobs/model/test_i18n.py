@@ -45,6 +45,10 @@ class TestRender:
 
         assert sentence == "The worker has no credentials for the site: set A_USERNAME, A_PASSWORD"
 
+    @pytest.mark.parametrize("words", ["covered", "too_many_items", "{page}", "{}", "{0.x}"])
+    def test_takes_any_words_of_a_site_as_a_reason(self, words: str) -> None:
+        assert words in render(Language.EN, "failure.login_failed", {"reason": words})
+
     def test_translates_a_reason(self) -> None:
         args = {"page": "/long/", "selector": ".card", "reason": "no_item"}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs.model import item_blocks
-from jobs.model.item_blocks import decode_block, encode_items
+from jobs.model.item_blocks import decode_block, encode_items, join_items
 
 ITEMS: list[dict[str, Any]] = [
     {"channel_name": "São João", "tags": [], "views": 1.5},
@@ -71,6 +71,13 @@ class TestEncodeItems:
         [block] = encode_items(items)
 
         assert len(block.data) < len(json.dumps(items)) / 2
+
+
+class TestJoinItems:
+    def test_returns_the_same_blocks_for_encoded_items(self) -> None:
+        texts = [json.dumps(item, ensure_ascii=False).encode() for item in ITEMS]
+
+        assert list(join_items(texts)) == list(encode_items(ITEMS))
 
 
 class TestDecodeBlock:

@@ -57,10 +57,11 @@ class TestRecipeSchema:
     def test_has_a_description_of_every_key(self, model: type[Recipe]) -> None:
         assert [key for key, info in model.model_fields.items() if not info.description] == []
 
-    def test_has_both_notations_of_a_field(self) -> None:
-        bare, mapping = SCHEMA["$defs"]["Field"]["anyOf"]
+    def test_has_all_notations_of_a_field(self) -> None:
+        bare, mapping, alternatives = SCHEMA["$defs"]["Field"]["anyOf"]
         assert bare["type"] == "string"
-        assert set(mapping["properties"]) == set(Field.model_fields)
+        assert set(mapping["properties"]) == set(Field.model_fields) - {"alternatives"}
+        assert alternatives["items"] == {"$ref": "#/$defs/Field"}
 
     def test_is_up_to_date_beside_the_recipes(self) -> None:
         # To update it: python -m scraper.recipes.json_schema > scraper/sites/recipe.schema.json

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scraper.recipes.loader import BUNDLED, RecipeError, load_recipe, load_recipes
+from scraper.recipes.models import Recipe
 
 TUBEHUNT = (BUNDLED / "tubehunt.yaml").read_text(encoding="utf-8")
 
@@ -101,24 +102,66 @@ class TestLoadRecipes:
         write(tmp_path, ".hidden.yaml", "not a recipe")
         assert list(load_recipes(tmp_path)) == ["tubehunt"]
 
-    def test_rejects_a_site_with_two_files(self, tmp_path: Path) -> None:
+    def test_keeps_the_first_file_of_a_site(self, tmp_path: Path) -> None:
         write(tmp_path, "a.yaml", SMALL)
-        write(tmp_path, "b.yaml", SMALL)
-        with pytest.raises(RecipeError) as caught:
-            load_recipes(tmp_path)
-        assert str(caught.value) == f"{tmp_path}/b.yaml: site: shop is defined in another file too"
-
-    def test_reports_the_faults_of_all_files(self, tmp_path: Path) -> None:
-        write(tmp_path, "b.yaml", SMALL.replace("items:", "item:"))
-        write(tmp_path, "a.yaml", "site: a\n")
-        with pytest.raises(RecipeError) as caught:
-            load_recipes(tmp_path)
-        assert [(fault.path.name, fault.line, fault.key) for fault in caught.value.faults] == [
-            ("a.yaml", 1, "base_url"),
-            ("a.yaml", 1, "jobs"),
-            ("b.yaml", 4, "jobs.list-offers.items"),
-            ("b.yaml", 6, "jobs.list-offers.item"),
+        write(tmp_path, "b.yaml", "# A copy\n" + SMALL.replace("title: h2", "name: h3"))
+        recipes = load_recipes(tmp_path)
+        assert list(recipes["shop"].jobs["list-offers"].fields) == ["title"]
+        assert [str(fault) for fault in recipes.faults] == [
+            f"{tmp_path}/b.yaml:2: site: shop is already the site of a.yaml"
         ]
+
+    def test_leaves_out_files_with_faults(self, tmp_path: Path) -> None:
+        write(tmp_path, "a.yaml", "site: a\n")
+        write(tmp_path, "b.yaml", SMALL.replace("shop\n", "b\n", 1).replace("items:", "item:"))
+        write(tmp_path, "c.yaml", "site: [\n")
+        (tmp_path / "d.yaml").mkdir()
+        (tmp_path / "e.yaml").write_bytes(b"site: e\n# \xff\n")
+        write(tmp_path, "shop.yaml", SMALL)
+        recipes = load_recipes(tmp_path)
+        assert sorted(recipes) == ["shop", "tubehunt"]
+        assert [
+            (fault.path.name, fault.line, fault.key, fault.site) for fault in recipes.faults
+        ] == [
+            ("a.yaml", 1, "base_url", "a"),
+            ("a.yaml", 1, "jobs", "a"),
+            ("b.yaml", 4, "jobs.list-offers.items", "b"),
+            ("b.yaml", 6, "jobs.list-offers.item", "b"),
+            ("c.yaml", 2, "", ""),
+            ("d.yaml", 0, "", ""),
+            ("e.yaml", 2, "", "e"),
+        ]
+
+    def test_logs_each_fault(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        path = write(tmp_path, "a.yaml", "site: a\n")
+        load_recipes(tmp_path).log_faults()
+        assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+        fields = vars(caplog.records[0])
+        names = ("file", "line", "key", "reason")
+        assert [fields[name] for name in names] == [str(path), 1, "base_url", "is missing"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "site: tubehunt\n",
+            "site: 'tubehunt' # ours\r\njobs: [\r\n",
+            SMALL.replace("site: shop", "site: tubehunt").replace("h2", "{css: h2"),
+        ],
+    )
+    def test_does_not_fall_back_to_a_bundled_recipe(self, tmp_path: Path, text: str) -> None:
+        write(tmp_path, "mine.yaml", text)
+        recipes = load_recipes(tmp_path)
+        assert list(recipes) == []
+        assert {fault.site for fault in recipes.faults} == {"tubehunt"}
+
+    def test_keeps_a_bundled_recipe_if_the_site_of_a_file_is_unknown(self, tmp_path: Path) -> None:
+        write(tmp_path, "tubehunt.yaml", "jobs: [\n")
+        assert list(load_recipes(tmp_path)) == ["tubehunt"]
+
+    def test_prefers_a_file_without_faults_for_a_site(self, tmp_path: Path) -> None:
+        write(tmp_path, "shop-2.yaml", SMALL.replace("items:", "item:"))
+        write(tmp_path, "shop.yaml", SMALL)
+        assert "shop" in load_recipes(tmp_path)
 
     def test_reports_a_missing_folder(self, tmp_path: Path) -> None:
         with pytest.raises(RecipeError) as caught:
@@ -130,6 +173,39 @@ class TestLoadRecipes:
         with pytest.raises(RecipeError) as caught:
             load_recipes(path)
         assert str(caught.value) == f"{path}: cannot be read: Not a directory"
+
+
+class TestLocate:
+    @pytest.mark.parametrize(
+        ("key", "line"),
+        [
+            (("jobs", "list-offers", "fields", "title", "css"), 10),
+            (("jobs", "list-offers", "open"), 5),
+            (("jobs", "no-such-job", "open"), 3),
+            (("site",), 1),
+            (("login", "submit"), 1),
+            ((), 1),
+        ],
+    )
+    def test_names_the_line_of_the_closest_key(
+        self, tmp_path: Path, key: tuple[str, ...], line: int
+    ) -> None:
+        recipe = load_recipe(write(tmp_path, "shop.yaml", SMALL))
+        assert recipe.locate(key) == f"shop.yaml:{line}"
+
+    def test_is_empty_without_a_file(self) -> None:
+        assert Recipe.model_validate(yaml.safe_load(SMALL)).locate(("site",)) == ""
+
+    def test_is_kept_in_a_copy(self, tmp_path: Path) -> None:
+        recipe = load_recipe(write(tmp_path, "shop.yaml", SMALL))
+        copy = recipe.model_copy(update={"site": "other"})
+        assert copy.locate(("site",)) == "shop.yaml:1"
+
+    def test_changes_neither_dump_nor_digest(self, tmp_path: Path) -> None:
+        recipe = load_recipe(write(tmp_path, "shop.yaml", SMALL))
+        without_file = Recipe.model_validate(yaml.safe_load(SMALL))
+        assert recipe.model_dump() == without_file.model_dump()
+        assert recipe.digest == without_file.digest
 
 
 def fixed_keys() -> list[yaml.ScalarNode]:
@@ -165,7 +241,6 @@ class TestEdits:
             key.value for key in KEYS
         }
 
-    @settings(deadline=None)  # the time depends on the machine
     @given(data=st.data())
     def test_with_a_wrong_letter_in_a_key_are_rejected_with_its_line(
         self, folder: Path, data: st.DataObject
@@ -185,7 +260,6 @@ class TestEdits:
             for fault in caught.value.faults
         ]
 
-    @settings(deadline=None)  # the time depends on the machine
     @given(data=st.data())
     def test_never_break_the_loader(self, folder: Path, data: st.DataObject) -> None:
         start = data.draw(st.integers(0, len(TUBEHUNT)))

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from scraper.recipes.loader import BUNDLED, RecipeError, load_recipe
-from scraper.recipes.models import Field, Recipe
+from scraper.recipes.models import Field, JobDefinition, Login, Recipe
 
 RECIPE = """\
 site: shop
@@ -69,7 +70,7 @@ PAGES = JOB + "params.pages."
 # A text of the recipe, its replacement, the key with the fault, and the start of the reason.
 FAULTS = [
     # the site
-    ("site: shop", "site: jobs", "site", "jobs is reserved for the API"),
+    ("site: shop", "site: jobs", "site", "jobs is reserved for Garimpo itself"),
     ("site: shop", "site: Shop", "site", LOWER + "-, and start with a letter"),
     ("site: shop", "site: my_shop", "site", LOWER + "-, and start with a letter"),
     (
@@ -78,7 +79,7 @@ FAULTS = [
         "site",
         "must be a string (YAML parses on, off, yes and no as booleans: put it in quotes)",
     ),
-    ("site: shop", "site: 7", "site", "must be a string (put it in quotes)"),
+    ("site: shop", "site: 7", "site", LOWER + "-, and start with a letter"),
     ("https://shop.example/app/", "shop.example", "base_url", "must be a URL such as"),
     ("https://shop.example/app/", "ftp://shop.example", "base_url", "must be a URL such as"),
     ("https://shop.example/app/", "https://", "base_url", "must be a URL such as"),
@@ -99,7 +100,6 @@ FAULTS = [
     ("open: /enter", "open: enter", "login.open", "must start with a single slash"),
     ("open: /enter", "open: //enter", "login.open", "must start with a single slash"),
     ("open: /enter", "open: /en ter", "login.open", "must not contain spaces"),
-    ("  submit: button\n", "", "login.submit", "is missing"),
     ("submit: button", "submit:", "login.submit", "has no value (a # outside quotes starts"),
     ("submit: button", "submit: #go", "login.submit", "has no value (a # outside quotes starts"),
     ("submit: button", "submit: ' '", "login.submit", "must not be empty"),
@@ -159,7 +159,8 @@ FAULTS = [
     ("unique_by: link", "unique_by: tags", JOB + "unique_by", "tags is not a text field"),
     ("[title, link]", "[title, lnk, x]", JOB + "require", "unknown field lnk, x"),
     ("[title, link]", "title", JOB + "require", "must be a list"),
-    ("[title, link]", "[title, 1]", JOB + "require[1]", "must be a string (put it in quotes)"),
+    ("[title, link]", "[title, 1]", JOB + "require[1]", "must be a string"),
+    ("[title, link]", "[title, 1]", JOB + "require", "unknown field 1"),
     # the params
     ("word: {type", "account: {type", JOB + "params", "account is reserved for the API"),
     ("word: {type", "webhook_url: {type", JOB + "params", "webhook_url is reserved for the API"),
@@ -184,7 +185,12 @@ FAULTS = [
         "must be a string (YAML parses on, off, yes and no as booleans: put it in quotes)",
     ),
     ('"[a-z]+"', '"[a-z"', JOB + "params.word.pattern", "invalid regular expression: unclosed"),
-    ('pattern: "[a-z]+"', "min: 2", JOB + "params.word.min", "requires the type integer or number"),
+    (
+        'pattern: "[a-z]+"',
+        "min: 2",
+        JOB + "params.word.min",
+        "requires the type integer, number or list",
+    ),
     (
         "default: 1}",
         'default: 1, pattern: "1"}',
@@ -192,8 +198,8 @@ FAULTS = [
         "requires the type string",
     ),
     ("default: 20", "default: 30", JOB + "params.size.default", "must be 20 or 40"),
-    ("[20, 40]", "[20, x]", JOB + "params.size.choices", "must be an integer"),
-    ("[20, 40]", "[20, true]", JOB + "params.size.choices", "must be an integer"),
+    ("[20, 40]", "[20, x]", JOB + "params.size.choices[1]", "must be an integer"),
+    ("[20, 40]", "[20, true]", JOB + "params.size.choices[1]", "must be an integer"),
     ("[20, 40]", "[]", JOB + "params.size.choices", "must not be empty"),
     (
         "[20, 40]",
@@ -210,10 +216,23 @@ FAULTS = [
     # the fields
     ("title: h2", "Title: h2", JOB + "fields.Title", LOWER + "_, and start with a letter"),
     ("title: h2", "title: ''", JOB + "fields.title", "must not be empty"),
-    ("title: h2", "title: 2", JOB + "fields.title", "must be a selector or a mapping"),
-    ("title: h2", "title:", JOB + "fields.title", "must be a selector or a mapping"),
-    ("title: h2", "title: {}", JOB + "fields.title", "requires css or exists"),
-    ("{css: a, attr: href}", "{attr: href}", JOB + "fields.link", "requires css or exists"),
+    ("title: h2", "title: 2", JOB + "fields.title", "must be a selector, a mapping, or a list"),
+    ("title: h2", "title:", JOB + "fields.title", "must be a selector, a mapping, or a list"),
+    ("title: h2", "title: {}", JOB + "fields.title", "requires css, attr, match, split"),
+    ("title: h2", "title: {nth: 2, attr: id}", JOB + "fields.title", "nth requires css"),
+    ("title: h2", "title: {css: p, attr: id, lines: true}", JOB + "fields.title", "lines cannot"),
+    ("title: h2", "title: a::attr(href)", JOB + "fields.title", "never matches: ::attr selects no"),
+    ("title: h2", "title: 'p:before'", JOB + "fields.title", "never matches: :before selects no"),
+    ("title: h2", "title: 'b:not(*)'", JOB + "fields.title", "never matches: :not(*) excludes"),
+    ("title: h2", "title: 'p:is()'", JOB + "fields.title", "never matches: :is() excludes"),
+    ("title: h2", "title: 'p, body .x'", JOB + "fields.title", "never matches: body is not below"),
+    ("title: h2", "title: ':root h2'", JOB + "fields.title", "never matches: :root is not below"),
+    (
+        "title: h2",
+        "title: ':scope :scope b'",
+        JOB + "fields.title",
+        "never matches: :scope is the item",
+    ),
     ("{css: a, attr: href}", "{css: a, atr: href}", JOB + "fields.link.atr", "unknown key"),
     ("{css: a, attr: href}", "{css: a, nth: 0}", JOB + "fields.link.nth", "must be at least 1"),
     ("{css: a, attr: href}", "{css: a, limit: 2}", JOB + "fields.link", "limit requires fields"),
@@ -229,14 +248,13 @@ FAULTS = [
     ("{css: a, attr: href}", "{css: a, of: 0}", JOB + "fields.link.of", "must be at least 1"),
     ("limit: 3", "limit: 0", JOB + "fields.photos.limit", "must be at least 1"),
     (
-        "{address: {css: img,",
-        "{address: {",
+        "{address: {css: img, attr: src}",
+        "{address: {nth: 1}",
         JOB + "fields.photos.fields.address",
-        "requires css or",
+        "requires css, attr",
     ),
     ('split: ","', 'split: ""', JOB + "fields.tags.split", "must not be empty"),
-    ("(.*)", "(.*", JOB + "fields.price.match", "invalid regular expression: missing )"),
-    ("(.*)", ".*", JOB + "fields.price.match", "must have a group: (...) around the part to keep"),
+    ("(.*)", "(.*", JOB + "fields.price.match", "invalid regular expression: Unbalanced"),
     (
         "(.*)",
         "(?P<x>.*)",
@@ -244,10 +262,80 @@ FAULTS = [
         "(?P is Python syntax, but the regex runs in the",
     ),
     # the example
-    ("title: Hat", "title: 1", JOB + "example", "title must be a string (put it in quotes)"),
-    ("title: Hat", "name: Hat", JOB + "example", "title is missing; name unknown key"),
-    ("[a, b]", "a", JOB + "example", "tags must be a list"),
-    ("address: /hat", "addr: /hat", JOB + "example", "photos.0.address is missing; photos.0.addr"),
+    ("title: Hat", "title: 1", JOB + "example.title", "must be a string (put it in quotes)"),
+    ("title: Hat", "name: Hat", JOB + "example.title", "is missing"),
+    ("title: Hat", "name: Hat", JOB + "example.name", "unknown key"),
+    ("[a, b]", "a", JOB + "example.tags", "must be a list"),
+    ("address: /hat", "addr: /hat", JOB + "example.photos[0].addr", "unknown key"),
+]
+
+
+# A text of the recipe, its replacement, the key with the fault, and the whole reason: advice on
+# quotes is given only where it mends the fault.
+ADVICE = [
+    ("all, pattern", "5, pattern", JOB + "params.word.default", "must match [a-z]+ completely"),
+    (
+        'default: all, pattern: "[a-z]+"',
+        "default: 5",
+        JOB + "params.word.default",
+        "must be a string (put it in quotes)",
+    ),
+    (
+        'default: all, pattern: "[a-z]+"',
+        "default: 2026-01-31",
+        JOB + "params.word.default",
+        "must be a string, a number, true or false (YAML parses it as a date: put it in quotes)",
+    ),
+    (
+        'default: all, pattern: "[a-z]+"',
+        "default: all, choices: [all, 0123]",
+        JOB + "params.word.choices[1]",
+        "must be a string (put it in quotes)",
+    ),
+    ("pt: ofertas", "pt: 7", JOB + "label.pt", "must be a string (put it in quotes)"),
+    ('split: ","', "split: 7", JOB + "fields.tags.split", "must be a string (put it in quotes)"),
+    (r'"R\\$ (.*)"', "7", JOB + "fields.price.match", "must be a string (put it in quotes)"),
+    ("page_size: size", "page_size: 50", JOB + "page_size", "50 is not an integer param"),
+    ("first: start", "first: 1", JOB + "next.first", "must be a string"),
+    ("first: start", "first: 1", JOB + "next", "1 is not an integer param"),
+    ("pages: pages}", "pages: 3}", JOB + "next", "3 is not an integer param"),
+    ("unique_by: link", "unique_by: 1", JOB + "unique_by", "unknown field 1"),
+    ("collection: offers", "collection: 7", JOB + "collection", LOWER + "_, and start with a "),
+    ("open: /enter", "open: 7", "login.open", "must start with a single slash: it is relative to"),
+    ("items: .offer", "items: 7", JOB + "items", "must be a selector"),
+    ("items: .offer", 'items: "7"', JOB + "items", "must be a selector: none begins with a digit"),
+    ("exists: .sold", "exists: true", JOB + "fields.sold.exists", "must be a selector"),
+    ("exists: .sold", "exists: on", JOB + "fields.sold.exists", "must be a selector"),
+    ("tries: 3", 'tries: "3"', "limits.tries", "must be an integer (without quotes)"),
+    ("tries: 3", 'tries: "30"', "limits.tries", "must be an integer"),
+    ("tries: 3", "tries: three", "limits.tries", "must be an integer"),
+    ("page_timeout_s: 90", "page_timeout_s: 90 s", "limits.page_timeout_s", "must be a number"),
+    ("min: 1, max: 9", "min: '1', max: 9", PAGES + "min", "must be a number (without quotes)"),
+    (
+        "default: 1, min: 1",
+        "default: '1', min: 1",
+        PAGES + "default",
+        "must be an integer (without quotes)",
+    ),
+    (
+        "default: false",
+        "default: 'no'",
+        JOB + "params.used.default",
+        "must be true or false (without quotes)",
+    ),
+    (
+        "default: 20",
+        "default: '20'",
+        JOB + "params.size.default",
+        "must be 20 or 40 (without quotes)",
+    ),
+    ("sold: false", "sold: 'no'", JOB + "example.sold", "must be true or false (without quotes)"),
+    (
+        "page_timeout_s: 90",
+        'page_timeout_s: "90"',
+        "limits.page_timeout_s",
+        "must be a number (without quotes)",
+    ),
 ]
 
 
@@ -267,6 +355,7 @@ class TestRecipe:
         job = recipe.jobs["list-offers"]
         assert recipe.base_url == "https://shop.example/app"
         assert recipe.login is not None
+        assert recipe.login.fill is not None
         assert recipe.login.fill.password == "#word"
         assert (recipe.limits.page_timeout_s, recipe.limits.settle_s) == (90, 0.3)
         assert job.next is not None
@@ -288,6 +377,33 @@ class TestRecipe:
         existing_key = key.rpartition(".")[0] if reason == "is missing" else key
         assert fault.line == line_of(existing_key, text)
 
+    @pytest.mark.parametrize(("old", "new", "key", "reason"), ADVICE)
+    def test_advises_on_quotes_only_where_that_mends_the_fault(
+        self, tmp_path: Path, old: str, new: str, key: str, reason: str
+    ) -> None:
+        assert old in RECIPE
+        with pytest.raises(RecipeError) as caught:
+            read(tmp_path, RECIPE.replace(old, new, 1))
+        [found] = [fault.reason for fault in caught.value.faults if fault.key == key]
+        assert found.startswith(reason)
+        assert ("quotes)" in found) == (reason.endswith("quotes)"))
+
+    @pytest.mark.parametrize(
+        "css",
+        [
+            ".",
+            ":scope",
+            ":scope.sold > a, .b",
+            "+ tr .score",
+            "a:not(:first-child), p:has(> b), :is(p, b) i",
+            "[title='::before :not(*)'], .html, .body-text, #head",
+            "li:nth-child(2 of .x), [a=b i], .a\\:before",
+            "h2.before, p:first-line-x",
+        ],
+    )
+    def test_accepts_selectors_that_can_match(self, css: str) -> None:
+        assert Field(css=css).css == css
+
     @pytest.mark.parametrize(
         "regex",
         [
@@ -306,6 +422,27 @@ class TestRecipe:
             read(tmp_path).site = "other"  # type: ignore[misc]  # tests the error
 
 
+class TestSpread:
+    def test_is_off_unless_the_recipe_says_so(self, tmp_path: Path) -> None:
+        spread = RECIPE.replace("    page_size: size\n", "    page_size: size\n    spread: true\n")
+
+        assert not read(tmp_path).jobs["list-offers"].spread
+        assert read(tmp_path, spread).jobs["list-offers"].spread
+
+    def test_requires_numbered_pages(self) -> None:
+        single = {
+            "open": "/",
+            "spread": True,
+            "items": ".x",
+            "collection": "rows",
+            "label": {"pt": "linhas", "en": "rows"},
+            "fields": {"title": "h2"},
+        }
+
+        with pytest.raises(ValidationError, match="requires next: the job has one page"):
+            JobDefinition.model_validate(single)
+
+
 class TestKind:
     @pytest.mark.parametrize(
         ("name", "kind"),
@@ -313,7 +450,7 @@ class TestKind:
             ("title", "text"),
             ("link", "text"),
             ("price", "text"),
-            ("tags", "texts"),
+            ("tags", "text"),
             ("sold", "flag"),
             ("photos", "objects"),
         ],
@@ -379,3 +516,48 @@ class TestDigest:
             env={"PYTHONHASHSEED": "7", "PYTHONPATH": str(Path.cwd())},
         )
         assert other.stdout.strip() == digest
+
+
+class TestLogin:
+    @pytest.mark.parametrize(
+        ("keys", "reason"),
+        [
+            ({}, "requires either fill or steps"),
+            ({"fill": {"password": "#p"}, "steps": [{"click": "a"}]}, "requires either fill or"),
+            (
+                {"submit": "a", "steps": [{"fill": {"password": "#p"}}]},
+                "has no submit beside steps",
+            ),
+            ({"steps": [{"fill": {"username": "#u"}}]}, "requires a step that fills password"),
+            ({"steps": [{}]}, "requires fill or click"),
+            ({"steps": [{"fill": {"pin": "#p"}}]}, "Extra inputs"),
+        ],
+    )
+    def test_has_one_form_or_steps(self, keys: dict[str, object], reason: str) -> None:
+        with pytest.raises(ValidationError, match=reason):
+            Login.model_validate({"open": "/login", **keys})
+
+    def test_has_the_parts_of_its_forms_by_their_keys(self) -> None:
+        one = Login.model_validate({"open": "/", "fill": {"password": "#p"}, "submit": "b"})
+        two = Login.model_validate(
+            {
+                "open": "/",
+                "steps": [
+                    {"fill": {"username": "#u"}, "click": "b"},
+                    {"fill": {"password": "#p", "totp": "#t"}},
+                ],
+            }
+        )
+
+        assert [form.parts for form in one.forms] == [
+            {"login.fill.password": "#p", "login.submit": "b"}
+        ]
+        assert [form.parts for form in two.forms] == [
+            {"login.steps.0.fill.username": "#u", "login.steps.0.click": "b"},
+            {"login.steps.1.fill.password": "#p", "login.steps.1.fill.totp": "#t"},
+        ]
+        assert [form.main_part for form in two.forms] == [
+            "login.steps.0.fill.username",
+            "login.steps.1.fill.password",
+        ]
+        assert (one.has_username, two.has_username) == (False, True)

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from scraper.recipes.models import JobDefinition, Param
 from scraper.recipes.schemas import make_params_model
 
+BASE_URL = "https://shop.example"
 JOB = JobDefinition.model_validate(
     {
         "params": {
@@ -24,7 +25,7 @@ JOB = JobDefinition.model_validate(
         "fields": {"name": "b"},
     }
 )
-MODEL = make_params_model(JOB, "ShopListParams")
+MODEL = make_params_model(JOB, "ShopListParams", BASE_URL)
 DEFAULTS = {
     "count": 3,
     "size": 1,
@@ -60,7 +61,7 @@ class TestParamsModel:
             ("least", 2),
             ("least", -1.5),
             ("used", True),
-            ("copy", ""),
+            ("copy", "x/y"),
         ],
     )
     def test_accepts_a_value_within_the_bounds(self, name: str, value: object) -> None:
@@ -103,6 +104,39 @@ class TestParamsModel:
     def test_reports_all_faults_at_once(self) -> None:
         assert faults(count=0, word="", extra=1) == [("count",), ("word",), ("extra",)]
 
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [
+            ("", "path_empty"),
+            ("../x", "path_dots"),
+            ("%2e%2e", "path_dots"),
+            ("a\n", "path_control"),
+        ],
+    )
+    def test_rejects_a_value_that_leads_to_another_page(self, value: str, kind: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            MODEL.model_validate({"city": value, "copy": "ok"})
+        assert [(fault["loc"], fault["type"]) for fault in caught.value.errors()] == [
+            (("city",), kind)
+        ]
+
+    def test_accepts_any_text_in_a_query(self) -> None:
+        job = JOB.model_copy(update={"open": "/list?city={city}"})
+        params = (
+            make_params_model(job, "Params", BASE_URL)
+            .model_validate({"city": "../x\n"})
+            .model_dump()
+        )
+        assert params["city"] == "../x\n"
+
+    def test_says_in_the_schema_that_a_path_needs_a_value(self) -> None:
+        properties = MODEL.model_json_schema()["properties"]
+        assert {name for name, schema in properties.items() if "minLength" in schema} == {
+            "word",
+            "copy",
+            "city",
+        }
+
     def test_has_a_json_schema_for_openapi(self) -> None:
         schema = MODEL.model_json_schema()
         assert schema["title"] == "ShopListParams"
@@ -123,7 +157,63 @@ class TestParamsModel:
     @pytest.mark.parametrize("name", ["json", "schema", "model_config", "validate", "class", "id"])
     def test_accepts_any_name_of_a_parameter(self, name: str) -> None:
         job = JOB.model_copy(update={"params": {name: Param(type="integer", default=1)}})
-        model = make_params_model(job, "Params")
+        model = make_params_model(job, "Params", BASE_URL)
         assert model.model_validate({}).model_dump() == {name: 1}
         assert model.model_validate({name: 2}).model_dump() == {name: 2}
         assert list(model.model_json_schema()["properties"]) == [name]
+
+
+def each(template: str, **params: Any) -> JobDefinition:
+    return JobDefinition.model_validate(
+        {
+            "params": {"links": {"type": "list", "max": 3}, **params},
+            "next": {"each": "links", "as": "link"},
+            "open": template,
+            "items": "li",
+            "fields": {"name": "b"},
+        }
+    )
+
+
+class TestEach:
+    def test_takes_a_list_or_one_value(self) -> None:
+        model = make_params_model(each("{link}"), "Params", BASE_URL)
+
+        for values in ({"links": ["/a"]}, {"link": "/a"}):
+            assert model.model_validate(values).model_dump() == {"links": ["/a"]}
+        assert model.model_json_schema()["properties"]["link"]["type"] == "string"
+
+    @pytest.mark.parametrize(
+        "values",
+        [{}, {"links": []}, {"links": ["/a"] * 4}, {"links": [1]}, {"link": "/a", "links": ["/a"]}],
+    )
+    def test_refuses_other_values(self, values: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            make_params_model(each("{link}"), "Params", BASE_URL).model_validate(values)
+
+    @pytest.mark.parametrize(
+        ("template", "value", "place"),
+        [
+            ("{link}", "https://other.example/a", ("links", 0)),
+            ("{link}", "//shop.example/a", ("links", 0)),
+            ("{link}", "/a/../b", ("links", 0)),
+            ("{link}", "a", ("links", 0)),
+            ("{link}", "/a b", ("links", 0)),
+            ("/book/{link}", "..", ("links", 0)),
+            ("/book/{link}", "", ("links", 0)),
+            ("/{shop}/{link}", "a", ("shop",)),
+        ],
+    )
+    def test_refuses_links_to_other_pages(
+        self, template: str, value: str, place: tuple[str | int, ...]
+    ) -> None:
+        extra = {"shop": {"type": "string", "default": ".."}} if "shop" in template else {}
+        model = make_params_model(each(template, **extra), "Params", BASE_URL)
+        with pytest.raises(ValidationError) as caught:
+            model.model_validate({"links": [value]})
+        assert [fault["loc"] for fault in caught.value.errors()] == [place]
+
+    @pytest.mark.parametrize("link", ["/", "/a?b=../c", "https://shop.example", BASE_URL + "/a"])
+    def test_takes_links_of_the_site(self, link: str) -> None:
+        model = make_params_model(each("{link}"), "Params", BASE_URL)
+        assert model.model_validate({"link": link}).model_dump() == {"links": [link]}

@@ -50,7 +50,7 @@ class TestScrapeChannels:
         ]
 
     def test_opens_the_lists_url(self) -> None:
-        values = make_params_model(JOB, "Params").model_validate({}).model_dump()
+        values = make_params_model(JOB, "Params", RECIPE.base_url).model_validate({}).model_dump()
         assert values == {"pages": 1, "first_page": 1, "per_page": 50, "order_by": "DateDESC"}
         url = join_url(RECIPE.base_url, fill_template(JOB.open, values | {"page": 1}))
         assert url == ("https://app.tubehunt.io/long/?page=1&OrderBy=DateDESC&ChangePerPage=50")

@@ -1,9 +1,0 @@
-/**
- * Return the text that is visible on the page, without changing it.
- *
- * @returns {string[]} the non-empty lines, each trimmed; values of form fields are not included
- */
-return (document.body?.innerText ?? "")
-  .split("\n")
-  .map((line) => line.replace(/\s+/g, " ").trim())
-  .filter(Boolean);
