@@ -170,7 +170,7 @@ class _LoginResponse:
 
     def _find_next_form(self, snapshot: PageSnapshot) -> LoginForm | None:
         """Return the form that the site has responded with; None without one, or at the end."""
-        if snapshot.failure or self._has_error_url(snapshot):
+        if self._is_error_page(snapshot) or self._has_error_url(snapshot):
             return None
         next_form = self._login_page.find_next_form(snapshot)
         is_done = next_form and self._are_signs_new and self._login_page.shows_signs(snapshot)
@@ -181,7 +181,7 @@ class _LoginResponse:
         stable_s = self._stability.measure(
             (snapshot.time_origin, snapshot.ready_state, snapshot.url, is_form_shown)
         )
-        if snapshot.failure:
+        if self._is_error_page(snapshot):
             return self._evaluate_failure(snapshot, stable_s)
         if self._has_error_url(snapshot):
             return self._reject(snapshot) if snapshot.is_parsed else None
@@ -265,6 +265,10 @@ class _LoginResponse:
 
     def _is_same_document(self, snapshot: PageSnapshot) -> bool:
         return snapshot.time_origin == self._submitted.time_origin
+
+    def _is_error_page(self, snapshot: PageSnapshot) -> bool:
+        """Return whether the response is an error; the page with the form may have been one too."""
+        return bool(snapshot.failure) and not self._is_same_document(snapshot)
 
     def _reject(self, snapshot: PageSnapshot) -> PageSnapshot:
         self._is_rejected = True

@@ -327,8 +327,9 @@ class TestForm:
         with pytest.raises(PageChanged, match="button_disabled"):
             site.scrape()
 
-    def test_counts_more_than_the_status_of_its_page(self, serve: Serve) -> None:
-        site = Site(serve, (302, REDIRECT, ""))
+    @pytest.mark.parametrize("seconds", [0.0, 3.0])
+    def test_counts_more_than_the_status_of_its_page(self, serve: Serve, seconds: float) -> None:
+        site = Site(serve, slowly((302, REDIRECT, ""), seconds))
         site.form = (403, {}, DOCUMENT + FORM.format(action="/login"))
 
         assert site.scrape().items == titles(1, 3)
