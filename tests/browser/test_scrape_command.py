@@ -72,7 +72,7 @@ def write_quick_recipe(folder: Path) -> None:
     """Write the bundled recipe to a folder, with a short wait for items."""
     recipe = (ROOT / "scraper" / "sites" / "tubehunt.yaml").read_text(encoding="utf-8")
     assert "empty_after_s: 25" in recipe
-    quick_recipe = recipe.replace("empty_after_s: 25", "empty_after_s: 0.5")
+    quick_recipe = recipe.replace("empty_after_s: 25", "empty_after_s: 3")
     (folder / "tubehunt.yaml").write_text(quick_recipe, encoding="utf-8")
 
 
@@ -150,6 +150,7 @@ class TestScrape:
         done = run(tmp_path, *JOB, *arguments, *output, RECIPES_DIR=str(tmp_path))
 
         assert done.returncode == 1
+        assert "[page_changed]" in done.stderr, done.stderr
         text = (tmp_path / "rows.json").read_text(encoding="utf-8") if to_file else done.stdout
         result = json.loads(text)
         assert result["success"] is False

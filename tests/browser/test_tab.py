@@ -1,8 +1,10 @@
 """Scripts and input in a tab, with pages that slow them down or get in their way."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -78,11 +80,19 @@ class TestListTimeout:
 
 class TestSnapshot:
     def test_does_not_wait_for_a_busy_page(self, busy_tab: Tab, serve: Serve) -> None:
-        script = """<script>onload = () => setTimeout(() => {
+        script = """<script>onload = async () => {
+          await fetch('/busy');
           const end = Date.now() + 60_000;
           while (Date.now() < end);
-        }, 1000)</script>"""
-        load(busy_tab, serve(index=script))
+        }</script>"""
+        is_seen = threading.Event()
+
+        def busy(_: BaseHTTPRequestHandler) -> str:
+            is_seen.wait(60)
+            return ""
+
+        load(busy_tab, serve(index=script, busy=busy))
+        is_seen.set()
         deadline = time.monotonic() + 30
         misses = 0
         while misses < 3 and time.monotonic() < deadline:
