@@ -185,6 +185,10 @@ class PageChanged(ScrapeError):
         COVERED = "covered"
         #: The control of the next page cannot be clicked.
         NOT_CLICKABLE = "not_clickable"
+        #: Nothing can scroll the list on, although it is longer than what is visible.
+        NOT_SCROLLABLE = "not_scrollable"
+        #: Items of the list go away, or change, when it is scrolled, and nothing identifies them.
+        ITEMS_GONE = "items_gone"
         #: The button of the login form stays disabled.
         BUTTON_DISABLED = "button_disabled"
         #: The page is a file to download.

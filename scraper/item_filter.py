@@ -18,6 +18,9 @@ _MIN_ITEMS: Final = 5
 # A flag is false more often than a text is missing.
 _MIN_ITEMS_FOR_FLAGS: Final = 20
 
+#: An item, its text, and what identifies it.
+_Found = tuple[Item, bytes, str | None]
+
 
 def find_empty_fields(
     fields: Mapping[str, Field], items: Sequence[Item]
@@ -47,18 +50,25 @@ def find_empty_fields(
 class ItemFilter:
     """Filters the items of one page after another."""
 
-    def __init__(self, job: JobDefinition, seen: SeenPages, pages: Sequence[ListPage]) -> None:
+    def __init__(
+        self, job: JobDefinition, seen: SeenPages, pages: Sequence[ListPage], seen_items: int = 0
+    ) -> None:
         """Start with what earlier attempts have read.
 
         Args:
             job: The job definition, whose `unique_by` names the field with an item's key.
             seen: The earlier attempts' pages.
             pages: All pages requested, at least one.
+            seen_items: The number of items on those that earlier attempts have read.
         """
         self._job = job
         self._pages = pages
         self._seen_keys = set(seen.keys)
         self._seen_digests = set(seen.digests)
+        # What is known of the items of a list that is scrolled, without `unique_by`: how many were
+        # read, and those that the page has shown since, in its order.
+        self._count = seen_items
+        self._shown: list[bytes] = []
         self._last_page: tuple[ListPage, int] | None = None
         self._counter = _find_query_counter(job)
         #: The warnings about all pages so far.
@@ -68,51 +78,56 @@ class ItemFilter:
         """Return the items that are new; None if the page only repeats others.
 
         Without `unique_by` equal items are different ones; but a page that is equal to an earlier
-        one, except for its number in links, is a repetition.
+        one, except for its number in links, is a repetition. A list that is scrolled shows items
+        again; without a new one, the result has none.
 
         Args:
             page: The page, after those of earlier calls.
             read: All its items.
 
         Raises:
-            PageChanged: A required field is empty in all items of the page.
+            PageChanged: A required field is empty in all items of the page; or items of a list that
+                is scrolled go away, and nothing identifies them.
         """
-        items = read.items
-        empty_counts = {name: _count_empty(items, name) for name in self._job.require}
-        for name, count in empty_counts.items():
-            if count == len(items):
+        for name in self._job.require:
+            if _count_empty(read.items, name) == len(read.items):
                 selector = self._job.fields[name].selector
                 raise PageChanged(page.url, selector, PageChanged.Reason.FIELD_EMPTY)
         digest = self._compute_digest(page, read)
-        new = [
-            (item, text, key)
-            for item, text, key in zip(items, read.texts, read.keys, strict=True)
-            if key is None or self._is_new(key)
-        ]
+        new = self._find_scrolled(page, read) if page.is_scrolled else self._find_new(read)
+        if not new and page.is_scrolled:
+            return NewItems([], [], [], digest, [], read.next)
         is_known = self._job.unique_by is None and digest in self._seen_digests
-        if page.value is None and (not new or is_known):
+        if page.value is None and not page.is_scrolled and (not new or is_known):
             self._warn(WarningCode.PAGE_REPEATS, page)
             return None
         self._seen_digests.add(digest)
+        items = [item for item, _, _ in new]
         first_warning = len(self.warnings)
         self.warnings += read.warnings
-        if self._last_page and page.size and self._last_page[1] < page.size:
-            last_page, count = self._last_page
-            self._warn(WarningCode.PAGE_SHORT, last_page, count=count, expected=page.size)
-        for name, count in empty_counts.items():
-            if count:
-                self._warn(WarningCode.REQUIRED_FIELD_EMPTY, page, field=name, count=count)
-        for name, selector in find_empty_fields(self._job.fields, items):
-            self._warn(WarningCode.FIELD_EMPTY_EVERYWHERE, page, field=name, selector=selector)
-        self._last_page = page, len(items)
+        self._check_items(page, items if page.is_scrolled else read.items)
+        if page.is_scrolled:
+            self.warnings[first_warning:] = self._find_first(first_warning)
         return NewItems(
-            [item for item, _, _ in new],
+            items,
             [text for _, text, _ in new],
             [key for _, _, key in new if key is not None],
             digest,
             self.warnings[first_warning:],
             read.next,
         )
+
+    def _check_items(self, page: ListPage, items: Sequence[Item]) -> None:
+        """Warn of what the items of a page lack."""
+        if self._last_page and page.size and self._last_page[1] < page.size:
+            last_page, count = self._last_page
+            self._warn(WarningCode.PAGE_SHORT, last_page, count=count, expected=page.size)
+        for name in self._job.require:
+            if count := _count_empty(items, name):
+                self._warn(WarningCode.REQUIRED_FIELD_EMPTY, page, field=name, count=count)
+        for name, selector in find_empty_fields(self._job.fields, items):
+            self._warn(WarningCode.FIELD_EMPTY_EVERYWHERE, page, field=name, selector=selector)
+        self._last_page = page, len(items)
 
     def end_list(self, page: ListPage, reason: EndReason) -> None:
         """Record that the list has ended before the last page that was requested.
@@ -130,6 +145,38 @@ class ItemFilter:
     def _warn(self, code: WarningCode, page: ListPage, **details: str | int) -> None:
         self.warnings.append(ScrapeWarning(code, page.number, details))
 
+    def _find_new(self, read: PageItems) -> list[_Found]:
+        """Return the items that no earlier page had, with their texts and keys."""
+        found = zip(read.items, read.texts, read.keys, strict=True)
+        return [(item, text, key) for item, text, key in found if key is None or self._is_new(key)]
+
+    def _find_scrolled(self, page: ListPage, read: PageItems) -> list[_Found]:
+        """Return the items that a step of scrolling has brought, with their texts and keys.
+
+        Without `unique_by` these are the items behind those that were read before.
+
+        Raises:
+            PageChanged: An item that was read before is another one now.
+        """
+        found = list(zip(read.items, read.texts, read.keys, strict=True))
+        if self._job.unique_by is not None:
+            keyed = ((item, text, key or _digest(text)) for item, text, key in found)
+            return [(item, text, key) for item, text, key in keyed if self._is_new(key)]
+        both = min(len(self._shown), len(read.texts))
+        if self._shown[:both] != read.texts[:both]:
+            raise PageChanged(page.url, self._job.items, PageChanged.Reason.ITEMS_GONE)
+        self._shown += read.texts[both:]
+        new = found[self._count :]
+        self._count += len(new)
+        return [(item, text, None) for item, text, _ in new]
+
+    def _find_first(self, index: int) -> list[ScrapeWarning]:
+        """Return the warnings from an index on, without those that only repeat earlier ones."""
+        known = [_without_counts(warning) for warning in self.warnings[:index]]
+        return [
+            warning for warning in self.warnings[index:] if _without_counts(warning) not in known
+        ]
+
     def _is_new(self, key: str) -> bool:
         if key in self._seen_keys:
             return False
@@ -142,7 +189,17 @@ class ItemFilter:
         if self._counter:
             own_number = rf"(?<=[?&]){re.escape(self._counter)}={page.number}(?!\d)"
             text = re.sub(own_number, "", text)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return _digest(text.encode())
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _without_counts(warning: ScrapeWarning) -> tuple[object, ...]:
+    """Return what a warning is about, whatever it has counted on its page."""
+    details = {name: warning.details[name] for name in warning.details if name != "count"}
+    return warning.code, details
 
 
 def _resolve_links(fields: Mapping[str, Field], items: list[Item], base_url: str) -> list[Item]:
@@ -165,5 +222,5 @@ def _find_query_counter(job: JobDefinition) -> str | None:
     return found and found[1]
 
 
-def _count_empty(items: list[Item], name: str) -> int:
+def _count_empty(items: Sequence[Item], name: str) -> int:
     return sum(item[name] in (None, []) for item in items)

@@ -34,11 +34,13 @@ class ListPage:
     is_last: bool = False
     #: The value that it is opened for (`next.each`); None for a page of a list.
     value: str | None = None
+    #: Whether it is what a further step of scrolling brings.
+    is_scrolled: bool = False
 
     @property
     def must_have_items(self) -> bool:
         """Whether it has changed if it is without items: later pages of a list may be."""
-        return self.ordinal == 1 or self.value is not None
+        return self.ordinal == 1 or self.value is not None or self.is_scrolled
 
     @property
     def url(self) -> str:

@@ -16,6 +16,7 @@ from scraper.errors import MAX_QUOTE, PageChanged
 from scraper.extraction import ExtractionParser
 from scraper.field_values import FieldNotes, FieldValues
 from scraper.list_query import make_list_query
+from scraper.list_scroll import ListScroll
 from scraper.page_items import ListEnd, ListPage, PageItems, PagePlace
 from scraper.page_readiness import DRAWN_SETTLE_S, PageReadiness, PageState, Readiness
 from scraper.page_requests import (
@@ -106,6 +107,9 @@ class PageReader:
         self._query = SnapshotQuery(marker, self._watched_elements(), list=self._list)
         self._requests = PageRequests(tab, site)
         self._usual = UsualPage(self._form, _SIGNED_IN, _LOGIN_LINK)
+        self._scroll = ListScroll(tab, job, limits)
+        # The page whose items scrolling has not brought yet, and its attempts.
+        self._scrolled: tuple[int, PageRetry] | None = None
         self._end_timer = StabilityTimer()
         # The page that the tab shows, and its items, to which a click may add others.
         self._shown: PagePlace | None = None
@@ -113,7 +117,7 @@ class PageReader:
         self._texts: list[bytes] = []
 
     def _watched_elements(self) -> dict[str, str]:
-        control = self._job.next.control if self._job.next else None
+        control = self._control
         form = self._login.forms[0] if self._login else None
         done_when = self._login.done_when if self._login else None
         selectors = {
@@ -124,6 +128,11 @@ class PageReader:
             _LOGIN_LINK: _links_to(self._login.open) if self._login else None,
         }
         return {name: selector for name, selector in selectors.items() if selector is not None}
+
+    @property
+    def _control(self) -> str | None:
+        """The selector of what leads to the next page; None without one."""
+        return self._job.next.control if self._job.next and not self._job.is_scrolled else None
 
     def expect(self, state: BrowserState | None) -> None:
         """Expect what pages of the job have shown during a session; None: nothing is known."""
@@ -158,7 +167,7 @@ class PageReader:
         # Pages that only lead to this one take their time too.
         limit_s = self._limits.page_timeout_s * len(steps)
         deadline = time.monotonic() + limit_s
-        retry = PageRetry(self._tab, page.url, self._limits, deadline)
+        retry = self._begin(page, deadline)
         outcome = self._walk(steps, deadline, retry)
         while True:
             if outcome is None:
@@ -174,10 +183,21 @@ class PageReader:
                 self._shown = None  # what a click that has failed has left
                 outcome = self._walk(self._plan(page), deadline, retry)
 
+    def _begin(self, page: ListPage, deadline: float) -> PageRetry:
+        """Return what counts the attempts at a page: those of all its steps of scrolling."""
+        ordinal, retry = self._scrolled or (0, None)
+        if retry is None or ordinal != page.ordinal:
+            retry = PageRetry(self._tab, page.url, self._limits, deadline)
+        retry.extend(deadline)
+        self._scrolled = (page.ordinal, retry) if page.is_scrolled else None
+        return retry
+
     def _plan(self, page: ListPage) -> list[ListPage]:
         """Return the pages that lead to one, and that at the end."""
         shown, self._shown = self._shown, None
         url, clicks = page.place.url, page.place.clicks
+        if self._job.is_scrolled:
+            return [replace(page, place=PagePlace(url, int(shown == page.place)))]
         if clicks and shown == PagePlace(url, clicks - 1):
             return [page]
         first = page.ordinal - clicks
@@ -192,7 +212,11 @@ class PageReader:
         """Return the outcome of one attempt at the last of several pages; None at the deadline."""
         outcome: ReadOutcome | None = None
         for step in steps:
-            if step.place.clicks:
+            if step.is_scrolled and step.place.clicks:
+                if self._scroll_on(step):
+                    return ListEnd(EndReason.SCROLLED)
+                before = self._mark_change()
+            elif step.place.clicks:
                 before = self._click_next(step)
             else:
                 self._texts = []
@@ -208,9 +232,9 @@ class PageReader:
         Raises:
             PageChanged: It cannot be clicked.
         """
-        control = (self._job.next and self._job.next.control) or ""
-        failures = len(self._requests.find_refusals())
-        clicked_at = time.monotonic()
+        control = self._control or ""
+        before = self._mark_change()
+        clicked_at = before.clicked_at
         end = clicked_at + self._limits.empty_after_s
         while (cover := self._tab.click(control, self._check_url)) != "":
             if clicked_at >= end:
@@ -218,7 +242,16 @@ class PageReader:
                 raise PageChanged(page.url, control, reason, cover or "")
             self._tab.pause(_CLICK_POLL_S)
             clicked_at = time.monotonic()
-        return replace(self._before, clicked_at=clicked_at, failures=failures)
+        return replace(before, clicked_at=clicked_at)
+
+    def _mark_change(self) -> _Before:
+        """Return what the tab shows now, before a click or a step of scrolling changes it."""
+        failures = len(self._requests.find_refusals())
+        return replace(self._before, clicked_at=time.monotonic(), failures=failures)
+
+    def _scroll_on(self, page: ListPage) -> bool:
+        """Scroll on if the list is at rest; return whether it is at its end."""
+        return self._scroll.go_on(page.ordinal, is_pending=self._requests.are_pending())
 
     def _await_outcome(
         self, page: ListPage, before: _Before, deadline: float, retry: PageRetry
@@ -251,10 +284,13 @@ class PageReader:
             if self._login and any(map(is_session_refused, failures)):
                 return LoggedOut.LOGGED_OUT
             return snapshot.with_load_error(describe_failure(failures[0]))
+        end = self._find_end(snapshot)
+        if page.is_scrolled:
+            is_over = end is not None or self._scroll_on(page)
+            return ListEnd(end or EndReason.SCROLLED) if is_over else None
         waited_s = time.monotonic() - before.clicked_at
-        if waited_s < self._limits.empty_after_s or self._requests.are_pending():
-            return None
-        return ListEnd(self._find_end(snapshot) or EndReason.NOTHING_NEW)
+        is_over = waited_s >= self._limits.empty_after_s and not self._requests.are_pending()
+        return ListEnd(end or EndReason.NOTHING_NEW) if is_over else None
 
     def _check_url(self, url: str) -> None:
         """Return if a URL is one of the site's.
@@ -415,10 +451,11 @@ class PageReader:
         warnings += _warn_of_values(extracted.notes, page)
         self._usual.observe(snapshot, page)
         is_plain = is_plain_page(snapshot, page)
-        # A click may have added items to those before.
-        known = len(self._texts) if extracted.texts[: len(self._texts)] == self._texts else 0
+        # A click may have added items to those before. What scrolling adds, the filter finds.
+        is_longer = extracted.texts[: len(self._texts)] == self._texts and not page.is_scrolled
+        known = len(self._texts) if is_longer else 0
         self._texts = extracted.texts
-        self._shown = page.place
+        self._shown = PagePlace(page.place.url) if page.is_scrolled else page.place
         self._before = _Before(extracted.origin, extracted.digest)
         return PageItems(
             items[known:],
@@ -433,6 +470,8 @@ class PageReader:
 
     def _find_next(self, snapshot: PageSnapshot, page: ListPage) -> PagePlace | None:
         """Return where the control of a list leads whose pages lead to each other."""
+        if page.is_scrolled:
+            return PagePlace(page.place.url)
         control = snapshot.elements.get(_NEXT)
         if control is None or not self._job.is_followed:
             return None
@@ -492,7 +531,7 @@ class PageReader:
             PageChanged: The recipe's URL is wrong, or the page does not belong to the list.
         """
         has_marker = self._job.marker is not None
-        if page.ordinal == 1 or (has_marker and not self._is_list_page(page, {})):
+        if page.must_have_items or (has_marker and not self._is_list_page(page, {})):
             selector = self._job.marker or self._job.items
             raise PageChanged(page.url, selector, PageChanged.Reason.NOT_THE_LIST)
         return ListEnd(EndReason.NOT_FOUND)

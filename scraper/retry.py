@@ -40,6 +40,10 @@ class PageRetry:
         self._failure: PageSnapshot | None = None
         self._latest: PageSnapshot | None = None
 
+    def extend(self, deadline: float) -> None:
+        """Give the next attempts another deadline."""
+        self._deadline = deadline
+
     def observe(self, snapshot: PageSnapshot) -> None:
         """Remember the latest snapshot, for the failure at the deadline."""
         self._latest = snapshot

@@ -160,7 +160,7 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and the progress of earlier
         raise Stopped
     site = SiteUrls(target.recipe, target.base_url)
     pages = list_pages(site, target.job, params)
-    item_filter = ItemFilter(target.job, seen, pages)
+    item_filter = ItemFilter(target.job, seen, pages, seen_items)
     remaining = _find_remaining(target.job, pages, seen)
     observer = _BoundedObserver(observer, sizes, seen_items, seen_bytes)
     is_open_ended = target.job.is_followed and len(pages) == target.job.max_pages
@@ -403,11 +403,14 @@ def _read_new(  # noqa: PLR0913, PLR0917 - as above
 ) -> tuple[PageItems | ListEnd, NewItems | None, bool]:
     """Read the next page; return also what is new on it, and whether it was read here."""
     page = remaining[0]
-    read, is_own = _read_next(session, reader, remaining, limit, share)
-    if isinstance(read, ListEnd):
-        return read, None, is_own
-    new = item_filter.filter_page(page, redact_warnings(read, session.credentials))
-    return read, new, is_own
+    while True:
+        read, is_own = _read_next(session, reader, remaining, limit, share)
+        if isinstance(read, ListEnd):
+            return read, None, is_own
+        new = item_filter.filter_page(page, redact_warnings(read, session.credentials))
+        # A step of scrolling may show only items that were read before.
+        if not page.is_scrolled or new is None or new.items:
+            return read, new, is_own
 
 
 def _ends_list(
@@ -432,7 +435,11 @@ def _record_end(
     job: JobDefinition, page: ListPage, reason: EndReason, item_filter: ItemFilter
 ) -> None:
     # That is how a list ends whose pages lead to each other; others have fewer pages than expected.
-    if not (job.is_followed and reason is EndReason.NO_NEXT):
+    if job.is_scrolled:
+        is_usual = reason is (EndReason.SCROLLED if job.end is None else EndReason.END_SHOWN)
+    else:
+        is_usual = job.is_followed and reason is EndReason.NO_NEXT
+    if not is_usual:
         item_filter.end_list(page, reason)
 
 
@@ -498,10 +505,12 @@ def list_pages(site: SiteUrls, job: JobDefinition, params: Mapping[str, Any]) ->
             number - first + 1,
             # Until the page before is read, only clicks are known to lead there.
             PagePlace(
-                site.page_url(job, params, number), clicks=number - first if job.is_followed else 0
+                site.page_url(job, params, number),
+                clicks=number - first if job.is_followed and not job.is_scrolled else 0,
             ),
             size,
             is_last=number == first + count - 1,
+            is_scrolled=job.is_scrolled,
         )
         for number in range(first, first + count)
     ]

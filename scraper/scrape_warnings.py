@@ -54,6 +54,8 @@ class EndReason(StrEnum):
     NO_NEXT = "list_no_next"
     #: A click on that control has brought nothing new.
     NOTHING_NEW = "list_nothing_new"
+    #: Scrolling to its end has brought nothing new.
+    SCROLLED = "list_scrolled"
 
 
 class UnsettledReason(StrEnum):

@@ -36,7 +36,7 @@ from scraper.browser.page_snapshot import ListQuery, PageSnapshot, SizeLimits, S
 from scraper.browser_state import BrowserState, Cookie, OriginStorage
 from scraper.errors import BrowserCrashed, PageChanged, PageMemoryExceeded, Stopped
 
-__all__ = ["SelectorError", "Tab"]
+__all__ = ["ScrollPoint", "SelectorError", "Tab"]
 
 T = TypeVar("T")
 
@@ -47,6 +47,7 @@ _FOCUSED_URL: Final = load_function("dom", "focused_url")
 _FOCUS: Final = load_function("dom", "focus")
 _BLUR: Final = load_function("dom", "blur")
 _CLICK_POINT: Final = load_function("dom", "click_point")
+_SCROLL_POINT: Final = load_function("dom", "scroll_point")
 _READ_STORAGE: Final = load_function("dom", "read_storage")
 _WRITE_STORAGE: Final = load_function("dom", "write_storage")
 #: The world that writes the storage of a kept session: not that of the other scripts, since it is
@@ -84,6 +85,24 @@ _EXECUTE_CDP: Final = "executeCdpCommand"
 
 #: Raises an error if nothing may be typed at a page with this URL, or sent to it.
 CheckUrl = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ScrollPoint:
+    """How far a list can be scrolled on, and where; in CSS pixels."""
+
+    #: A point of the list in the viewport.
+    x: float
+    y: float
+    #: A bit less than the visible part of the list.
+    step: float
+    #: Where the list, and all that it is in, is scrolled to; and how long that is.
+    position: float
+    extent: float
+    #: How much of the list is below its visible part.
+    rest: float
+    #: What covers the list, such as `div#cookies.banner`; empty if nothing does.
+    cover: str
 
 
 class _TransientError(Exception):
@@ -481,6 +500,31 @@ class Tab:
             self._send_input("Input.dispatchMouseEvent", type="mousePressed", **button)
             self._send_input("Input.dispatchMouseEvent", type="mouseReleased", **button)
         return ""
+
+    def find_scroll_point(self, selector: str) -> ScrollPoint | None:
+        """Return how a list can be scrolled; None if the page has no such list just now.
+
+        Args:
+            selector: The selector of its items.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        try:
+            point = self._run(_SCROLL_POINT, selector, SCRIPT_TIMEOUT_S)
+        except _TransientError:
+            return None
+        return point and ScrollPoint(**point)
+
+    def scroll(self, point: ScrollPoint) -> None:
+        """Turn the mouse wheel at a point, to scroll down by its step.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        with contextlib.suppress(_TransientError):
+            wheel = {"x": point.x, "y": point.y, "deltaX": 0, "deltaY": point.step}
+            self._send_input("Input.dispatchMouseEvent", type="mouseWheel", **wheel)
 
     def follow_new_window(self) -> bool:
         """Enter a window that the page has opened; return whether there is one.

@@ -62,6 +62,10 @@ _FIRST: Final = "first_page"
 _PAGES: Final = "pages"
 #: How many pages of a list are read that its own control leads through.
 _MAX_FOLLOWED: Final = 100
+#: The same for a list that is scrolled through: how often it may bring new items.
+_MAX_SCROLLED: Final = 1000
+#: Instead of a control's selector: the list is scrolled.
+_SCROLL: Final = "scroll"
 
 
 class Next(StrictModel):
@@ -94,9 +98,9 @@ class Next(StrictModel):
         Key(
             ge=1,
             le=10_000,
-            description="The most pages that a start may ask for; without count 100 by default. It "
-            "gives the job the param pages, and with count first_page, unless params has them: by "
-            "default one page, without count all of them.",
+            description="The most pages that a start may ask for; without count 100 by default, "
+            "with scroll 1000. It gives the job the param pages, and with count first_page, unless "
+            "params has them: by default one page, without count all of them.",
         ),
     ] = None
     first: Annotated[str, Key(description="The integer param with count's first value.")] = _FIRST
@@ -112,7 +116,9 @@ class Next(StrictModel):
         Key(
             description="Selector of the link or button that leads to the next page. No page is "
             "read after one on which it is missing, hidden or disabled. Without count, a link is "
-            "opened, and anything else is clicked, also a button that adds items to the page."
+            "opened, and anything else is clicked, also a button that adds items to the page. The "
+            "word scroll instead: the list is scrolled until nothing new comes; a page is what a "
+            "step brings. Where items go away again, it requires unique_by."
         ),
     ] = None
 
@@ -122,6 +128,11 @@ class Next(StrictModel):
         if self.each is not None:
             return {self.each}
         return {self.pages} if self.count is None else {self.pages, self.first}
+
+    @property
+    def is_scrolled(self) -> bool:
+        """Whether scrolling brings the items, instead of a control."""
+        return self.control == _SCROLL
 
     @model_validator(mode="before")
     @classmethod
@@ -143,6 +154,9 @@ class Next(StrictModel):
             raise ValueError(message)
         if self.count is None and self.control is None:
             message = "requires count, control or each"
+            raise ValueError(message)
+        if self.count is not None and self.is_scrolled:
+            message = "scroll cannot be combined with count"
             raise ValueError(message)
         if self.count is None and "first" in self.model_fields_set:
             message = "first requires count"
@@ -258,7 +272,8 @@ class JobDefinition(StrictModel):
         is_followed = "count" not in pagination
         if "each" in pagination:
             return data
-        most = pagination.get("max", _MAX_FOLLOWED if is_followed else None)
+        default = _MAX_SCROLLED if pagination.get("control") == _SCROLL else _MAX_FOLLOWED
+        most = pagination.get("max", default if is_followed else None)
         if not isinstance(most, int) or not {"first", "pages"}.isdisjoint(pagination):
             return data
         pages = {"min": 1, "max": most, "default": most if is_followed else 1}
@@ -435,6 +450,11 @@ class JobDefinition(StrictModel):
     def is_followed(self) -> bool:
         """Whether each page leads to the next one: their URLs are not known before."""
         return self.next is not None and self.next.count is None and self.next.each is None
+
+    @property
+    def is_scrolled(self) -> bool:
+        """Whether scrolling brings the items of the next page."""
+        return self.next is not None and self.next.is_scrolled
 
     @property
     def item_fields(self) -> dict[str, Field]:

@@ -76,6 +76,7 @@ def run_small(  # noqa: PLR0913 - everything that a test may want to change
     recording: Recording | None = None,
     *,
     seen: SeenPages = SeenPages(),  # noqa: B008 - immutable
+    seen_items: int = 0,
     sizes: SizeLimits = DEFAULT_SIZES,
     browser: BrowserSettings | None = None,
     keeper: SessionKeeper = KeepNothing(),  # noqa: B008 - it has no state
@@ -94,6 +95,7 @@ def run_small(  # noqa: PLR0913 - everything that a test may want to change
         recording,
         stop=threading.Event(),
         seen=seen,
+        seen_items=seen_items,
         sizes=sizes,
         keeper=keeper,
         browsers=browsers,

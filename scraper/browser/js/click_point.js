@@ -21,15 +21,10 @@
   const hit = elementFromPoint(x, y);
   if (!hit) return null;
   const isReached = contains(element, hit) || hit.control === element;
-  const describe = (cover) => {
-    const id = getAttribute(cover, "id");
-    const classes = [...classListOf(cover)].map((name) => `.${name}`);
-    return cut([localNameOf(cover), id && `#${id}`, ...classes].join(""), MAX_QUOTE);
-  };
   // The outermost element that covers it: not the paragraph of a banner, but the banner.
   let cover = hit;
   while (parentElementOf(cover) && !contains(parentElementOf(cover), element)) {
     cover = parentElementOf(cover);
   }
-  return { x, y, cover: isReached ? "" : describe(cover), urls: urlsOf(element) };
+  return { x, y, cover: isReached ? "" : describeElement(cover), urls: urlsOf(element) };
 };

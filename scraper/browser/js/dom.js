@@ -76,6 +76,15 @@ const queryElements = method(Element, "querySelectorAll");
 const queryFragment = method(DocumentFragment, "querySelectorAll");
 const shadowRootOf = property(Element, "shadowRoot");
 const contentDocumentOf = property(HTMLIFrameElement, "contentDocument");
+const hostOf = (node) => {
+  const root = method(Node, "getRootNode")(node);
+  return nodeTypeOf(root) === Node.DOCUMENT_FRAGMENT_NODE ? property(ShadowRoot, "host")(root) : null;
+};
+const scrollTopOf = property(Element, "scrollTop");
+const scrollHeightOf = property(Element, "scrollHeight");
+const clientHeightOf = property(Element, "clientHeight");
+const clientWidthOf = property(Element, "clientWidth");
+const getRect = method(Element, "getBoundingClientRect");
 const nodeTypeOf = property(Node, "nodeType");
 const nodeValueOf = property(Node, "nodeValue");
 const childrenOf = property(Element, "children");
@@ -96,6 +105,9 @@ const queryDocument = (selector) => method(Document, "querySelector")(document, 
 const queryAllOfDocument = (selector) => method(Document, "querySelectorAll")(document, selector);
 const activeElement = () => property(Document, "activeElement")(document);
 const body = () => property(Document, "body")(document);
+const documentElement = () => property(Document, "documentElement")(document);
+const scrollingElement = () =>
+  property(Document, "scrollingElement")(document) ?? documentElement();
 const baseUrl = () => property(Node, "baseURI")(document);
 
 // Not `instanceof`: an element in a frame is of other classes.
@@ -110,6 +122,13 @@ const isRendered = (element) => {
 /** Return the visible elements among the first that match a selector. */
 const findVisible = (selector) =>
   [...queryPage(selector)].slice(0, MAX_MATCHES).filter(isVisible);
+
+/** Return an element's name, id and classes, such as `div#cookies.banner`. */
+const describeElement = (element) => {
+  const id = getAttribute(element, "id");
+  const classes = [...classListOf(element)].map((name) => `.${name}`);
+  return cut([localNameOf(element), id && `#${id}`, ...classes].join(""), MAX_QUOTE);
+};
 
 /** Let a form's answer replace the page, instead of opening another window. */
 const keepInWindow = (control) => {

@@ -200,3 +200,53 @@ class TestEndList:
 
         details: dict[str, str | int] = {"requested": 3, "reason": "list_not_found"}
         assert item_filter.warnings == [ScrapeWarning(WarningCode.LIST_ENDED, 2, details)]
+
+
+class TestScrolledList:
+    STEP = replace(PAGE, is_scrolled=True)
+
+    def test_has_new_items_by_their_keys(self) -> None:
+        item_filter = ItemFilter(JOB, SEEN, [self.STEP])
+
+        assert new_items(item_filter.filter_page(self.STEP, page_of(*items(3)))) == items(3)
+        moved = page_of(*items(2, first=4), *items(2))
+        assert new_items(item_filter.filter_page(self.STEP, moved)) == items(2, first=4)
+        again = item_filter.filter_page(self.STEP, page_of(*items(3)))
+        assert again is not None
+        assert again.items == []
+
+    def test_knows_an_item_without_a_key(self) -> None:
+        item_filter = ItemFilter(JOB, SEEN, [self.STEP])
+        read = page_of(item(None), *items(2))
+
+        assert len(new_items(item_filter.filter_page(self.STEP, read))) == 3
+        assert new_items(item_filter.filter_page(self.STEP, read)) == []
+
+    @pytest.mark.parametrize("seen", [0, 2, 4])
+    def test_has_new_items_behind_the_others(self, seen: int) -> None:
+        job = JOB.model_copy(update={"unique_by": None})
+        item_filter = ItemFilter(job, SEEN, [self.STEP], seen)
+        equal = [*items(2), *items(2)]
+
+        assert new_items(item_filter.filter_page(self.STEP, page_of(*equal))) == equal[seen:]
+        longer = [*equal, *items(1)]
+        assert new_items(item_filter.filter_page(self.STEP, page_of(*longer))) == items(1)
+        assert new_items(item_filter.filter_page(self.STEP, page_of(*equal))) == []
+
+    def test_without_keys_may_not_change(self) -> None:
+        job = JOB.model_copy(update={"unique_by": None})
+        item_filter = ItemFilter(job, SEEN, [self.STEP])
+        item_filter.filter_page(self.STEP, page_of(*items(3)))
+
+        with pytest.raises(PageChanged) as caught:
+            item_filter.filter_page(self.STEP, page_of(*items(3, first=2)))
+        assert caught.value.details["reason"] == "items_gone"
+
+    def test_warns_of_the_same_once(self) -> None:
+        item_filter = ItemFilter(JOB, SEEN, [self.STEP])
+        warning = ScrapeWarning(WarningCode.FALLBACK_TAKEN, 7, {"field": "a", "count": 1})
+        other = replace(warning, details={"field": "a", "count": 2})
+        item_filter.filter_page(self.STEP, replace(page_of(*items(1)), warnings=[warning]))
+        item_filter.filter_page(self.STEP, replace(page_of(*items(2)), warnings=[other]))
+
+        assert item_filter.warnings == [warning]

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -441,6 +442,31 @@ class TestSpread:
 
         with pytest.raises(ValidationError, match="requires next: the job has one page"):
             JobDefinition.model_validate(single)
+
+
+class TestScroll:
+    JOB: Mapping[str, Any] = {"open": "/", "items": ".x", "fields": {"title": "h2"}}
+
+    @pytest.mark.parametrize("notation", ["scroll", {"control": "scroll"}])
+    def test_gives_the_job_its_pages(self, notation: Any) -> None:
+        job = JobDefinition.model_validate({**self.JOB, "next": notation})
+
+        assert job.is_scrolled
+        assert job.max_pages == job.params["pages"].default == 1000
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (
+                {"open": "/{n}", "next": {"control": "scroll", "count": "n", "max": 3}},
+                "scroll cannot be combined with count",
+            ),
+            ({"next": "scroll", "parallel": 2}, "requires next with count"),
+        ],
+    )
+    def test_excludes_numbers(self, changes: dict[str, Any], message: str) -> None:
+        with pytest.raises(ValidationError, match=message):
+            JobDefinition.model_validate({**self.JOB, **changes})
 
 
 class TestKind:
