@@ -276,6 +276,7 @@ def open_session(  # noqa: PLR0913 - what a browser needs to read the pages of a
     )
     access = access or NetworkAccess(site.named_hosts, browser.allowed_addresses)
     with browsers.open_tab(browser, stop, access, target.owner) as tab:
+        tab.dismiss(recipe.dismiss, site.is_own)
         dates = DateReader(recipe.locale, recipe.time_zone, datetime.now(UTC))
         values = FieldValues(target.job.fields, recipe.locale, dates)
         reader = PageReader(
@@ -480,7 +481,7 @@ def _make_recipe_error(target: Target, error: SelectorError) -> RecipeMalformed:
     """Return the failure for a selector or regular expression that the browser rejects."""
     parts = ".".join(error.keys).split(".")
     keys = tuple(int(part) if part.isdigit() else part for part in parts)
-    if keys[0] not in {"login", "locale", "time_zone"}:
+    if keys[0] not in {"login", "locale", "time_zone", "dismiss"}:
         jobs = target.recipe.jobs
         keys = ("jobs", next(name for name in jobs if jobs[name] is target.job), *keys)
     location = target.recipe.locate(keys) or target.recipe.site

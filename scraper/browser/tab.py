@@ -4,8 +4,9 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
@@ -74,6 +75,11 @@ _CHECK_INTERVAL_S: Final = 1.0
 # A page that replaces itself more often leads round in a circle.
 _MAX_DOCUMENTS: Final = 30
 _BLANK: Final = "about:blank"
+# A banner that does not go away by clicks on its button is left alone, in the same document.
+_MAX_DISMISSALS: Final = 3
+_DISMISS: Final = "dismiss"
+# How long it may take to go away, step by step.
+_AFTER_DISMISSAL_S: Final = 0.2
 # The URLs of audio and video, as patterns of Network.setBlockedURLs.
 _MEDIA: Final = tuple(
     f"*.{suffix}{query}"
@@ -118,6 +124,8 @@ class _Window:
     network: NetworkLog
     #: The document of the last snapshot.
     time_origin: float = 0.0
+    #: How often banners of that document were clicked away, by the name of their button.
+    dismissals: Counter[str] = field(default_factory=Counter)
 
 
 class Tab:
@@ -183,6 +191,9 @@ class Tab:
         # that they have shown before. Other windows are for pages that will be.
         self._ahead: dict[str, tuple[_Window, float]] = {}
         self._unused: list[_Window] = []
+        # The buttons that close banners, by the name under which snapshots have them.
+        self._banners: Mapping[str, str] = {}
+        self._is_own: Callable[[str], bool] = lambda _: False
 
     def _make_window(self, handle: str) -> _Window:
         # A window's handle is the id of its target, and that is the id of its main frame.
@@ -307,7 +318,9 @@ class Tab:
         if decoded.error == PROXY_ERROR:
             error = self._find_connect_error(decoded.document_url)
             decoded = replace(decoded, error=error or decoded.error)
-        self._window.time_origin = decoded.time_origin
+        if self._window.time_origin != decoded.time_origin:
+            self._window.time_origin = decoded.time_origin
+            self._window.dismissals.clear()
         return decoded
 
     def wait(
@@ -333,6 +346,7 @@ class Tab:
         last_answer = started
         last_log = started
         self._deadline = deadline
+        query = self._with_banners(query)
         try:
             while (now := time.monotonic()) < deadline:
                 self._check_processes(now)
@@ -346,7 +360,8 @@ class Tab:
                 elif answered - last_answer > _PING_AFTER_S:
                     self._ping_browser()
                     last_answer = time.monotonic()
-                value = None if snapshot is None else evaluate(snapshot)
+                is_open = snapshot is not None and not self._dismiss(snapshot)
+                value = evaluate(snapshot) if snapshot is not None and is_open else None
                 if value is not None:
                     self._check_is_whole()  # a page without its end may look like a short one
                     return value
@@ -357,6 +372,39 @@ class Tab:
         finally:
             self._deadline = float("inf")
         return None
+
+    def dismiss(self, selectors: Sequence[str], is_own: Callable[[str], bool]) -> None:
+        """Click banners away from now on, whenever a page is waited for.
+
+        Args:
+            selectors: Those of the buttons that close them.
+            is_own: Returns whether a URL is one of the site's: nothing is clicked at others.
+        """
+        self._banners = {f"{_DISMISS}.{index}": css for index, css in enumerate(selectors)}
+        self._is_own = is_own
+
+    def _with_banners(self, query: SnapshotQuery) -> SnapshotQuery:
+        if not self._banners:
+            return query
+        return replace(query, elements={**query.elements, **self._banners})
+
+    def _dismiss(self, snapshot: PageSnapshot) -> bool:
+        """Click on what closes a banner; return whether that was done."""
+        clicks = self._window.dismissals
+        for name, selector in self._banners.items():
+            button = snapshot.elements.get(name)
+            if not button or not button.enabled or clicks[name] >= _MAX_DISMISSALS:
+                continue
+            clicks[name] += 1
+            with contextlib.suppress(_TransientError):
+                if self.click(selector, self._check_own) == "":
+                    self.pause(_AFTER_DISMISSAL_S)
+                    return True
+        return False
+
+    def _check_own(self, url: str) -> None:
+        if not self._is_own(url):
+            raise _TransientError
 
     def _check_processes(self, now: float) -> None:
         """Return if the browser is whole and has memory left; looks every second only."""

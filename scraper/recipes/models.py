@@ -417,6 +417,14 @@ class Recipe(StrictModel):
             "nothing is loaded from them and from their subdomains.",
         ),
     ] = ()
+    dismiss: Annotated[
+        tuple[Selector, ...],
+        Key(
+            strict=False,
+            description="Selectors of buttons that close banners, such as a cookie notice: each is "
+            "clicked whenever it is visible, also before the login.",
+        ),
+    ] = ()
     login: Annotated[Login | None, Key(description="The login, if the site requires one.")] = None
     limits: Annotated[Limits, Key(description="Time limits and number of attempts.")] = Limits()
     jobs: Annotated[

@@ -20,11 +20,9 @@
   const y = box.top + box.height / 2;
   const hit = elementFromPoint(x, y);
   if (!hit) return null;
-  const isReached = contains(element, hit) || hit.control === element;
+  const isReached = isWithin(hit, element) || hit.control === element;
   // The outermost element that covers it: not the paragraph of a banner, but the banner.
   let cover = hit;
-  while (parentElementOf(cover) && !contains(parentElementOf(cover), element)) {
-    cover = parentElementOf(cover);
-  }
+  while (outerOf(cover) && !isWithin(element, outerOf(cover))) cover = outerOf(cover);
   return { x, y, cover: isReached ? "" : describeElement(cover), urls: urlsOf(element) };
 };

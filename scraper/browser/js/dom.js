@@ -100,7 +100,24 @@ const classListOf = property(Element, "classList");
 const innerTextOf = property(HTMLElement, "innerText");
 const createElement = (name) => method(Document, "createElement")(document, name);
 const createFragment = () => method(Document, "createDocumentFragment")(document);
-const elementFromPoint = (x, y) => method(Document, "elementFromPoint")(document, x, y);
+/** Return the element at a point of the viewport, also one in a shadow root. */
+const elementFromPoint = (x, y) => {
+  let hit = method(Document, "elementFromPoint")(document, x, y);
+  for (let root = hit && shadowRootOf(hit); root; root = shadowRootOf(hit)) {
+    const inner = method(ShadowRoot, "elementFromPoint")(root, x, y);
+    if (!inner || inner === hit || hostOf(inner) !== hit) break;
+    hit = inner;
+  }
+  return hit;
+};
+/** Return the element that an element is in: its parent, or the host of its shadow root. */
+const outerOf = (element) => parentElementOf(element) ?? hostOf(element);
+/** Return whether an element is another one, or somewhere in it. */
+const isWithin = (element, outer) => {
+  let current = element;
+  while (current && current !== outer) current = outerOf(current);
+  return current === outer;
+};
 const queryDocument = (selector) => method(Document, "querySelector")(document, selector);
 const queryAllOfDocument = (selector) => method(Document, "querySelectorAll")(document, selector);
 const activeElement = () => property(Document, "activeElement")(document);

@@ -12,7 +12,6 @@
 (selector) => {
   const items = [...queryPage(selector)].filter(isVisible);
   if (items.length === 0) return null;
-  const outerOf = (element) => parentElementOf(element) ?? hostOf(element);
   const root = scrollingElement();
   const page = documentElement();
   const overflowOf = (element) => getComputedStyle(element).overflowY;
@@ -54,10 +53,8 @@
     points = items.map(centerOf).filter(Boolean);
   }
   if (points.length === 0) return null;
-  // A shadow root shows what is in it as its host.
-  const isReached = (hit) => hit && (contains(scroller, hit) || ancestors.includes(hit));
   const hits = points.map(({ x, y }) => ({ x, y, hit: elementFromPoint(x, y) }));
-  const reached = hits.find(({ hit }) => isReached(hit));
+  const reached = hits.find(({ hit }) => hit && isWithin(hit, scroller));
   // The page itself is scrolled by what covers it too.
   const [{ x, y, hit }] = reached || scroller === root ? [reached ?? hits[0]] : hits;
   const sum = (measure) => scrollers.map(measure).reduce((total, value) => total + value, 0);
