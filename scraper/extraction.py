@@ -58,7 +58,7 @@ class ExtractionParser:
     """
 
     def __init__(self, job: JobDefinition, sizes: SizeLimits, values: FieldValues) -> None:
-        self._selector = job.items
+        self._selector = str(job.items)
         self._sizes = sizes
         self._values = values
         model: Any = build_item_model(job.fields, "Item", extra="forbid", is_raw=True)

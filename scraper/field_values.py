@@ -2,17 +2,50 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
-import jmespath
 from jmespath.exceptions import JMESPathError
 
 from scraper.date_text import DateReader
 from scraper.number_text import parse_number
 from scraper.recipes.field import Field, Item
+from scraper.recipes.json_source import compile_path
 
+# As many digits as numbers in texts may have.
+_MAX_INTEGER: Final = 10**30
 _EMPTY: Final[tuple[Any, ...]] = (None, [])
+
+
+def search_json(path: str, value: Any) -> Any:
+    """Return what a JMESPath leads to; None if there is nothing.
+
+    Args:
+        path: The path, as recipes have it.
+        value: Parsed JSON.
+    """
+    try:
+        return compile_path(path).search(value)
+    except (JMESPathError, ArithmeticError, TypeError, ValueError, RecursionError):
+        return None  # a function of the path takes other values
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a value of JSON is a number that can be stored."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < _MAX_INTEGER
+
+
+def to_text(value: Any) -> str | None:
+    """Return a value of JSON as a text; None for null, and for an empty text."""
+    if value is None:
+        return None
+    # A path may also return a reference to an expression, which is no JSON.
+    is_text = isinstance(value, str)
+    text = value if is_text else json.dumps(value, ensure_ascii=False, default=lambda _: None)
+    return text.strip() or None
 
 
 @dataclasses.dataclass
@@ -104,13 +137,15 @@ class FieldValues:
         return [value for value in values if value not in _EMPTY][: field.limit]
 
     def _to_type(self, value: Any, field: Field, unread: list[str]) -> Any:
-        if field.type == "number" and _is_number(value):
+        if field.type == "number" and is_number(value):
             return value
-        text = _to_text(value)
+        text = to_text(value)
         if text is None or field.type in {"text", "url"}:
             return text
-        is_number = field.type == "number"
-        result = parse_number(text, self._locale) if is_number else self._dates.read(text)
+        if field.type == "number":
+            result: float | str | None = parse_number(text, self._locale)
+        else:
+            result = self._dates.read(text)
         if result is None:
             unread.append(text)
         return result
@@ -118,30 +153,19 @@ class FieldValues:
 
 def _find_path(text: str, field: Field) -> Sequence[Any]:
     """Return the values that a field's path leads to, several for a list of them."""
-    if field.path is None:
+    if field.path is None or field.is_json:  # else it was followed already
         return [text]
     try:
-        value = jmespath.search(field.path, json.loads(text))
-    except (ValueError, RecursionError, JMESPathError):
-        return []  # it is no JSON, or has other values than a function of the path takes
+        value = search_json(field.path, json.loads(text))
+    except (ValueError, RecursionError):
+        return []  # it is no JSON
     return value if field.is_list and isinstance(value, list) else [value]
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _to_text(value: Any) -> str | None:
-    """Return a value of JSON as a text; None for null, and for an empty text."""
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.strip() or None
 
 
 def _needs_conversion(field: Field) -> bool:
     """Return whether a field's value is something else than what pages return."""
-    is_other = field.type in {"number", "date"} or field.path is not None
+    has_path = field.path is not None and not field.is_json
+    is_other = field.type in {"number", "date"} or has_path
     return is_other or bool(field.alternatives) or field.value is not None
 
 

@@ -164,7 +164,7 @@ class ItemFilter:
             return [(item, text, key) for item, text, key in keyed if self._is_new(key)]
         both = min(len(self._shown), len(read.texts))
         if self._shown[:both] != read.texts[:both]:
-            raise PageChanged(page.url, self._job.items, PageChanged.Reason.ITEMS_GONE)
+            raise PageChanged(page.url, str(self._job.items), PageChanged.Reason.ITEMS_GONE)
         self._shown += read.texts[both:]
         new = found[self._count :]
         self._count += len(new)

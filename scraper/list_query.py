@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from scraper.browser.page_snapshot import DEFAULT_SIZES, ListQuery, SizeLimits
+from scraper.browser.page_snapshot import DEFAULT_SIZES, JsonQuery, ListQuery, SizeLimits
+from scraper.recipes.json_source import JsonItems
 from scraper.recipes.models import Field, JobDefinition
 
 # Attributes whose values are URLs, relative to the page.
@@ -22,11 +23,16 @@ _URL_ATTRIBUTES: Final = frozenset(
 
 
 def make_list_query(job: JobDefinition, sizes: SizeLimits = DEFAULT_SIZES) -> ListQuery:
-    """Return the items of a job as its pages are asked for them."""
+    """Return the items of a job, which are elements, as its pages are asked for them."""
     fields = {name: describe_field(field) for name, field in job.fields.items()}
     key = job.unique_by
     key_is_url = key is not None and is_url_field(job.fields[key])
-    return ListQuery(job.items, fields, job.require, key, key_is_url, sizes)
+    return ListQuery(str(job.items), fields, job.require, key, key_is_url, sizes)
+
+
+def make_json_query(source: JsonItems, sizes: SizeLimits = DEFAULT_SIZES) -> JsonQuery:
+    """Return what JSON pages are asked for whose items come from it."""
+    return JsonQuery(source.selector, source.variable, sizes)
 
 
 def describe_field(item_field: Field) -> dict[str, Any]:

@@ -13,7 +13,8 @@ class ListScroll:
 
     def __init__(self, tab: Tab, job: JobDefinition, limits: Limits) -> None:
         self._tab = tab
-        self._items = job.items
+        # What a page has received is shown somewhere on it.
+        self._items = job.items if isinstance(job.items, str) else "body"
         self._limits = limits
         self._rest = StabilityTimer()
         # How long the wheel has been turned without effect, and since its last turn.

@@ -3,19 +3,21 @@
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Final
 
+from scraper.browser.network_log import RequestFailure
 from scraper.browser.page_snapshot import DEFAULT_SIZES, PageSnapshot, SizeLimits, SnapshotQuery
 from scraper.browser.tab import Tab
 from scraper.browser_state import BrowserState
 from scraper.errors import MAX_QUOTE, PageChanged
 from scraper.extraction import ExtractionParser
 from scraper.field_values import FieldNotes, FieldValues
-from scraper.list_query import make_list_query
+from scraper.json_items import JsonItemReader
+from scraper.list_query import make_json_query, make_list_query
 from scraper.list_scroll import ListScroll
 from scraper.page_items import ListEnd, ListPage, PageItems, PagePlace
 from scraper.page_readiness import DRAWN_SETTLE_S, PageReadiness, PageState, Readiness
@@ -27,7 +29,7 @@ from scraper.page_requests import (
 )
 from scraper.recipes.models import JobDefinition, Limits, Login
 from scraper.recipes.origin import describe_origin
-from scraper.recipes.strict_types import is_xpath
+from scraper.recipes.strict_types import is_xpath, search_regex
 from scraper.retry import OnRetry, PageRetry, is_gone
 from scraper.scrape_warnings import EndReason, ScrapeWarning, WarningCode
 from scraper.site_urls import SiteUrls
@@ -101,10 +103,20 @@ class PageReader:
         self._login = login
         # What shows that a page asks for a login; its name is its key in the recipe.
         self._form = login.forms[0].main_part if login else ""
-        self._list = make_list_query(job, sizes)
+        source = job.json_items
+        self._list = None if source else make_list_query(job, sizes)
         self._parser = ExtractionParser(job, sizes, values)
+        # The items' place in messages.
+        self._selector = str(job.items)
+        self._json = JsonItemReader(job, source, sizes) if source else None
+        tab.watch_responses(_make_url_filter(source.response) if source else None)
         marker = {} if job.marker is None else {_MARKER: job.marker}
-        self._query = SnapshotQuery(marker, self._watched_elements(), list=self._list)
+        self._query = SnapshotQuery(
+            marker,
+            self._watched_elements(),
+            list=self._list,
+            json=make_json_query(source, sizes) if source else None,
+        )
         self._requests = PageRequests(tab, site)
         self._usual = UsualPage(self._form, _SIGNED_IN, _LOGIN_LINK)
         self._scroll = ListScroll(tab, job, limits)
@@ -260,6 +272,7 @@ class PageReader:
         readiness = PageReadiness(self._limits, page.size, self._requests.are_pending)
 
         def evaluate(snapshot: PageSnapshot) -> ReadOutcome | None:
+            snapshot = self._add_items(snapshot)
             if snapshot.is_blank or before.is_shown(snapshot):
                 return self._check_unchanged(page, snapshot, before)
             snapshot = self._correct_failure(snapshot)
@@ -269,8 +282,14 @@ class PageReader:
                 return None
             return self._evaluate(snapshot, page, readiness)
 
-        query = replace(self._query, list=replace(self._list, full_count=page.size))
+        query = self._query
+        if self._list is not None:
+            query = replace(query, list=replace(self._list, full_count=page.size))
         return self._tab.wait(query, deadline, evaluate)
+
+    def _add_items(self, snapshot: PageSnapshot) -> PageSnapshot:
+        """Return a snapshot with the items that come from JSON, if the job has such."""
+        return replace(snapshot, list=self._json.read(snapshot)) if self._json else snapshot
 
     def _check_unchanged(
         self, page: ListPage, snapshot: PageSnapshot, before: _Before
@@ -280,10 +299,10 @@ class PageReader:
             return self._check_arrival(page, snapshot)
         if snapshot.is_blank:
             return None
-        if failures := self._requests.find_refusals()[before.failures :]:
-            if self._login and any(map(is_session_refused, failures)):
-                return LoggedOut.LOGGED_OUT
-            return snapshot.with_load_error(describe_failure(failures[0]))
+        failed_answer = self._requests.find_failed_answer()
+        new_failures = self._requests.find_refusals()[before.failures :]
+        if failures := [failed_answer] if failed_answer else new_failures:
+            return self._fail(snapshot, failures)
         end = self._find_end(snapshot)
         if page.is_scrolled:
             is_over = end is not None or self._scroll_on(page)
@@ -300,7 +319,7 @@ class PageReader:
         """
         if not self._site.is_own(url):
             reason = PageChanged.Reason.LEFT_SITE
-            raise PageChanged(url, self._job.items, reason, describe_origin(url))
+            raise PageChanged(url, self._selector, reason, describe_origin(url))
 
     def _check_other_site(self, snapshot: PageSnapshot, page: ListPage) -> None:
         """Return while a page of another site may still lead back to the site.
@@ -315,7 +334,7 @@ class PageReader:
         if snapshot.failure or (snapshot.is_parsed and stable_s >= wait_s):
             reason = PageChanged.Reason.LEFT_SITE
             origin = describe_origin(snapshot.target_url)
-            raise PageChanged(page.url, self._job.items, reason, origin)
+            raise PageChanged(page.url, self._selector, reason, origin)
 
     def _recovers(self, failure: PageSnapshot, pause_s: float) -> bool:
         """Wait before the next attempt; return whether the page has gone on by itself meanwhile.
@@ -326,6 +345,7 @@ class PageReader:
         def evaluate(snapshot: PageSnapshot) -> bool | None:
             if snapshot.is_blank or snapshot.error:
                 return None
+            snapshot = self._add_items(snapshot)
             has_new_rows = has_rows(snapshot) and not has_rows(failure)
             return True if has_new_rows or snapshot.time_origin != failure.time_origin else None
 
@@ -371,6 +391,8 @@ class PageReader:
         verdict = readiness.check(snapshot)
         if verdict is None:
             return None if has_rows(snapshot) else self._find_sign(snapshot, readiness)
+        if self._requests.is_answer_pending() and not snapshot.failure:
+            return None  # it may have items, and no page is read without some of them
         match verdict.state:
             case PageState.FAILED:
                 return snapshot
@@ -405,16 +427,28 @@ class PageReader:
             return None
         if snapshot.elements.get(self._form):
             return LoggedOut.LOGGED_OUT
-        if snapshot.elements.get(_END):
+        has_fault = snapshot.list is not None and bool(snapshot.list.fault)
+        if (
+            snapshot.elements.get(_END)
+            and not has_fault
+            and not self._requests.find_failed_answer()
+        ):
             return ListEnd(EndReason.END_SHOWN)
         return self._check_requests(snapshot)
 
     def _check_requests(self, snapshot: PageSnapshot) -> ReadOutcome | None:
         """Return what has kept a page without items from getting them; None if nothing has."""
+        failed_answer = self._requests.find_failed_answer()
         failures = self._requests.find_refusals()
+        if failed_answer and not is_gone(failed_answer):
+            failures = [failed_answer, *failures]
+        return self._fail(snapshot, failures) if failures else None
+
+    def _fail(self, snapshot: PageSnapshot, failures: Sequence[RequestFailure]) -> ReadOutcome:
+        """Return the failure of a page whose requests have failed."""
         if self._login and any(map(is_session_refused, failures)):
             return LoggedOut.LOGGED_OUT
-        return snapshot.with_load_error(describe_failure(failures[0])) if failures else None
+        return snapshot.with_load_error(describe_failure(failures[0]))
 
     def _read_items(
         self, snapshot: PageSnapshot, page: ListPage, verdict: Readiness
@@ -429,11 +463,15 @@ class PageReader:
         is_sudden = end_s < min(_END_SETTLE_S, self._limits.empty_after_s)
         if end is EndReason.NO_NEXT and is_sudden and not page.is_last:
             return None  # a script may draw the control later than the items
+        if failed_answer := self._requests.find_failed_answer():
+            return self._fail(snapshot, [failed_answer])
         if reason := self._requests.take_retry_reason():
             return snapshot.with_load_error(reason)
-        # The snapshot of a full page has its items already.
-        text = (snapshot.list and snapshot.list.text) or self._tab.extract(self._list)
-        if text is None:
+        # The snapshot of a full page has its items already, as has one with JSON.
+        text = snapshot.list.text if snapshot.list else ""
+        if not text:
+            text = (self._list and self._tab.extract(self._list)) or ""
+        if not text:
             return None
         given = {} if self._job.singular is None else {self._job.singular: page.value}
         extracted = self._parser.parse(text, page.url, given)
@@ -446,7 +484,7 @@ class PageReader:
         ):
             return None
         if snapshot.list and snapshot.list.blank == snapshot.list.count:
-            raise PageChanged(page.url, self._job.items, PageChanged.Reason.ITEMS_EMPTY)
+            raise PageChanged(page.url, self._selector, PageChanged.Reason.ITEMS_EMPTY)
         warnings = list(self._make_warnings(snapshot, page, verdict))
         warnings += _warn_of_values(extracted.notes, page)
         self._usual.observe(snapshot, page)
@@ -512,17 +550,30 @@ class PageReader:
         Raises:
             PageChanged: There must be an item, or the page does not belong to the list.
         """
-        if outcome := self._check_requests(snapshot):
+        if outcome := self._check_requests(snapshot) or self._check_json(snapshot, page):
             return outcome
         if self._lacks_signs_of_login(snapshot):
             return LoggedOut.LOGGED_OUT
         if page.must_have_items:
-            raise PageChanged(page.url, self._job.items, PageChanged.Reason.NO_ITEM)
+            raise PageChanged(page.url, self._selector, PageChanged.Reason.NO_ITEM)
         if not self._is_list_page(page, self._identifying_fields()):
             return None
         return ListEnd(
             EndReason.REDIRECTED if self._usual.has_led_on(snapshot, page) else EndReason.EMPTY
         )
+
+    def _check_json(self, snapshot: PageSnapshot, page: ListPage) -> ReadOutcome | None:
+        """Return the failure of a page whose JSON was lost; None if it has none.
+
+        Raises:
+            PageChanged: It has JSON that is not what the recipe describes.
+        """
+        if snapshot.json and snapshot.json.fault.startswith("ERR_"):
+            return snapshot.with_load_error(snapshot.json.fault)
+        if snapshot.list and snapshot.list.fault:
+            reason = PageChanged.Reason.UNREADABLE
+            raise PageChanged(page.url, self._selector, reason, snapshot.list.fault)
+        return None
 
     def _check_missing_page(self, page: ListPage) -> ListEnd:
         """Return the end of the list if a page that does not exist may be one.
@@ -532,7 +583,7 @@ class PageReader:
         """
         has_marker = self._job.marker is not None
         if page.must_have_items or (has_marker and not self._is_list_page(page, {})):
-            selector = self._job.marker or self._job.items
+            selector = self._job.marker or self._selector
             raise PageChanged(page.url, selector, PageChanged.Reason.NOT_THE_LIST)
         return ListEnd(EndReason.NOT_FOUND)
 
@@ -563,7 +614,7 @@ class PageReader:
             reason = PageChanged.Reason.NOT_THE_LIST
             raise PageChanged(page.url, self._job.marker, reason)
         if any(snapshot.counts[name] for name in fields):
-            raise PageChanged(page.url, self._job.items, PageChanged.Reason.NO_ITEM)
+            raise PageChanged(page.url, self._selector, PageChanged.Reason.NO_ITEM)
         return True
 
     def _identifying_fields(self) -> dict[str, str]:
@@ -593,6 +644,11 @@ def _warn_of_values(notes: FieldNotes, page: ListPage) -> Iterator[ScrapeWarning
 def has_rows(snapshot: PageSnapshot) -> bool:
     """Return whether a page has items."""
     return snapshot.list is not None and snapshot.list.count > 0
+
+
+def _make_url_filter(regex: str | None) -> Callable[[str], bool] | None:
+    """Return a function that says whether a URL matches; None without a regex."""
+    return None if regex is None else lambda url: search_regex(regex, url) is not None
 
 
 def _links_to(path: str) -> str:

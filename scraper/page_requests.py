@@ -62,6 +62,15 @@ class PageRequests:
             if self._may_concern_items(failure) and not is_gone(failure)
         ]
 
+    def is_answer_pending(self) -> bool:
+        """Return whether the page waits for an answer that may have items."""
+        return bool(self._tab.network.pending_answers)
+
+    def find_failed_answer(self) -> RequestFailure | None:
+        """Return how a request that may have had items has failed; None if none has."""
+        failures = (answer.failure for answer in self._tab.network.answers)
+        return next(filter(None, failures), None)
+
     def find_unreported(self) -> Iterator[RequestFailure]:
         """Yield the failed requests that may have cost a page items, each once for all pages."""
         for failure in self._tab.read_network().failures:

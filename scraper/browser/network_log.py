@@ -22,8 +22,11 @@ _MAX_HEADER: Final = 500
 _MAX_REQUESTS: Final = 5000
 _MAX_FAILURES: Final = 500
 _MAX_DIALOGS: Final = 20
+_MAX_ANSWERS: Final = 1000
 # The headers that are looked at.
 _HEADERS: Final = frozenset({"date", "refresh", "retry-after"})
+# The statuses of answers without a body.
+_NO_CONTENT: Final = frozenset({204, 205, 304})
 # What scripts request to draw a page: data, and other scripts (`import()`, JSONP).
 _DATA_REQUESTS: Final = frozenset({"XHR", "Fetch"})
 _SCRIPT_REQUESTS: Final = _DATA_REQUESTS | {"Script"}
@@ -61,6 +64,28 @@ class RequestFailure:
         return f"HTTP {self.status}" if self.status else self.error
 
 
+@dataclass
+class Answer:
+    """What a page's script has received, or is about to, of a request whose answers are kept."""
+
+    id: str
+    request: ScriptRequest
+    #: The same for equal requests, of which only the last one counts.
+    identity: tuple[str, ...]
+    #: The HTTP status, and Chrome's name of the failure if there was no answer.
+    status: int = 0
+    error: str = ""
+    #: Its size in bytes.
+    size: int = 0
+
+    @property
+    def failure(self) -> RequestFailure | None:
+        """How the request has failed; None if it has not."""
+        if self.error or self.status >= _FIRST_ERROR:
+            return RequestFailure(self.request, self.status, self.error)
+        return None
+
+
 class NetworkLog:
     """The requests of a frame's latest document, and of its scripts.
 
@@ -77,6 +102,9 @@ class NetworkLog:
         """
         self._frame = frame
         self._find_connect_error = find_connect_error
+        #: Returns whether the answer to a request of a script for this URL is kept; None: no answer
+        #: is.
+        self.keeps_answer: Callable[[str], bool] | None = None
         #: The texts of all dialogs (`alert`, `confirm`); a caller may clear it.
         self.dialogs: list[str] = []
         #: How many documents were requested since `expect_document`, redirects apart.
@@ -106,6 +134,12 @@ class NetworkLog:
         self.download = ""
         #: The requests of the latest document's scripts that have failed.
         self.failures: list[RequestFailure] = []
+        #: The answers that are kept, in the order in which they were complete, and those that are
+        #: not complete, by their ids.
+        self.answers: list[Answer] = []
+        self.pending_answers: dict[str, Answer] = {}
+        #: Whether the latest document has requested more than are kept.
+        self.has_too_many_answers = False
 
     @property
     def has_refresh(self) -> bool:
@@ -135,6 +169,7 @@ class NetworkLog:
         handlers = {
             "Network.requestWillBeSent": self._request,
             "Network.responseReceived": self._respond,
+            "Network.dataReceived": self._receive,
             "Network.loadingFinished": self._finish,
             "Network.loadingFailed": self._fail,
             "Page.downloadWillBegin": self._download,
@@ -156,12 +191,28 @@ class NetworkLog:
                 self._start_document(request)
                 self.documents += 1
             self.requested_url = params["request"]["url"][:_MAX_URL]
-        elif (
-            params.get("type") in _SCRIPT_REQUESTS
-            and params["loaderId"] == self._document
-            and len(self.pending) < _MAX_REQUESTS
+        elif params.get("type") in _SCRIPT_REQUESTS and params["loaderId"] == self._document:
+            if len(self.pending) < _MAX_REQUESTS:
+                self.pending[request] = _describe_request(params)
+            self._expect_answer(params)
+
+    def _expect_answer(self, params: Mapping[str, Any]) -> None:
+        request, details = params["requestId"], params["request"]
+        if (
+            self.keeps_answer is None
+            or params["type"] not in _DATA_REQUESTS
+            or details.get("method") == "HEAD"
+            or not (request in self.pending_answers or self.keeps_answer(details["url"]))
         ):
-            self.pending[request] = _describe_request(params)
+            return
+        if len(self.answers) + len(self.pending_answers) >= _MAX_ANSWERS:
+            self.has_too_many_answers = True
+            return
+        # Chrome leaves out what is long, or no text.
+        body = details.get("postData", request if details.get("hasPostData") else "")
+        identity = (details.get("method", "GET"), details["url"], body)
+        described = _describe_request(params)
+        self.pending_answers[request] = Answer(request, described, identity)
 
     def _respond(self, params: Mapping[str, Any]) -> None:
         request, response = params["requestId"], params["response"]
@@ -172,14 +223,31 @@ class NetworkLog:
             self._headers = {
                 name: headers[name][:_MAX_HEADER] for name in _HEADERS & headers.keys()
             }
-        elif script_request := self.pending.get(request):
+            return
+        if answer := self.pending_answers.get(request):
+            answer.status = response["status"]
+        if script_request := self.pending.get(request):
             # A script may try again what has failed.
             self.failures = [f for f in self.failures if f.request.key != script_request.key]
             if response["status"] >= _FIRST_ERROR and script_request.is_for_data:
                 self._add_failure(RequestFailure(script_request, response["status"], ""))
 
+    def _receive(self, params: Mapping[str, Any]) -> None:
+        if answer := self.pending_answers.get(params["requestId"]):
+            answer.size += params["dataLength"]
+
     def _finish(self, params: Mapping[str, Any]) -> None:
         self.pending.pop(params["requestId"], None)
+        answer = self.pending_answers.pop(params["requestId"], None)
+        if answer and answer.status not in _NO_CONTENT:
+            self._keep_answer(answer)
+
+    def _keep_answer(self, answer: Answer) -> None:
+        for index, known in enumerate(self.answers):
+            if known.identity == answer.identity:
+                self.answers[index] = answer
+                return
+        self.answers.append(answer)
 
     def _download(self, params: Mapping[str, Any]) -> None:
         # Other downloads of a frame are started by its page.
@@ -194,6 +262,7 @@ class NetworkLog:
         request = params["requestId"]
         error = params["errorText"].removeprefix("net::")
         script_request = self.pending.pop(request, None)
+        answer = self.pending_answers.pop(request, None)
         if error == PROXY_ERROR:
             url = script_request.url if script_request else self.requested_url
             error = self._find_connect_error(url) or error
@@ -202,8 +271,13 @@ class NetworkLog:
             return
         if params.get("blockedReason") == "inspector":
             return  # by Network.setBlockedURLs
-        if script_request and script_request.is_for_data and not params.get("canceled"):
+        if params.get("canceled"):
+            return  # by the page
+        if script_request and script_request.is_for_data:
             self._add_failure(RequestFailure(script_request, 0, error))
+        if answer:
+            answer.status, answer.error = 0, error
+            self._keep_answer(answer)
 
     def _add_failure(self, failure: RequestFailure) -> None:
         if len(self.failures) < _MAX_FAILURES:

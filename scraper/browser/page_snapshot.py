@@ -97,6 +97,43 @@ class ListQuery:
 
 
 @dataclass(frozen=True)
+class JsonQuery:
+    """Where a page has JSON."""
+
+    #: The selector of the elements whose text it is.
+    selector: str | None = None
+    #: The global variable, without `window.`. With neither, it is in what the page's scripts have
+    #: received (`Tab.watch_responses`).
+    variable: str | None = None
+    sizes: SizeLimits = DEFAULT_SIZES
+
+    @property
+    def max_length(self) -> int:
+        """How much JSON is read of a page: as much as its items may have."""
+        return self.sizes.page_mb * MB
+
+    @property
+    def script_argument(self) -> dict[str, Any]:
+        """The argument of `readJson` in `js/items.js`."""
+        return {
+            "selector": self.selector,
+            "maxTexts": self.sizes.page_items,
+            "maxPage": self.max_length,
+        }
+
+
+@dataclass(frozen=True)
+class PageJson:
+    """The JSON of a page, not parsed."""
+
+    texts: tuple[str, ...] = field(repr=False)
+    #: What relative URLs refer to.
+    base_url: str = ""
+    #: Why it is incomplete; else empty.
+    fault: str = ""
+
+
+@dataclass(frozen=True)
 class SnapshotQuery:
     """Selectors, by name, that a snapshot covers."""
 
@@ -107,6 +144,13 @@ class SnapshotQuery:
     #: Expected values of some of these elements. Not in the repr: passwords are among them.
     expected_values: Mapping[str, str] = field(default_factory=dict, repr=False)
     list: ListQuery | None = None
+    json: JsonQuery | None = None
+
+    @property
+    def sizes(self) -> SizeLimits:
+        """How much the items may have."""
+        query = self.list or self.json
+        return query.sizes if query else DEFAULT_SIZES
 
     @property
     def script_argument(self) -> dict[str, Any]:
@@ -116,6 +160,7 @@ class SnapshotQuery:
             "elements": dict(self.elements),
             "expectedValues": dict(self.expected_values),
             "list": self.list and self.list.script_argument,
+            "json": self.json and self.json.script_argument,
         }
 
 
@@ -160,6 +205,8 @@ class ListState:
     incomplete: int = 0
     is_uniform: bool = False
     text: str = field(default="", repr=False)
+    #: Why items that come from JSON cannot be read; else empty.
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,11 +226,12 @@ class PageSnapshot:
     counts: Mapping[str, int] = field(default_factory=dict)
     elements: Mapping[str, ElementState | None] = field(default_factory=dict)
     list: ListState | None = None
+    json: PageJson | None = None
 
     @classmethod
     def decode(cls, data: Mapping[str, Any]) -> "PageSnapshot":
         """Decode the result of `js/snapshot.js`."""
-        items = data["list"]
+        items, found = data["list"], data["json"]
         return cls(
             time_origin=data["timeOrigin"],
             ready_state=data["readyState"],
@@ -211,6 +259,7 @@ class PageSnapshot:
                 is_uniform=items["isUniform"],
                 text=items["text"],
             ),
+            json=found and PageJson(tuple(found["texts"]), found["base"]),
         )
 
     def with_load_error(self, error: str) -> "PageSnapshot":

@@ -33,7 +33,15 @@ from scraper.browser.isolated_world import (
     load_function,
 )
 from scraper.browser.network_log import PROXY_ERROR, NetworkLog
-from scraper.browser.page_snapshot import ListQuery, PageSnapshot, SizeLimits, SnapshotQuery
+from scraper.browser.page_json import AnswerBodies, UnreadableBodyError, read_variable
+from scraper.browser.page_snapshot import (
+    JsonQuery,
+    ListQuery,
+    PageJson,
+    PageSnapshot,
+    SizeLimits,
+    SnapshotQuery,
+)
 from scraper.browser_state import BrowserState, Cookie, OriginStorage
 from scraper.errors import BrowserCrashed, PageChanged, PageMemoryExceeded, Stopped
 
@@ -122,6 +130,7 @@ class _Window:
     handle: str
     world: IsolatedWorld
     network: NetworkLog
+    answers: AnswerBodies
     #: The document of the last snapshot.
     time_origin: float = 0.0
     #: How often banners of that document were clicked away, by the name of their button.
@@ -184,6 +193,7 @@ class Tab:
         # The script that writes the storage of a kept session, until a page was read.
         self._storage_script = ""
         self._settings = BrowserSettings()
+        self._keeps_answer: Callable[[str], bool] | None = None
         # Its handle is known once the first page is opened. It is not the present window while a
         # login goes on in a window that its page has opened.
         self._main = self._window = self._make_window("")
@@ -198,7 +208,9 @@ class Tab:
     def _make_window(self, handle: str) -> _Window:
         # A window's handle is the id of its target, and that is the id of its main frame.
         world = IsolatedWorld(self._send_to_world, handle)
-        return _Window(handle, world, NetworkLog(handle, self._find_connect_error))
+        network = NetworkLog(handle, self._find_connect_error)
+        network.keeps_answer = self._keeps_answer
+        return _Window(handle, world, network, AnswerBodies(network, self._read_body))
 
     def _enter(self, window: _Window) -> None:
         """Make a window the present one; its commands go there."""
@@ -307,12 +319,18 @@ class Tab:
             SelectorError: The browser rejects a selector or a regular expression.
             PageTooLarge: The page has more items, or longer ones, than are read.
         """
-        limit_s = self.list_timeout_s if query.list else SCRIPT_TIMEOUT_S
-        with self._translate_faults(query.list):
+        reads_items = query.list or query.json
+        limit_s = self.list_timeout_s if reads_items else SCRIPT_TIMEOUT_S
+        with self._translate_faults(query.sizes):
             snapshot = self._run_limited(_SNAPSHOT, query.script_argument, limit_s)
-        if snapshot is None:
-            return None
-        decoded = PageSnapshot.decode(snapshot)
+            if snapshot is None:
+                return None
+            decoded = PageSnapshot.decode(snapshot)
+            if query.json and decoded.json:
+                found = self._complete_json(decoded.json, query.json, limit_s)
+                if found is None:
+                    return None
+                decoded = replace(decoded, json=found)
         if decoded.target_url.startswith("chrome-error:"):
             decoded = replace(decoded, document_url=self.page)  # Chrome does not say
         if decoded.error == PROXY_ERROR:
@@ -322,6 +340,48 @@ class Tab:
             self._window.time_origin = decoded.time_origin
             self._window.dismissals.clear()
         return decoded
+
+    def watch_responses(self, keeps_answer: Callable[[str], bool] | None) -> None:
+        """Keep what scripts of pages receive, from the next page that is opened on.
+
+        Args:
+            keeps_answer: Returns whether the answer to a request for a URL is kept; None: none is.
+        """
+        self._keeps_answer = keeps_answer
+        ahead = [window for window, _ in self._ahead.values()]
+        for window in (self._main, self._window, *ahead, *self._unused):
+            window.network.keeps_answer = keeps_answer
+
+    def _complete_json(self, found: PageJson, query: JsonQuery, limit_s: float) -> PageJson | None:
+        """Return a page's JSON with that outside its elements; None if that fails just now."""
+        if query.selector is not None:
+            return found
+        if query.variable is None:
+            self.read_network()
+            texts, fault = self._window.answers.read(query.max_length)
+            return replace(found, texts=tuple(texts), fault=fault)
+        try:
+            with self._may_block():
+                text = read_variable(self._send_to_world, query.variable, query.max_length, limit_s)
+        except ScriptError as error:
+            return replace(found, fault=str(error))
+        except ScriptTimeoutError:
+            self._extend_limit(limit_s)
+            return None
+        except (NoContextError, _TransientError):
+            return None
+        return replace(found, texts=() if text is None else (text,))
+
+    def _read_body(self, request: str) -> dict[str, Any]:
+        """Return the body of an answer.
+
+        Raises:
+            UnreadableBodyError: Chrome does not have it.
+        """
+        try:
+            return self._send_cdp("Network.getResponseBody", {"requestId": request})
+        except _TransientError as error:
+            raise UnreadableBodyError from error
 
     def wait(
         self, query: SnapshotQuery, deadline: float, evaluate: Callable[[PageSnapshot], T]
@@ -734,7 +794,7 @@ class Tab:
             SelectorError: The browser rejects a selector or a regular expression.
             PageTooLarge: The page has more items, or longer ones, than are read.
         """
-        with self._translate_faults(query):
+        with self._translate_faults(query.sizes):
             text = self._run_limited(_EXTRACT, query.script_argument, self.list_timeout_s)
         return None if text is None else str(text)
 
@@ -849,8 +909,12 @@ class Tab:
             return self._run(function, argument, limit_s)
         except _TransientError as error:
             if isinstance(error.__cause__, ScriptTimeoutError):
-                self.list_timeout_s = min(2 * limit_s, _MAX_SCRIPT_TIMEOUT_S)
+                self._extend_limit(limit_s)
             return None
+
+    def _extend_limit(self, limit_s: float) -> None:
+        """Give the next script that reads items of this page twice the time."""
+        self.list_timeout_s = min(2 * limit_s, _MAX_SCRIPT_TIMEOUT_S)
 
     def _run(self, function: str, argument: Any, limit_s: float) -> Any:
         """Run a script in the isolated world."""
@@ -869,12 +933,11 @@ class Tab:
                 raise PageChanged(self.page, "", reason, str(error)) from error
 
     @contextlib.contextmanager
-    def _translate_faults(self, query: ListQuery | None) -> Iterator[None]:
+    def _translate_faults(self, sizes: SizeLimits) -> Iterator[None]:
         """Translate what is wrong with a page's items into failures of the page."""
         try:
             yield
         except SizeError as error:
-            sizes = query.sizes if query else SizeLimits()
             raise sizes.exceeded_by(self.page, error.reason) from error
 
     def _send_to_world(self, command: str, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,8 @@ def _raw_type(field: Field) -> Any:
         return Annotated[tuple[types], Key(strict=False)]  # type: ignore[valid-type]  # as above
     if field.value is not None or field.kind in {"flag", "count"}:
         return _TYPES[field.kind]
-    return list[str] if field.is_list else str | None
+    text: Any = str | Number if field.is_json and field.kind == "number" else str
+    return list[text] if field.is_list else text | None
 
 
 def build_item_model(

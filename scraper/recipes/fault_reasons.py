@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from scraper.recipes.error_messages import describe_error
 from scraper.recipes.field import ALTERNATIVES
+from scraper.recipes.json_source import ITEMS_NOTATIONS
 from scraper.recipes.models import Recipe
 from scraper.recipes.strict_types import InnerKeyError
 from scraper.recipes.yaml_source import KeyPath, YamlSource
@@ -59,7 +60,7 @@ def key_of(fault: ErrorDetails) -> KeyPath:
     error = fault.get("ctx", {}).get("error")
     steps = (*fault["loc"], *(error.keys if isinstance(error, InnerKeyError) else ()))
     # Pydantic appends a step for an invalid key of a mapping.
-    return tuple(step for step in steps if step not in {"[key]", ALTERNATIVES})
+    return tuple(step for step in steps if step not in {"[key]", ALTERNATIVES, *ITEMS_NOTATIONS})
 
 
 def _propose(fault: ErrorDetails, source: YamlSource, key: KeyPath) -> tuple[str, Any]:

@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any, Final, Literal, Self
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from pydantic import Field as Key
-from pydantic import GetJsonSchemaHandler, field_validator, model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from scraper.recipes.json_source import JsonPath
 from scraper.recipes.strict_types import (
     InnerKeyError,
     Name,
@@ -25,6 +24,8 @@ Type = Literal["text", "number", "date", "url", "count"]
 Kind = Literal["text", "number", "date", "url", "count", "flag", "objects"]
 #: The step in a fault's place that stands for the list of a field's alternatives.
 ALTERNATIVES: Final = "[]"
+#: The key that says that a field is beside items from JSON; no key of a recipe is spelled so.
+_IS_JSON: Final = "{}"
 #: An item as it was read: the values of the recipe's fields by name.
 Item = dict[str, Any]
 
@@ -39,6 +40,12 @@ _EXCLUDED_BY: Final[dict[str, set[str]]] = {
     "lines": {"attr", "path", "all"},
     "split": {"all", "path"},
     "all": {"nth", "of"},
+}
+# The keys of a field beside items from JSON.
+_JSON_KEYS: Final = frozenset({"path", "type", "match", "split", "all", "limit", "value", "fields"})
+_JSON_ALLOWED_WITH: Final[dict[str, set[str]]] = {
+    "value": set(),
+    "fields": {"path", "limit"},
 }
 
 
@@ -106,8 +113,11 @@ class Field(StrictModel):
         ),
     ] = False
     path: Annotated[
-        Text | None,
-        Key(description="JMESPath into the value, which is JSON: offers.price, images[0].url."),
+        JsonPath | None,
+        Key(
+            description="JMESPath into the value, which is JSON: offers.price, images[0].url. "
+            "Beside items from JSON, it begins at the item."
+        ),
     ] = None
     type: Annotated[
         Type,
@@ -146,6 +156,10 @@ class Field(StrictModel):
             description="Alternatives: the first whose value is not empty is taken.",
         ),
     ] = ()
+    is_json: Annotated[
+        bool,
+        Key(alias=_IS_JSON, exclude=True, description="Whether the item comes from JSON."),
+    ] = False
 
     @property
     def kind(self) -> Kind:
@@ -176,6 +190,8 @@ class Field(StrictModel):
         """The selectors of the field as one, for messages; `.` is the item itself."""
         if self.alternatives:
             return ", ".join(field.selector for field in self.alternatives if field.value is None)
+        if self.is_json:
+            return self.path or "@"
         return " ".join(filter(None, [self.target or self.exists, self.then])) or "."
 
     @model_validator(mode="before")
@@ -192,21 +208,14 @@ class Field(StrictModel):
             raise ValueError(message)  # noqa: TRY004  pydantic does not handle TypeError
         return value
 
-    @field_validator("path")
-    @classmethod
-    def _check_path(cls, path: str) -> str:
-        try:
-            jmespath.compile(path)
-        except JMESPathError as error:
-            message = f"invalid JMESPath: {' '.join(str(error).split())}"
-            raise ValueError(message) from None
-        return path
-
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
         given = self.model_fields_set
         if self.alternatives:
             self._check_alternatives()
+            return self
+        if self.is_json:
+            self._check_json(given - {"is_json"})
             return self
         if not given - {"nth", "of", "then", "limit", "fields", "all", "type"}:
             message = "requires css, attr, match, split, lines, path, value or exists"
@@ -221,6 +230,32 @@ class Field(StrictModel):
                 raise ValueError(message)
         self._check_selected(given)
         return self
+
+    def _check_json(self, given: set[str]) -> None:
+        """Check the keys of a field beside items from JSON.
+
+        Raises:
+            ValueError: They are of fields of elements, or do not fit together.
+        """
+        if others := sorted(given - _JSON_KEYS):
+            message = "has no meaning beside items from JSON: path leads to the value"
+            raise InnerKeyError(message, (others[0],))
+        if "path" not in given and "value" not in given:
+            message = "requires path or value"
+            raise ValueError(message)
+        for key, allowed in _JSON_ALLOWED_WITH.items():
+            if key in given and (others := sorted(given - allowed - {key})):
+                message = f"{key} cannot be combined with {', '.join(others)}"
+                raise ValueError(message)
+        if self.all and self.split is not None:
+            message = "split cannot be combined with all"
+            raise ValueError(message)
+        if self.limit is not None and self.fields is None and not self.all:
+            message = "limit requires fields or all"
+            raise ValueError(message)
+        if self.type == "count" and (others := sorted(given - {"path", "type"})):
+            message = f"type: count cannot be combined with {', '.join(others)}"
+            raise ValueError(message)
 
     def _check_selected(self, given: set[str]) -> None:
         """Check the keys that depend on the selected elements.
@@ -282,12 +317,32 @@ class Field(StrictModel):
         """Return a schema with all notations of a field, for editors."""
         mapping = handler.resolve_ref_schema(handler(core_schema))
         alternatives = mapping["properties"].pop(ALTERNATIVES)
+        del mapping["properties"][_IS_JSON]
         bare = {
             "type": "string",
             "minLength": 1,
-            "description": "Selector of the element whose text is read.",
+            "description": "Selector of the element whose text is read; beside items from JSON, "
+            "the JMESPath of the value.",
         }
         return {"anyOf": [bare, mapping, alternatives]}
+
+
+def mark_json(given: Any) -> Any:
+    """Return a field as a recipe notes it, beside items from JSON: a bare text is a path.
+
+    Args:
+        given: A value of `fields`, not validated.
+    """
+    if isinstance(given, str):
+        return {"path": given, _IS_JSON: True}
+    if isinstance(given, list):
+        return {ALTERNATIVES: list(map(mark_json, given)), _IS_JSON: True}
+    if not isinstance(given, dict):
+        return given
+    marked = {**given, _IS_JSON: True}
+    if isinstance(inner := given.get("fields"), dict):
+        marked["fields"] = {name: mark_json(field) for name, field in inner.items()}
+    return marked
 
 
 def _is_value_of(value: object, field: Field) -> bool:

@@ -4,13 +4,21 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Self
 
+from pydantic import (
+    Discriminator,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic import Field as Key
-from pydantic import GetJsonSchemaHandler, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from scraper.recipes.dynamic_models import build_item_model
-from scraper.recipes.field import Field
+from scraper.recipes.field import Field, mark_json
+from scraper.recipes.json_source import ITEMS_NOTATIONS, JsonItems, notation_of
 from scraper.recipes.param import MAX_VALUES, Param
 from scraper.recipes.strict_types import (
     InnerKeyError,
@@ -209,7 +217,12 @@ class JobDefinition(StrictModel):
             "are all empty is left out; an empty value in the path is rejected."
         ),
     ]
-    items: Annotated[Selector, Key(description="Selector of an item.")]
+    items: Annotated[
+        Annotated[Selector, Tag(ITEMS_NOTATIONS[0])]
+        | Annotated[JsonItems, Tag(ITEMS_NOTATIONS[1])],
+        Discriminator(notation_of),
+        Key(description="Selector of an item; or where the page has the items as JSON."),
+    ]
     marker: Annotated[
         Selector | None,
         Key(
@@ -292,6 +305,17 @@ class JobDefinition(StrictModel):
             if isinstance(name, str):
                 return {**data, "label": name.replace("_", " ") or name}
         return data
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mark_json_fields(cls, data: Any) -> Any:
+        """Let the fields know that the items come from JSON."""
+        if not isinstance(data, dict) or not isinstance(data.get("items"), dict):
+            return data
+        fields = data.get("fields")
+        if not isinstance(fields, dict):
+            return data
+        return {**data, "fields": {name: mark_json(field) for name, field in fields.items()}}
 
     @field_validator("params")
     @classmethod
@@ -383,7 +407,8 @@ class JobDefinition(StrictModel):
     @field_validator("fields")
     @classmethod
     def _check_selectors(cls, fields: dict[str, Field], info: ValidationInfo) -> dict[str, Field]:
-        if not _WHOLE_DOCUMENT.search(info.data.get("items", "")):
+        items = info.data.get("items", "")
+        if isinstance(items, str) and not _WHOLE_DOCUMENT.search(items):
             for name, field in fields.items():
                 _check_below_item((name,), field)
         return fields
@@ -423,6 +448,11 @@ class JobDefinition(StrictModel):
             fields[pagination.singular] = Field.model_validate({"attr": "href"})
         build_item_model(fields, "Item", extra="forbid").model_validate(example)
         return example
+
+    @property
+    def json_items(self) -> JsonItems | None:
+        """Where the page has the items as JSON; None if they are elements."""
+        return self.items if isinstance(self.items, JsonItems) else None
 
     @property
     def singular(self) -> str | None:
@@ -492,7 +522,8 @@ def _check_below_item(keys: tuple[str | int, ...], field: Field) -> None:
 
 def _is_key(field: Field) -> bool:
     """Return whether a field's values can identify items: what the page has, before any type."""
-    return field.kind in {"text", "url"} and not field.is_list and field.path is None
+    is_part = field.path is not None and not field.is_json
+    return field.kind in {"text", "url"} and not field.is_list and not is_part
 
 
 def _check_each(pagination: Next, params: dict[str, Param]) -> None:

@@ -1,6 +1,7 @@
 """Strict base model and string types of recipes: names, selectors, regexes, paths, URLs."""
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -27,6 +28,9 @@ NAME: Final = "^[a-z][a-z0-9_]*$"
 #: The flags of the recipes' regexes in the browser.
 REGEX_FLAGS: Final = "su"
 _PYTHON_ONLY: Final = re.compile(r"\(\?P|\(\?[aiLmsux]+\)|\\[AZ]")
+
+# A group that captures; a bracket that is escaped, or in a class, begins no group.
+_GROUP: Final = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|(\((?!\?)|\(\?<(?![=!]))", re.DOTALL)
 
 _QUOTED: Final = re.compile(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 _PAIR: Final = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
@@ -126,7 +130,12 @@ def _split_roots(text: str) -> list[str]:
     return [text[a:b].strip() for a, b in zip(starts, [*ends, len(text)], strict=True)]
 
 
-def _check_selector(text: str) -> str:
+def check_selector(text: str) -> str:
+    """Return a selector: CSS or an XPath, also one that leads into shadow roots and frames.
+
+    Raises:
+        ValueError: It is malformed, or never matches.
+    """
     parts = _split_roots(text)
     for index, part in enumerate(parts):
         if not part and (index > 0 or len(parts) == 1):
@@ -175,11 +184,30 @@ def _check_regex(text: str) -> str:
         message = f"{python_syntax.group()} is Python syntax, but the regex runs in the browser"
         raise ValueError(message)
     try:
-        Regex(text, REGEX_FLAGS)
+        _compile_regex(text)
     except RegressError as error:
         message = f"invalid regular expression: {error}"
         raise ValueError(message) from None
     return text
+
+
+@lru_cache
+def _compile_regex(regex: str) -> tuple[Regex, bool]:
+    """Return a regex as the browser compiles it, and whether it has a group."""
+    has_group = any(piece[1] for piece in _GROUP.finditer(regex))
+    return Regex(regex, REGEX_FLAGS), has_group
+
+
+def search_regex(regex: str, text: str) -> str | None:
+    """Search a text for a regex of a recipe, as it would be in the browser.
+
+    Returns:
+        The first group, or all of the match if the regex has none; None without a match.
+    """
+    compiled, has_group = _compile_regex(regex)
+    found = compiled.find(text)
+    span = found.group(int(has_group)) if found else None
+    return None if span is None else text.encode()[span].decode()  # its places are of bytes
 
 
 def _check_path(text: str) -> str:
@@ -226,7 +254,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_LENGTH)]
 Selector = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=_MAX_LENGTH),
-    AfterValidator(_check_selector),
+    AfterValidator(check_selector),
     BeforeValidator(_reject_plain_value),
 ]
 XPath = Annotated[

@@ -1,5 +1,6 @@
 """Lists that show, or load, only a part of their items at a time: infinite and virtual scroll."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -193,6 +194,25 @@ class TestInfiniteLists:
         with pytest.raises(PageChanged) as caught:
             read(Site(serve, locked))
         assert caught.value.details["reason"] == "not_scrollable"
+
+
+class TestAnswers:
+    def test_are_read_as_scrolling_brings_them(self, serve: Serve) -> None:
+        document = INFINITE.replace("await answer.text()", "draw(await answer.json())").replace(
+            "const load",
+            "const draw = (rows) => `<p class=item>${rows.length} rows</p>`.repeat(9);\nconst load",
+        )
+        site = Site(serve, document)
+        for page in range(1, LAST + 1):
+            numbers = range(10 * page - 9, 10 * page + 1)
+            records = [{"title": f"row {number}"} for number in numbers]
+            answer = (200, {"Content-Type": "application/json"}, json.dumps(records))
+            site.answers[page] = [answer]
+        recipe = scroll(items={"response": "/api"}, fields={"title": "title"})
+        recording = read(site, recipe)
+
+        assert recording.items == titles(1, 60)
+        assert len(recording.pages) > 1
 
 
 class TestVirtualLists:

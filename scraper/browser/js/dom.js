@@ -424,8 +424,13 @@ const findFirst = (root, selector) => {
     ? findAll(root, selector)[0] ?? null
     : queryElement(root, compiled.selector);
 };
+/** Return the nodes of the page that match a selector: those of an XPath may be attributes. */
+const queryNodes = (selector) => {
+  const { paths } = compile(selector);
+  return paths ? findPaths(document, paths) : queryAllOfDocument(selector);
+};
 /** Return the elements of the page that match a selector. */
 const queryPage = (selector) => {
-  const { paths } = compile(selector);
-  return paths ? findPaths(document, paths).filter(isElement) : queryAllOfDocument(selector);
+  const nodes = queryNodes(selector);
+  return compile(selector).paths ? nodes.filter(isElement) : nodes;
 };

@@ -131,6 +131,28 @@ const readItems = (list) => {
 };
 
 /**
+ * Return the JSON of a page as texts, with what relative URLs refer to.
+ *
+ * @param {Object} query  `selector` of the elements, or null: then the JSON is elsewhere; how many
+ *   texts there may be (`maxTexts`), and how many bytes of UTF-8 together (`maxPage`)
+ */
+const readJson = ({ selector, maxTexts, maxPage }) => {
+  const base = cut(baseUrl(), MAX_URL);
+  if (selector === null) return { texts: [], base };
+  const nodes = blame(["items", "json"], () => queryNodes(selector));
+  if (nodes.length > maxTexts) throw new SizeFault("too_many_items");
+  let left = maxPage;
+  const texts = Array.from(nodes, (node) => {
+    const text = textContentOf(node);
+    // A text has at least as many bytes as characters.
+    left -= text.length > left ? text.length : byteLength(text);
+    if (left < 0) throw new SizeFault("page_bytes");
+    return text.toWellFormed();
+  });
+  return { texts, base };
+};
+
+/**
  * Return the item counts since the previous call, and watch them from now on: a page that draws its
  * items again and again may show the same ones in every snapshot.
  */

@@ -2,10 +2,10 @@
  * Return the current state of the page, in one call and without changing it.
  *
  * @param {{counts: Object<string, string>, elements: Object<string, string>,
- *   expectedValues: Object<string, string>, list: ?Object}} query
+ *   expectedValues: Object<string, string>, list: ?Object, json: ?Object}} query
  *   selectors by name: the matches of `counts` are counted, the first visible match of each of `elements` is
  *   described; `expectedValues` are the values that some of these should have; `list` is
- *   what items.js describes
+ *   what items.js describes; `json` is what `readJson` describes
  * @returns {{
  *   timeOrigin: number,   performance.timeOrigin (ms): differs between documents
  *   readyState: string,   document.readyState
@@ -17,12 +17,13 @@
  *   isBusy: boolean,      a visible part of the page says so (WAI-ARIA, aria-busy)
  *   hasRefresh: boolean,  the document says that another one will replace it
  *   isSparse: boolean,    the page shows little and leads nowhere, as a stop between two others
- *                         does; only looked at without `list`
+ *                         does; only looked at without `list` and `json`
  *   counts: Object<string, number>,
  *   elements: Object<string, ?{enabled: boolean, hasValue: boolean, hasExpectedValue: boolean,
  *     validationMessage: string, url: string, text: string}>,
  *   list: ?{count: number, maxCount: number, countChanges: number, digest: string, blank: number,
- *     incomplete: number, isUniform: boolean, text: string}
+ *     incomplete: number, isUniform: boolean, text: string},
+ *   json: ?{texts: string[], base: string}
  * }} `validationMessage` is why the browser would not submit the value; `url` is where a link leads,
  *   outside this document, else ""; `text` is the first text that
  *   any visible match shows. No value of a field leaves the page. Of the items, `blank` have no value
@@ -105,9 +106,10 @@
     isStatic: isErrorPage || (scripts().length === 0 && queryDocument(ACTIVE) === null),
     isBusy: findVisible("[aria-busy=true]").length > 0,
     hasRefresh: refresh !== null,
-    isSparse: query.list === null && isSparse(),
+    isSparse: query.list === null && query.json === null && isSparse(),
     counts: mapValues(query.counts, (selector) => queryPage(selector).length),
     elements: mapValues(query.elements, describe),
     list: query.list && summarize(query.list),
+    json: query.json && readJson(query.json),
   };
 };

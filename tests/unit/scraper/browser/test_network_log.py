@@ -50,6 +50,10 @@ def failed(request: str, error: str, *, canceled: bool = False) -> dict[str, Any
     )
 
 
+def received(request: str, size: int) -> dict[str, Any]:
+    return entry("Network.dataReceived", requestId=request, dataLength=size)
+
+
 def log_of(*entries: dict[str, Any]) -> NetworkLog:
     log = NetworkLog(FRAME)
     log.feed(entries)
@@ -157,6 +161,105 @@ class TestScriptRequests:
 
         assert [failure.url for failure in log.failures] == [f"{API}?first", API]
         assert [failure.reason for failure in log.failures] == ["HTTP 500", "ERR_CONNECTION_RESET"]
+
+
+def answers_of(*entries: dict[str, Any]) -> NetworkLog:
+    log = NetworkLog(FRAME)
+    log.keeps_answer = lambda url: "/api" in url
+    log.feed([document(), *entries])
+    return log
+
+
+class TestAnswers:
+    def test_are_kept_in_the_order_of_their_ends(self) -> None:
+        log = answers_of(
+            requested("1", url=f"{API}?1"),
+            requested("2", "XHR", url=f"{API}?2"),
+            requested("3", url="http://x/other"),
+            answered("1"),
+            answered("2"),
+            received("2", 7),
+            received("2", 5),
+            finished("2"),
+            finished("3"),
+            finished("1"),
+        )
+
+        assert [(answer.id, answer.size) for answer in log.answers] == [("2", 12), ("1", 0)]
+        assert log.pending_answers == {}
+
+    def test_are_pending_until_their_end(self) -> None:
+        log = answers_of(requested("1"), answered("1"), received("1", 7))
+
+        assert list(log.pending_answers) == ["1"]
+        assert log.answers == []
+
+    def test_are_not_kept_unless_they_are_asked_for(self) -> None:
+        log = log_of(document(), requested("1"), answered("1"), received("1", 7), finished("1"))
+
+        assert (log.answers, log.pending_answers) == ([], {})
+
+    def test_to_the_same_request_take_the_place_of_the_earlier_one(self) -> None:
+        log = answers_of(
+            requested("1"),
+            answered("1", 500),
+            finished("1"),
+            requested("2", url=f"{API}?2"),
+            answered("2"),
+            finished("2"),
+            requested("3"),
+            answered("3"),
+            finished("3"),
+        )
+
+        assert [(answer.id, answer.failure) for answer in log.answers] == [("3", None), ("2", None)]
+
+    def test_have_failed_although_another_request_has_succeeded(self) -> None:
+        log = answers_of(
+            requested("1", url=f"{API}?1"),
+            answered("1", 500),
+            finished("1"),
+            requested("2", url=f"{API}?2"),
+            answered("2"),
+            finished("2"),
+            requested("3", body="x"),
+            failed("3", "ERR_FAILED"),
+        )
+
+        failures = [answer.failure and answer.failure.reason for answer in log.answers]
+        assert failures == ["HTTP 500", None, "ERR_FAILED"]
+
+    def test_without_content_do_not_count(self) -> None:
+        log = answers_of(
+            requested("1"),
+            answered("1", 204),
+            finished("1"),
+            requested("2"),
+            failed("2", "ERR_ABORTED", canceled=True),
+        )
+
+        assert (log.answers, log.pending_answers) == ([], {})
+
+    def test_to_bodies_that_are_not_known_are_different(self) -> None:
+        def post(request: str) -> dict[str, Any]:
+            details = {"url": API, "method": "POST", "hasPostData": True}
+            ids = {"requestId": request, "loaderId": "D", "frameId": FRAME}
+            return entry("Network.requestWillBeSent", **ids, type="Fetch", request=details)
+
+        log = answers_of(post("1"), finished("1"), post("2"), finished("2"))
+
+        assert [answer.id for answer in log.answers] == ["1", "2"]
+
+    def test_are_those_of_the_latest_document(self) -> None:
+        log = answers_of(requested("1"), answered("1"), finished("1"), document("E"))
+
+        assert log.answers == []
+
+    def test_are_counted(self) -> None:
+        many = [requested(str(number), url=f"{API}?{number}") for number in range(1001)]
+
+        assert not answers_of(*many[:1000]).has_too_many_answers
+        assert answers_of(*many).has_too_many_answers
 
 
 class TestDocument:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from scraper.recipes.json_schema import recipe_schema, schema_text
+from scraper.recipes.json_source import JsonItems
 from scraper.recipes.loader import BUNDLED
 from scraper.recipes.models import Field, JobDefinition, Limits, Login, Next, Param, Recipe
 
@@ -53,15 +54,28 @@ class TestRecipeSchema:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.Draft202012Validator(SCHEMA).validate(recipe)
 
-    @pytest.mark.parametrize("model", [Recipe, Login, Limits, JobDefinition, Next, Param, Field])
+    @pytest.mark.parametrize(
+        "model", [Recipe, Login, Limits, JobDefinition, JsonItems, Next, Param, Field]
+    )
     def test_has_a_description_of_every_key(self, model: type[Recipe]) -> None:
         assert [key for key, info in model.model_fields.items() if not info.description] == []
 
     def test_has_all_notations_of_a_field(self) -> None:
         bare, mapping, alternatives = SCHEMA["$defs"]["Field"]["anyOf"]
         assert bare["type"] == "string"
-        assert set(mapping["properties"]) == set(Field.model_fields) - {"alternatives"}
+        assert set(mapping["properties"]) == set(Field.model_fields) - {"alternatives", "is_json"}
         assert alternatives["items"] == {"$ref": "#/$defs/Field"}
+
+    def test_has_both_notations_of_items(self) -> None:
+        validator = jsonschema.Draft202012Validator(SCHEMA)
+        recipe = read_tubehunt()
+        job = recipe["jobs"]["scrape-channels"]
+        for items in ("li", {"json": "#data", "path": "list", "where": {"@type": "A", "n": 1}}):
+            job["items"] = items
+            validator.validate(recipe)
+        job["items"] = {"jsn": "#data"}
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(recipe)
 
     def test_is_up_to_date_beside_the_recipes(self) -> None:
         # To update it: python -m scraper.recipes.json_schema > scraper/sites/recipe.schema.json
