@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from scraper.errors import PageChanged
+from scraper.errors import FillRateTooLow, PageChanged
 from scraper.list_query import is_url_field
 from scraper.page_items import ListPage, NewItems, PageItems, SeenPages
 from scraper.recipes.models import Field, Item, JobDefinition
@@ -47,18 +48,28 @@ def find_empty_fields(
 class ItemFilter:
     """Filters the items of one page after another."""
 
-    def __init__(self, job: JobDefinition, seen: SeenPages, pages: Sequence[ListPage]) -> None:
+    def __init__(
+        self,
+        job: JobDefinition,
+        seen: SeenPages,
+        pages: Sequence[ListPage],
+        *,
+        seen_items: int = 0,
+    ) -> None:
         """Start with what earlier attempts have read.
 
         Args:
             job: The job definition, whose `unique_by` names the field with an item's key.
             seen: The earlier attempts' pages.
             pages: All pages requested, at least one.
+            seen_items: The number of items on the earlier attempts' pages.
         """
         self._job = job
         self._pages = pages
         self._seen_keys = set(seen.keys)
         self._seen_digests = set(seen.digests)
+        self._item_count = seen_items
+        self._filled = Counter(seen.filled)
         self._last_page: tuple[ListPage, int] | None = None
         self._counter = _find_query_counter(job)
         #: The warnings about all pages so far.
@@ -75,10 +86,11 @@ class ItemFilter:
             read: All its items.
 
         Raises:
-            PageChanged: A required field is empty in all items of the page.
+            PageChanged: A required field is empty in all items of the page; for fields with a
+                fill rate below 1, `check_fill_rates` decides.
         """
         items = read.items
-        empty_counts = {name: _count_empty(items, name) for name in self._job.require}
+        empty_counts = {name: _count_empty(items, name) for name in self._job.required}
         for name, count in empty_counts.items():
             if count == len(items):
                 selector = self._job.fields[name].selector
@@ -105,14 +117,33 @@ class ItemFilter:
         for name, selector in find_empty_fields(self._job.fields, items):
             self._warn(WarningCode.FIELD_EMPTY_EVERYWHERE, page, field=name, selector=selector)
         self._last_page = page, len(items)
+        new_items = [item for item, _, _ in new]
+        filled = {
+            name: len(new_items) - _count_empty(new_items, name) for name in self._job.fill_rates
+        }
+        self._item_count += len(new_items)
+        self._filled.update(filled)
         return NewItems(
-            [item for item, _, _ in new],
+            new_items,
             [text for _, text, _ in new],
             [key for _, _, key in new if key is not None],
             digest,
             self.warnings[first_warning:],
             read.next,
+            filled,
         )
+
+    def check_fill_rates(self) -> None:
+        """Check the items of all pages, once the last one is read.
+
+        Raises:
+            FillRateTooLow: Fewer of them have a field than the recipe requires.
+        """
+        for name, required in self._job.fill_rates.items():
+            filled, items = self._filled[name], self._item_count
+            if items and filled / items < required:
+                url, selector = self._pages[0].url, self._job.fields[name].selector
+                raise FillRateTooLow(url, selector, name, filled, items, required)
 
     def end_list(self, page: ListPage, reason: EndReason) -> None:
         """Record that the list has ended before the last page that was requested.

@@ -533,7 +533,7 @@ class PageReader:
         Every item has its required fields; selectors of other fields may match elements outside
         the items.
         """
-        names = {*self._job.require, *filter(None, [self._job.unique_by])} or self._job.fields
+        names = {*self._job.required, *filter(None, [self._job.unique_by])} or self._job.fields
         fields = {f"fields.{name}.css": self._job.fields[name].css for name in names}
         return {
             name: css

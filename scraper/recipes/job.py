@@ -4,8 +4,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Self
 
+from pydantic import (
+    Discriminator,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic import Field as Key
-from pydantic import GetJsonSchemaHandler, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -13,6 +20,8 @@ from scraper.recipes.dynamic_models import build_item_model
 from scraper.recipes.field import Field
 from scraper.recipes.param import MAX_VALUES, Param
 from scraper.recipes.strict_types import (
+    NOTATION_LIST,
+    NOTATION_MAPPING,
     InnerKeyError,
     Name,
     Selector,
@@ -56,6 +65,14 @@ class Label(StrictModel):
         mapping = handler.resolve_ref_schema(handler(core_schema))
         return {"anyOf": [{"type": "string", "minLength": 1}, mapping]}
 
+
+#: The share of a job's items that have a value.
+_FillRate = Annotated[float, Key(gt=0, le=1)]
+_Require = Annotated[
+    Annotated[tuple[str, ...], Key(strict=False), Tag(NOTATION_LIST)]
+    | Annotated[dict[Name, _FillRate], Tag(NOTATION_MAPPING)],
+    Discriminator(lambda value: NOTATION_MAPPING if isinstance(value, dict) else NOTATION_LIST),
+]
 
 #: The parameters that `next.max` gives a job.
 _FIRST: Final = "first_page"
@@ -233,11 +250,11 @@ class JobDefinition(StrictModel):
         Key(description="The text field that identifies an item; duplicates are removed."),
     ] = None
     require: Annotated[
-        tuple[str, ...],
+        _Require,
         Key(
-            strict=False,
-            description="Fields that every item must have. The job fails if one of them is empty "
-            "in all items of a page.",
+            description="Fields that every item must have: the job fails if one of them is empty "
+            "in all items of a page, and some empty values are a warning. Or a mapping of fields "
+            "to fill rates: the job fails at its end if fewer of its items have the field."
         ),
     ] = ()
     example: Annotated[
@@ -408,6 +425,17 @@ class JobDefinition(StrictModel):
             fields[pagination.singular] = Field.model_validate({"attr": "href"})
         build_item_model(fields, "Item", extra="forbid").model_validate(example)
         return example
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The fields that no page may lack in all of its items."""
+        rates = self.fill_rates
+        return tuple(name for name in self.require if rates.get(name, 1) == 1)
+
+    @property
+    def fill_rates(self) -> Mapping[str, float]:
+        """The share of the job's items that must have a field, by its name."""
+        return self.require if isinstance(self.require, dict) else {}
 
     @property
     def singular(self) -> str | None:

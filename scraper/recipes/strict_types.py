@@ -24,6 +24,10 @@ _MAX_NAME_LENGTH: Final = 100
 SLUG: Final = "^[a-z][a-z0-9-]*$"
 NAME: Final = "^[a-z][a-z0-9_]*$"
 
+#: Steps in a fault's place that stand for one of a key's two notations.
+NOTATION_LIST: Final = "[list]"
+NOTATION_MAPPING: Final = "[mapping]"
+
 #: The flags of the recipes' regexes in the browser.
 REGEX_FLAGS: Final = "su"
 _PYTHON_ONLY: Final = re.compile(r"\(\?P|\(\?[aiLmsux]+\)|\\[AZ]")

@@ -161,6 +161,11 @@ FAULTS = [
     ("[title, link]", "title", JOB + "require", "must be a list"),
     ("[title, link]", "[title, 1]", JOB + "require[1]", "must be a string"),
     ("[title, link]", "[title, 1]", JOB + "require", "unknown field 1"),
+    ("[title, link]", "{title: 1, lnk: 0.5}", JOB + "require", "unknown field lnk"),
+    ("[title, link]", "{title: 80}", JOB + "require.title", "must be at most 1"),
+    ("[title, link]", "{title: 0}", JOB + "require.title", "must be more than 0"),
+    ("[title, link]", "{title: 80%}", JOB + "require.title", "must be a number"),
+    ("[title, link]", "{title: true}", JOB + "require.title", "must be a number"),
     # the params
     ("word: {type", "account: {type", JOB + "params", "account is reserved for the API"),
     ("word: {type", "webhook_url: {type", JOB + "params", "webhook_url is reserved for the API"),
@@ -362,7 +367,15 @@ class TestRecipe:
         assert (job.next.count, job.next.first, job.next.pages) == ("page", "start", "pages")
         assert job.params["size"].choices == (20, 40)
         assert list(job.fields) == ["title", "link", "price", "tags", "sold", "photos"]
-        assert job.require == ("title", "link")
+        assert job.require == job.required == ("title", "link")
+        assert job.fill_rates == {}
+
+    def test_accepts_fill_rates(self, tmp_path: Path) -> None:
+        text = RECIPE.replace("[title, link]", "{title: 1, price: 0.8}")
+        job = read(tmp_path, text).jobs["list-offers"]
+
+        assert job.fill_rates == {"title": 1, "price": 0.8}
+        assert job.required == ("title",)
 
     @pytest.mark.parametrize(("old", "new", "key", "reason"), FAULTS)
     def test_names_the_line_and_the_key_of_a_fault(
