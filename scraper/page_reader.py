@@ -231,7 +231,7 @@ class PageReader:
                 return self._check_unchanged(page, snapshot, before)
             snapshot = self._correct_failure(snapshot)
             retry.observe(snapshot)
-            if not self._site.is_own(snapshot.target_url):
+            if not self._site.may_have_page(snapshot.target_url):
                 self._check_other_site(snapshot, page)
                 return None
             return self._evaluate(snapshot, page, readiness)
@@ -262,7 +262,7 @@ class PageReader:
         Raises:
             PageChanged: It is not: nothing is clicked.
         """
-        if not self._site.is_own(url):
+        if not self._site.may_have_page(url):
             reason = PageChanged.Reason.LEFT_SITE
             raise PageChanged(url, self._job.items, reason, describe_origin(url))
 

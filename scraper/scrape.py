@@ -158,7 +158,7 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and the progress of earlier
     credentials = check_credentials(target, keeper)
     if stop.is_set():
         raise Stopped
-    site = SiteUrls(target.recipe, target.base_url)
+    site = SiteUrls(target.recipe, target.base_url, target.job)
     pages = list_pages(site, target.job, params)
     item_filter = ItemFilter(target.job, seen, pages, seen_items=seen_items)
     remaining = _find_remaining(target.job, pages, seen)
@@ -267,7 +267,7 @@ def open_session(  # noqa: PLR0913 - what a browser needs to read the pages of a
         Stopped: `stop` is set.
     """
     recipe = target.recipe
-    site = SiteUrls(recipe, target.base_url)
+    site = SiteUrls(recipe, target.base_url, target.job)
     browser = replace(
         browser,
         images=recipe.images,

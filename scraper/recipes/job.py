@@ -361,8 +361,12 @@ class JobDefinition(StrictModel):
         if unknown := [name for name in names if name not in params and name not in counters]:
             message = f"{_join(unknown)} is neither a param nor next's count or as"
             raise ValueError(message)
-        if is_link_template(template) and (pagination is None or pagination.each is None):
-            message = "must start with a slash: only next's as can stand for a whole link"
+        if is_link_template(template) and not (
+            (pagination and pagination.each) or _is_url(names[0], params)
+        ):
+            message = (
+                "must start with a slash: only next's as and params of the type url are whole links"
+            )
             raise ValueError(message)
         if missing := [name for name in counters if name not in names]:
             message = f"does not contain {{{missing[0]}}}, so all pages would be the same"
@@ -460,6 +464,12 @@ class JobDefinition(StrictModel):
         return int(params[self.next.pages])
 
     @property
+    def url_param(self) -> str | None:
+        """The name of the param that is the URL of the first page; None if `open` is a path."""
+        name = next(iter(placeholders(self.open)), "")
+        return name if is_link_template(self.open) and _is_url(name, self.params) else None
+
+    @property
     def is_followed(self) -> bool:
         """Whether each page leads to the next one: their URLs are not known before."""
         return self.next is not None and self.next.count is None and self.next.each is None
@@ -510,6 +520,10 @@ def _check_each(pagination: Next, params: dict[str, Param]) -> None:
     if pagination.singular in params:
         message = f"{pagination.singular} stands for one value, so it must not be a param"
         raise InnerKeyError(message, ("as",))
+
+
+def _is_url(name: str, params: dict[str, Param]) -> bool:
+    return name in params and params[name].type == "url"
 
 
 def _check_integer(name: str, params: dict[str, Param]) -> None:

@@ -17,11 +17,13 @@ from pydantic import (
 
 from scraper.recipes.field import Field, Item
 from scraper.recipes.job import JobDefinition, Label, Next
+from scraper.recipes.link import find_url_fault
 from scraper.recipes.param import Param
 from scraper.recipes.strict_types import (
     BaseUrl,
     Host,
     HostName,
+    InnerKeyError,
     Path,
     Selector,
     Slug,
@@ -431,6 +433,18 @@ class Recipe(StrictModel):
             message = f"{site} is reserved for Garimpo itself: choose another name"
             raise ValueError(message)
         return site
+
+    @model_validator(mode="after")
+    def _check_default_urls(self) -> Self:
+        for job_name, job in self.jobs.items():
+            for name, param in job.params.items():
+                if param.type != "url" or param.default is None:
+                    continue
+                if find_url_fault(str(param.default), param.host_patterns(self.base_url)):
+                    message = "must be a whole URL of hosts, or of the site"
+                    key = ("jobs", job_name, "params", name, "default")
+                    raise InnerKeyError(message, key)
+        return self
 
     def with_source(self, source: RecipeSource) -> Self:
         """Return the same recipe as loaded from a file."""

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from regress import Regex, RegressError
 
-from scraper.recipes.origin import check_host
+from scraper.recipes.origin import check_host, check_host_pattern
 from scraper.recipes.url_template import has_stray_brace, is_link_template
 
 # More than any real one; selectors are also checked in time that grows with the square.
@@ -249,3 +249,6 @@ HostName = Annotated[
     str, StringConstraints(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]+$", max_length=_MAX_LENGTH)
 ]
 Host = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(check_host)]
+HostOrSubdomains = Annotated[
+    str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(check_host_pattern)
+]

@@ -183,6 +183,38 @@ FAULTS = [
     ("min: 0, max: 10", f"min: {10**400}", JOB + "params.least.min", "must be a number"),
     ("default: 0.5", "default: .inf", JOB + "params.least.default", "must be a finite"),
     ("default: all", "default: All", JOB + "params.word.default", "must match [a-z]+ completely"),
+    ("default: 1}", "default: 1, hosts: [x]}", JOB + "params.start.hosts", "requires the type url"),
+    ("type: boolean", "type: url", JOB + "params.used.default", "must be a string"),
+    (
+        "type: string, default: all, pattern",
+        "type: url, default: all, choices: [x], help",
+        JOB + "params.word.choices",
+        "cannot be used with a url",
+    ),
+    (
+        "type: string, default: all, pattern",
+        "type: url, default: all, help",
+        JOB + "params.word.default",
+        "must be a whole URL of hosts, or of the site",
+    ),
+    (
+        "type: string, default: all, pattern",
+        "type: url, hosts: [], help",
+        JOB + "params.word.hosts",
+        "must not be empty",
+    ),
+    (
+        "type: string, default: all, pattern",
+        "type: url, hosts: [https://x/y], help",
+        JOB + "params.word.hosts[0]",
+        "must be a host such as",
+    ),
+    (
+        "type: string, default: all, pattern",
+        'type: url, hosts: ["*.10.0.0.1"], help',
+        JOB + "params.word.hosts[0]",
+        "must have a name after *.",
+    ),
     (
         "default: all",
         "default: off",
