@@ -274,6 +274,8 @@ def open_session(  # noqa: PLR0913 - what a browser needs to read the pages of a
         blocked_hosts=recipe.block,
         locale=recipe.locale,
         time_zone=recipe.time_zone,
+        user_agent=recipe.user_agent,
+        viewport=(recipe.viewport.width, recipe.viewport.height) if recipe.viewport else None,
     )
     access = access or NetworkAccess(site.named_hosts, browser.allowed_addresses)
     with browsers.open_tab(browser, stop, access, target.owner) as tab:

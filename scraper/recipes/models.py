@@ -21,6 +21,7 @@ from scraper.recipes.link import find_url_fault
 from scraper.recipes.param import Param
 from scraper.recipes.strict_types import (
     BaseUrl,
+    HeaderText,
     Host,
     HostName,
     InnerKeyError,
@@ -333,6 +334,13 @@ def _fields(key: str, fill: Fill | StepFill) -> dict[str, str]:
     return {f"{key}.{name}": css for name, css in fill if css is not None}
 
 
+class Viewport(StrictModel):
+    """The part of the window that shows pages."""
+
+    width: Annotated[int, Key(ge=100, le=10_000, description="In CSS pixels.")]
+    height: Annotated[int, Key(ge=100, le=10_000, description="In CSS pixels.")]
+
+
 # The parts of a recipe can be imported from here.
 __all__ = [
     "DoneWhen",
@@ -352,6 +360,7 @@ __all__ = [
     "Recipe",
     "RecipeSource",
     "StepFill",
+    "Viewport",
 ]
 
 #: Names of the API's own paths and tags, of Celery tasks (`SITE.JOB`), and of variables
@@ -403,6 +412,16 @@ class Recipe(StrictModel):
         str | None,
         StringConstraints(pattern=r"^[A-Z][A-Za-z]*([/_+-][A-Za-z0-9]+)*$"),
         Key(description="The time zone of pages, such as America/Sao_Paulo."),
+    ] = None
+    viewport: Annotated[
+        Viewport | None,
+        Key(
+            description="How large the window of pages is, for sites that show less in small ones."
+        ),
+    ] = None
+    user_agent: Annotated[
+        HeaderText | None,
+        Key(description="What the browser calls itself (User-Agent), instead of its own name."),
     ] = None
     images: Annotated[
         bool,

@@ -204,6 +204,13 @@ def _check_template(text: str) -> str:
     return text
 
 
+def _check_header(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", text):
+        message = "must be one line of ASCII"
+        raise ValueError(message)
+    return text
+
+
 def check_base_url(text: str) -> str:
     """Return a base URL without a trailing slash.
 
@@ -247,6 +254,10 @@ Template = Annotated[
 BaseUrl = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(check_base_url)]
 HostName = Annotated[
     str, StringConstraints(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]+$", max_length=_MAX_LENGTH)
+]
+#: The value of an HTTP header.
+HeaderText = Annotated[
+    str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(_check_header)
 ]
 Host = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(check_host)]
 HostOrSubdomains = Annotated[

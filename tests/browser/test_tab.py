@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -10,6 +11,7 @@ from scraper.browser.chrome import open_tab
 from scraper.browser.page_snapshot import ListQuery, PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from tests.support.loopback import BROWSER
+from tests.support.polling import wait_until
 
 Serve = Callable[..., str]
 
@@ -173,6 +175,38 @@ class TestWindows:
         tab.pause(0.3)
 
         assert not tab.follow_new_window()
+
+
+#: Shows what a page and its worker see.
+LOOK = """<script>
+const worker = new Worker(URL.createObjectURL(new Blob(["postMessage(navigator.userAgent)"])));
+worker.onmessage = ({data}) => {
+  for (const text of [`${innerWidth}x${innerHeight}`, navigator.userAgent, data])
+    document.body.append(Object.assign(document.createElement("p"), {textContent: text}));
+};
+</script>"""
+
+
+class TestWindowOptions:
+    def test_are_what_pages_see(self, serve: Serve) -> None:
+        agents: list[str] = []
+
+        def page(request: BaseHTTPRequestHandler) -> str:
+            agents.append(request.headers["User-Agent"])
+            return f"<!doctype html><body>{LOOK}"
+
+        url = serve(index=page, other=page)
+        settings = replace(
+            BROWSER, viewport=(1280, 720), user_agent="Reader/1.0 (x)", locale="pt-BR"
+        )
+        with open_tab(settings) as tab:
+            tab.open_ahead(f"{url}/other")
+            for address in (url, f"{url}/other"):
+                load(tab, address)
+                lines = wait_until(lambda: len(found := tab.shown_lines()) == 3 and found)
+                assert lines == ["1280x720", "Reader/1.0 (x)", "Reader/1.0 (x)"]
+
+        assert agents == ["Reader/1.0 (x)"] * 2
 
 
 class TestLocale:
