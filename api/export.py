@@ -31,7 +31,7 @@ from jobs.model.stored_result import StoredResult
 from jobs.schemas import build_result
 from jobs.store.item_reader import ItemReader, decode_stored_items, parse_stored_result
 from scraper.recipes.models import Recipe
-from scraper.recipes.url_template import fill_template, join_url
+from scraper.recipes.url_template import fill_template, is_link_template, join_url
 
 #: When a client whose workbook has no place should try again, in seconds.
 _DOWNLOAD_RETRY_S = 10
@@ -182,8 +182,8 @@ class Exporter:
         values = dict(record.params)
         if definition.next and definition.next.count:
             values[definition.next.count] = values.get(definition.next.first)
-        if definition.next and definition.next.each:
-            # Its links are relative to any page.
+        if is_link_template(definition.open) or (definition.next and definition.next.each):
+            # Its links are relative to any page, or to one that a start has named.
             return self._recipe.base_url
         try:
             path = fill_template(definition.open, values)

@@ -5,6 +5,7 @@ The sentences for people are in the message catalogue of the `jobs` package, by 
 
 from collections.abc import Callable
 from enum import StrEnum
+from math import floor
 from typing import ClassVar, Final
 
 Detail = str | int | float | list[str]
@@ -175,6 +176,8 @@ class PageChanged(ScrapeError):
         NO_ITEM = "no_item"
         #: A required field is empty in every item.
         FIELD_EMPTY = "field_empty"
+        #: A field is empty in more items of the job than the recipe allows.
+        FILL_RATE = "fill_rate"
         #: No item has any value.
         ITEMS_EMPTY = "items_empty"
         #: It is not a page of the list.
@@ -213,6 +216,35 @@ class PageChanged(ScrapeError):
         super().__init__(
             page, selector, reason, cause, **args, **({"cause": cause} if cause else {})
         )
+
+
+class FillRateTooLow(PageChanged):
+    """Too few items of all pages have a field that the recipe requires."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the values in its sentence
+        self, page: str, selector: str, field: str, filled: int, items: int, required: float
+    ) -> None:
+        """Describe the failure.
+
+        Args:
+            page: The URL of the first page.
+            selector: The field's selector.
+            field: The field's name.
+            filled: How many items have it.
+            items: The number of all items, at least one.
+            required: The share of the items that must have it.
+        """
+        super().__init__(page, selector, PageChanged.Reason.FILL_RATE)
+        self.args = (page, selector, field, filled, items, required)
+        # Rounded down: a rate that is too low is never shown as the required one.
+        rate = floor(1000 * filled / items) / 1000
+        self.details |= {
+            "field": field,
+            "filled": filled,
+            "items": items,
+            "rate": rate,
+            "required": required,
+        }
 
 
 class PageTooLarge(ScrapeError):

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from scraper.errors import PageChanged
+from scraper.errors import FillRateTooLow, PageChanged
 from scraper.list_query import is_url_field
 from scraper.page_items import ListPage, NewItems, PageItems, SeenPages
 from scraper.recipes.models import Field, Item, JobDefinition
@@ -51,7 +52,12 @@ class ItemFilter:
     """Filters the items of one page after another."""
 
     def __init__(
-        self, job: JobDefinition, seen: SeenPages, pages: Sequence[ListPage], seen_items: int = 0
+        self,
+        job: JobDefinition,
+        seen: SeenPages,
+        pages: Sequence[ListPage],
+        *,
+        seen_items: int = 0,
     ) -> None:
         """Start with what earlier attempts have read.
 
@@ -59,15 +65,15 @@ class ItemFilter:
             job: The job definition, whose `unique_by` names the field with an item's key.
             seen: The earlier attempts' pages.
             pages: All pages requested, at least one.
-            seen_items: The number of items on those that earlier attempts have read.
+            seen_items: The number of items on the earlier attempts' pages.
         """
         self._job = job
         self._pages = pages
         self._seen_keys = set(seen.keys)
         self._seen_digests = set(seen.digests)
-        # What is known of the items of a list that is scrolled, without `unique_by`: how many were
-        # read, and those that the page has shown since, in its order.
         self._count = seen_items
+        self._filled = Counter(seen.filled)
+        # Without `unique_by`: what a list that is scrolled has shown so far, in its order.
         self._shown: list[bytes] = []
         self._last_page: tuple[ListPage, int] | None = None
         self._counter = _find_query_counter(job)
@@ -86,10 +92,11 @@ class ItemFilter:
             read: All its items.
 
         Raises:
-            PageChanged: A required field is empty in all items of the page; or items of a list that
-                is scrolled go away, and nothing identifies them.
+            PageChanged: A required field is empty in all items of the page (for fields with a fill
+                rate below 1, `check_fill_rates` decides); or items of a list that is scrolled go
+                away, and nothing identifies them.
         """
-        for name in self._job.require:
+        for name in self._job.required:
             if _count_empty(read.items, name) == len(read.items):
                 selector = self._job.fields[name].selector
                 raise PageChanged(page.url, selector, PageChanged.Reason.FIELD_EMPTY)
@@ -108,6 +115,9 @@ class ItemFilter:
         self._check_items(page, items if page.is_scrolled else read.items)
         if page.is_scrolled:
             self.warnings[first_warning:] = self._find_first(first_warning)
+        filled = {name: len(items) - _count_empty(items, name) for name in self._job.fill_rates}
+        self._count += len(items)
+        self._filled.update(filled)
         return NewItems(
             items,
             [text for _, text, _ in new],
@@ -115,6 +125,7 @@ class ItemFilter:
             digest,
             self.warnings[first_warning:],
             read.next,
+            filled,
         )
 
     def _check_items(self, page: ListPage, items: Sequence[Item]) -> None:
@@ -122,12 +133,24 @@ class ItemFilter:
         if self._last_page and page.size and self._last_page[1] < page.size:
             last_page, count = self._last_page
             self._warn(WarningCode.PAGE_SHORT, last_page, count=count, expected=page.size)
-        for name in self._job.require:
+        for name in self._job.required:
             if count := _count_empty(items, name):
                 self._warn(WarningCode.REQUIRED_FIELD_EMPTY, page, field=name, count=count)
         for name, selector in find_empty_fields(self._job.fields, items):
             self._warn(WarningCode.FIELD_EMPTY_EVERYWHERE, page, field=name, selector=selector)
         self._last_page = page, len(items)
+
+    def check_fill_rates(self) -> None:
+        """Check the items of all pages, once the last one is read.
+
+        Raises:
+            FillRateTooLow: Fewer of them have a field than the recipe requires.
+        """
+        for name, required in self._job.fill_rates.items():
+            filled, items = self._filled[name], self._count
+            if items and filled / items < required:
+                url, selector = self._pages[0].url, self._job.fields[name].selector
+                raise FillRateTooLow(url, selector, name, filled, items, required)
 
     def end_list(self, page: ListPage, reason: EndReason) -> None:
         """Record that the list has ended before the last page that was requested.
@@ -166,9 +189,7 @@ class ItemFilter:
         if self._shown[:both] != read.texts[:both]:
             raise PageChanged(page.url, str(self._job.items), PageChanged.Reason.ITEMS_GONE)
         self._shown += read.texts[both:]
-        new = found[self._count :]
-        self._count += len(new)
-        return [(item, text, None) for item, text, _ in new]
+        return [(item, text, None) for item, text, _ in found[self._count :]]
 
     def _find_first(self, index: int) -> list[ScrapeWarning]:
         """Return the warnings from an index on, without those that only repeat earlier ones."""

@@ -81,7 +81,7 @@ class JsonItemReader:
             digest=digest,
             blank=sum(_is_blank(item, fields) for item in items),
             incomplete=sum(
-                any(_is_missing(item[name]) for name in self._job.require) for item in items
+                any(_is_missing(item[name]) for name in self._job.required) for item in items
             ),
             is_uniform=len(texts) > 1 and len(set(texts)) == 1,
             text=f'{head}, "items": [{", ".join(texts)}]}}',

@@ -27,7 +27,7 @@ def make_list_query(job: JobDefinition, sizes: SizeLimits = DEFAULT_SIZES) -> Li
     fields = {name: describe_field(field) for name, field in job.fields.items()}
     key = job.unique_by
     key_is_url = key is not None and is_url_field(job.fields[key])
-    return ListQuery(str(job.items), fields, job.require, key, key_is_url, sizes)
+    return ListQuery(str(job.items), fields, job.required, key, key_is_url, sizes)
 
 
 def make_json_query(source: JsonItems, sizes: SizeLimits = DEFAULT_SIZES) -> JsonQuery:

@@ -90,6 +90,8 @@ class SeenPages:
     next: PagePlace | None = None
     #: The numbers of those that have failed.
     failed: frozenset[int] = frozenset()
+    #: How many of their items have each field with a required fill rate.
+    filled: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ class NewItems:
     warnings: list[ScrapeWarning]
     #: Where the control of the list leads.
     next: PagePlace | None = None
+    #: How many of the items have each field with a required fill rate.
+    filled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

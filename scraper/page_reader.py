@@ -277,7 +277,7 @@ class PageReader:
                 return self._check_unchanged(page, snapshot, before)
             snapshot = self._correct_failure(snapshot)
             retry.observe(snapshot)
-            if not self._site.is_own(snapshot.target_url):
+            if not self._site.may_have_page(snapshot.target_url):
                 self._check_other_site(snapshot, page)
                 return None
             return self._evaluate(snapshot, page, readiness)
@@ -317,7 +317,7 @@ class PageReader:
         Raises:
             PageChanged: It is not: nothing is clicked.
         """
-        if not self._site.is_own(url):
+        if not self._site.may_have_page(url):
             reason = PageChanged.Reason.LEFT_SITE
             raise PageChanged(url, self._selector, reason, describe_origin(url))
 
@@ -623,7 +623,7 @@ class PageReader:
         Every item has its required fields; selectors of other fields may match elements outside
         the items.
         """
-        names = {*self._job.require, *filter(None, [self._job.unique_by])} or self._job.fields
+        names = {*self._job.required, *filter(None, [self._job.unique_by])} or self._job.fields
         fields = {f"fields.{name}.css": self._job.fields[name].css for name in names}
         return {
             name: css

@@ -46,7 +46,7 @@ class PageRequests:
         failures = [
             failure
             for failure in self._tab.read_network().failures
-            if self._site.is_same_site(failure.url)
+            if self._is_same_site(failure.url)
             and (failure.error or _may_pass(failure.status))
             and not failure.error.startswith(NOT_ALLOWED)
             and failure.request.key not in self._tolerated
@@ -83,7 +83,10 @@ class PageRequests:
 
         A page may also count its visitors at other sites, which need not be reachable.
         """
-        return self._site.is_same_site(failure.url) or _may_pass(failure.status)
+        return self._is_same_site(failure.url) or _may_pass(failure.status)
+
+    def _is_same_site(self, url: str) -> bool:
+        return self._site.is_same_site(url) or self._site.may_have_page(url)
 
 
 def is_session_refused(failure: RequestFailure) -> bool:

@@ -147,7 +147,7 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and the progress of earlier
         LoginFailed: The site rejected the login.
         SiteUnavailable: A page failed in every attempt.
         PageTimeout: A page was not readable in time.
-        PageChanged: A page does not match the recipe.
+        PageChanged: A page does not match the recipe, or (FillRateTooLow) all of them together.
         PageTooLarge: A page exceeds a limit of `sizes`, or twice in a row the browser's memory.
         ResultTooLarge: The items of all pages exceed a limit; those read before were reported.
         BrowserUnavailable: There is no browser, or it did not start twice in a row.
@@ -158,9 +158,9 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and the progress of earlier
     credentials = check_credentials(target, keeper)
     if stop.is_set():
         raise Stopped
-    site = SiteUrls(target.recipe, target.base_url)
+    site = SiteUrls(target.recipe, target.base_url, target.job)
     pages = list_pages(site, target.job, params)
-    item_filter = ItemFilter(target.job, seen, pages, seen_items)
+    item_filter = ItemFilter(target.job, seen, pages, seen_items=seen_items)
     remaining = _find_remaining(target.job, pages, seen)
     observer = _BoundedObserver(observer, sizes, seen_items, seen_bytes)
     is_open_ended = target.job.is_followed and len(pages) == target.job.max_pages
@@ -216,6 +216,7 @@ def scrape(  # noqa: PLR0913 - the job, its browser, and the progress of earlier
             failures.record(error, remaining)
         finally:
             keeper.end_login()
+    item_filter.check_fill_rates()
     pages_read = len(pages) - len(remaining) - page_failures.count
     return ScrapeSummary(len(pages), pages_read, item_filter.warnings)
 
@@ -266,13 +267,15 @@ def open_session(  # noqa: PLR0913 - what a browser needs to read the pages of a
         Stopped: `stop` is set.
     """
     recipe = target.recipe
-    site = SiteUrls(recipe, target.base_url)
+    site = SiteUrls(recipe, target.base_url, target.job)
     browser = replace(
         browser,
         images=recipe.images,
         blocked_hosts=recipe.block,
         locale=recipe.locale,
         time_zone=recipe.time_zone,
+        user_agent=recipe.user_agent,
+        viewport=(recipe.viewport.width, recipe.viewport.height) if recipe.viewport else None,
     )
     access = access or NetworkAccess(site.named_hosts, browser.allowed_addresses)
     with browsers.open_tab(browser, stop, access, target.owner) as tab:

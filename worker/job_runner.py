@@ -1,6 +1,7 @@
 """Run one claimed job and return its result."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -109,7 +110,14 @@ class JobObserver:
         warnings = [warning.as_dict() for warning in new.warnings]
         next_place = None if new.next is None else (new.next.url, new.next.clicks)
         page = FinishedPage(
-            number, new.items, warnings, new.keys, new.digest, new.texts, next_place
+            number,
+            new.items,
+            warnings,
+            new.keys,
+            new.digest,
+            new.texts,
+            next_place,
+            filled=new.filled,
         )
         self.stored = self._store.append_page(
             self._lease.record.id, self._lease.token, page, self.stored, self._page_url
@@ -171,6 +179,7 @@ def run_job(
         digests=frozenset(page.digest for page in earlier.heads),
         next=earlier.next_place,
         failed=frozenset(page.number for page in earlier.heads if page.failure is not None),
+        filled=sum((Counter(page.filled) for page in earlier.heads), Counter()),
     )
     _take_turn(config, target, store, lease, observer)
     with make_heartbeat(target.limit_s(record.params)) as heartbeat:

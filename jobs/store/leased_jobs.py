@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, cast
@@ -114,6 +114,8 @@ class FinishedPage:
     next_place: tuple[str, int] | None = None
     #: Why the page has no items: the value that it was opened for, the code, and its details.
     failure: Mapping[str, Any] | None = None
+    #: How many of the items have each field with a required fill rate.
+    filled: Mapping[str, int] = field(default_factory=dict)
 
     def encode_items(self) -> list[ItemBlock]:
         """Return the blocks that hold its items."""
@@ -136,6 +138,8 @@ class FinishedPage:
             head["next"] = self.next_place
         if self.failure is not None:
             head["failure"] = dict(self.failure)
+        if self.filled:
+            head["filled"] = dict(self.filled)
         return json.dumps(head)
 
 
@@ -155,6 +159,7 @@ class PageHead:
     #: As in FinishedPage.
     next_place: tuple[str, int] | None = None
     failure: Mapping[str, Any] | None = None
+    filled: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def decode(cls, number: int, text: str) -> "PageHead":
@@ -171,6 +176,7 @@ class PageHead:
             head.get("bytes", 0),
             tuple(head["next"]) if "next" in head else None,
             head.get("failure"),
+            head.get("filled", {}),
         )
 
 

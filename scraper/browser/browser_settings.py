@@ -28,6 +28,10 @@ class BrowserSettings:
     locale: str | None = None
     #: The time zone of pages, such as `America/Sao_Paulo`; None: the machine's.
     time_zone: str | None = None
+    #: What the browser calls itself; None: its own name.
+    user_agent: str | None = None
+    #: Width and height of what pages see of the window, in CSS pixels; None: the browser's own.
+    viewport: tuple[int, int] | None = None
     #: The private addresses that pages may reach, beside the public internet and the site itself.
     allowed_addresses: AddressPolicy = PUBLIC_ONLY
     #: URL of a proxy that makes all connections, and so decides about addresses.

@@ -114,6 +114,9 @@ def make_options(settings: BrowserSettings, binary: str | None) -> Options:
         options.add_argument("--proxy-bypass-list=<-loopback>")
     if not settings.images:
         options.add_argument("--blink-settings=imagesEnabled=false")
+    if settings.user_agent is not None:
+        # Not Emulation.setUserAgentOverride, which leaves out a page's workers.
+        options.add_argument(f"--user-agent={settings.user_agent}")
     if binary is not None:
         options.binary_location = binary
         if os.geteuid() == 0:

@@ -40,7 +40,7 @@ class UnreadableBodyError(Exception):
 
 
 def read_variable(send: SendCommand, name: str, max_length: int, timeout_s: float) -> str | None:
-    """Return a global variable of a page as JSON; None if there is none.
+    """Return a global variable of a page as JSON; None if it does not exist.
 
     Args:
         send: Sends a DevTools command to the page.

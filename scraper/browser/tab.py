@@ -848,6 +848,10 @@ class Tab:
             self._send_cdp("Network.setBlockedURLs", {"urls": patterns})
             # Its pages are drawn, and have the focus, also while another tab is in front.
             self._send_cdp("Emulation.setFocusEmulationEnabled", {"enabled": True})
+            if settings.viewport is not None:
+                width, height = settings.viewport
+                metrics = {"width": width, "height": height, "deviceScaleFactor": 0}
+                self._send_cdp("Emulation.setDeviceMetricsOverride", {**metrics, "mobile": False})
         self.override_locale(settings.locale, settings.time_zone)
 
     def override_locale(self, locale: str | None, time_zone: str | None) -> None:

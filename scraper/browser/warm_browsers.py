@@ -139,7 +139,7 @@ class WarmBrowsers:
         kept.owner = owner
         self._warm = self._cleaning.submit(self._clean, kept, settings.memory_limit_mb)
         if self._number > 1 and self._spare is None:
-            unused = replace(kept.settings, images=False)
+            unused = _usual_options(kept.settings)
             self._idle_timer = threading.Timer(_IDLE_S, self._start_spare, [unused])
             self._idle_timer.daemon = True
             self._idle_timer.start()
@@ -167,7 +167,7 @@ class WarmBrowsers:
             if kept.owner == owner and kept.settings == wanted and kept.browser.answers():
                 return kept
             self._cleaning.submit(kept.close)
-        if self._spare and not wanted.images:
+        if self._spare and wanted == _usual_options(wanted):
             spare, self._spare = self._spare, None
             kept = _wait(spare, stop)
             if kept and kept.settings == wanted and kept.browser.answers():
@@ -216,6 +216,11 @@ def _start_options(settings: BrowserSettings) -> BrowserSettings:
         blocked_hosts=(),
         allowed_addresses=PUBLIC_ONLY,
     )
+
+
+def _usual_options(settings: BrowserSettings) -> BrowserSettings:
+    """Return the options of a browser that most recipes can use."""
+    return replace(settings, images=False, user_agent=None, viewport=None)
 
 
 def _wait(future: Future[_Kept | None], stop: threading.Event) -> _Kept | None:

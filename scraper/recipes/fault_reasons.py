@@ -12,7 +12,7 @@ from scraper.recipes.error_messages import describe_error
 from scraper.recipes.field import ALTERNATIVES
 from scraper.recipes.json_source import ITEMS_NOTATIONS
 from scraper.recipes.models import Recipe
-from scraper.recipes.strict_types import InnerKeyError
+from scraper.recipes.strict_types import NOTATION_LIST, NOTATION_MAPPING, InnerKeyError
 from scraper.recipes.yaml_source import KeyPath, YamlSource
 
 _QUOTE: Final = " (put it in quotes)"
@@ -22,6 +22,10 @@ _UNQUOTE: Final = " (without quotes)"
 # A file that is no recipe may have a fault in each line, and to find advice takes a validation.
 _MAX_FAULTS: Final = 100
 _MAX_ADVISED: Final = 20
+# Steps that pydantic adds to a fault's place: for an invalid key of a mapping, and for notations.
+_NO_KEYS: Final = frozenset(
+    {"[key]", ALTERNATIVES, NOTATION_LIST, NOTATION_MAPPING, *ITEMS_NOTATIONS}
+)
 
 
 def find_reasons(error: ValidationError, source: YamlSource) -> Iterator[tuple[ErrorDetails, str]]:
@@ -59,8 +63,7 @@ def key_of(fault: ErrorDetails) -> KeyPath:
     """Return the key of a fault."""
     error = fault.get("ctx", {}).get("error")
     steps = (*fault["loc"], *(error.keys if isinstance(error, InnerKeyError) else ()))
-    # Pydantic appends a step for an invalid key of a mapping.
-    return tuple(step for step in steps if step not in {"[key]", ALTERNATIVES, *ITEMS_NOTATIONS})
+    return tuple(step for step in steps if step not in _NO_KEYS)
 
 
 def _propose(fault: ErrorDetails, source: YamlSource, key: KeyPath) -> tuple[str, Any]:

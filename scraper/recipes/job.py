@@ -21,6 +21,8 @@ from scraper.recipes.field import Field, mark_json
 from scraper.recipes.json_source import ITEMS_NOTATIONS, JsonItems, notation_of
 from scraper.recipes.param import MAX_VALUES, Param
 from scraper.recipes.strict_types import (
+    NOTATION_LIST,
+    NOTATION_MAPPING,
     InnerKeyError,
     Name,
     Selector,
@@ -64,6 +66,14 @@ class Label(StrictModel):
         mapping = handler.resolve_ref_schema(handler(core_schema))
         return {"anyOf": [{"type": "string", "minLength": 1}, mapping]}
 
+
+#: The share of a job's items that have a value.
+_FillRate = Annotated[float, Key(gt=0, le=1)]
+_Require = Annotated[
+    Annotated[tuple[str, ...], Key(strict=False), Tag(NOTATION_LIST)]
+    | Annotated[dict[Name, _FillRate], Tag(NOTATION_MAPPING)],
+    Discriminator(lambda value: NOTATION_MAPPING if isinstance(value, dict) else NOTATION_LIST),
+]
 
 #: The parameters that `next.max` gives a job.
 _FIRST: Final = "first_page"
@@ -260,11 +270,11 @@ class JobDefinition(StrictModel):
         Key(description="The text field that identifies an item; duplicates are removed."),
     ] = None
     require: Annotated[
-        tuple[str, ...],
+        _Require,
         Key(
-            strict=False,
-            description="Fields that every item must have. The job fails if one of them is empty "
-            "in all items of a page.",
+            description="Fields that every item must have: the job fails if one of them is empty "
+            "in all items of a page, and some empty values are a warning. Or a mapping of fields "
+            "to fill rates: the job fails at its end if fewer of its items have the field."
         ),
     ] = ()
     example: Annotated[
@@ -383,8 +393,12 @@ class JobDefinition(StrictModel):
         if unknown := [name for name in names if name not in params and name not in counters]:
             message = f"{_join(unknown)} is neither a param nor next's count or as"
             raise ValueError(message)
-        if is_link_template(template) and (pagination is None or pagination.each is None):
-            message = "must start with a slash: only next's as can stand for a whole link"
+        if is_link_template(template) and not (
+            (pagination and pagination.each) or _is_url(names[0], params)
+        ):
+            message = (
+                "must start with a slash: only next's as and params of the type url are whole links"
+            )
             raise ValueError(message)
         if missing := [name for name in counters if name not in names]:
             message = f"does not contain {{{missing[0]}}}, so all pages would be the same"
@@ -455,6 +469,17 @@ class JobDefinition(StrictModel):
         return self.items if isinstance(self.items, JsonItems) else None
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """The fields that no page may lack in all of its items."""
+        rates = self.fill_rates
+        return tuple(name for name in self.require if rates.get(name, 1) == 1)
+
+    @property
+    def fill_rates(self) -> Mapping[str, float]:
+        """The share of the job's items that must have a field, by its name."""
+        return self.require if isinstance(self.require, dict) else {}
+
+    @property
     def singular(self) -> str | None:
         """What a value is called that has a page of its own (`next.as`); None for a list."""
         return self.next.singular if self.next else None
@@ -475,6 +500,12 @@ class JobDefinition(StrictModel):
         if self.next.each is not None:
             return len(self.list_values(params))
         return int(params[self.next.pages])
+
+    @property
+    def url_param(self) -> str | None:
+        """The name of the param that is the URL of the first page; None if `open` is a path."""
+        name = next(iter(placeholders(self.open)), "")
+        return name if is_link_template(self.open) and _is_url(name, self.params) else None
 
     @property
     def is_followed(self) -> bool:
@@ -533,6 +564,10 @@ def _check_each(pagination: Next, params: dict[str, Param]) -> None:
     if pagination.singular in params:
         message = f"{pagination.singular} stands for one value, so it must not be a param"
         raise InnerKeyError(message, ("as",))
+
+
+def _is_url(name: str, params: dict[str, Param]) -> bool:
+    return name in params and params[name].type == "url"
 
 
 def _check_integer(name: str, params: dict[str, Param]) -> None:

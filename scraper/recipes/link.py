@@ -1,14 +1,15 @@
 """Links to pages of a site, as callers give them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from scraper.recipes.origin import Origin
+from scraper.recipes.origin import HostPattern, Origin
 from scraper.recipes.url_template import PathFault, find_path_faults, is_link_template
 
-_FORBIDDEN: Final = re.compile(r"[\s\\]")
+# Browsers remove or replace some of these.
+_FORBIDDEN: Final = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]")
 
 
 def find_link_fault(link: str, base_url: str) -> PathFault | None:
@@ -22,6 +23,27 @@ def find_link_fault(link: str, base_url: str) -> PathFault | None:
         return PathFault.LINK
     path = urlsplit(link).path.removeprefix("/")
     return find_path_faults("/{path}", {"path": path}).get("path") if path else None
+
+
+def find_url_fault(url: str, hosts: Iterable[HostPattern]) -> PathFault | None:
+    """Return why a text is no URL of certain hosts; None if it is.
+
+    Args:
+        url: The text.
+        hosts: The hosts.
+    """
+    origin = None if _FORBIDDEN.search(url) else Origin.parse(url)
+    if origin is None or "@" in urlsplit(url).netloc:
+        return PathFault.URL
+    if not any(pattern.matches(origin) for pattern in hosts):
+        return PathFault.URL
+    path = urlsplit(url).path.removeprefix("/")
+    return find_path_faults("/{path}", {"path": path}).get("path") if path else None
+
+
+def normalize_url(url: str) -> str:
+    """Return a URL with its origin as it was checked, so that a browser reads no other from it."""
+    return f"{Origin.parse(url)}{link_path(url)}{_fragment(url)}"
 
 
 def find_value_faults(
@@ -53,3 +75,8 @@ def link_path(link: str) -> str:
     """Return path and query of a link."""
     parts = urlsplit(link)
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+
+
+def _fragment(url: str) -> str:
+    fragment = urlsplit(url).fragment
+    return f"#{fragment}" if fragment else ""

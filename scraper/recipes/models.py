@@ -17,11 +17,14 @@ from pydantic import (
 
 from scraper.recipes.field import Field, Item
 from scraper.recipes.job import JobDefinition, Label, Next
+from scraper.recipes.link import find_url_fault
 from scraper.recipes.param import Param
 from scraper.recipes.strict_types import (
     BaseUrl,
+    HeaderText,
     Host,
     HostName,
+    InnerKeyError,
     Path,
     Selector,
     Slug,
@@ -331,6 +334,13 @@ def _fields(key: str, fill: Fill | StepFill) -> dict[str, str]:
     return {f"{key}.{name}": css for name, css in fill if css is not None}
 
 
+class Viewport(StrictModel):
+    """The part of the window that shows pages."""
+
+    width: Annotated[int, Key(ge=100, le=10_000, description="In CSS pixels.")]
+    height: Annotated[int, Key(ge=100, le=10_000, description="In CSS pixels.")]
+
+
 # The parts of a recipe can be imported from here.
 __all__ = [
     "DoneWhen",
@@ -350,6 +360,7 @@ __all__ = [
     "Recipe",
     "RecipeSource",
     "StepFill",
+    "Viewport",
 ]
 
 #: Names of the API's own paths and tags, of Celery tasks (`SITE.JOB`), and of variables
@@ -402,6 +413,16 @@ class Recipe(StrictModel):
         StringConstraints(pattern=r"^[A-Z][A-Za-z]*([/_+-][A-Za-z0-9]+)*$"),
         Key(description="The time zone of pages, such as America/Sao_Paulo."),
     ] = None
+    viewport: Annotated[
+        Viewport | None,
+        Key(
+            description="How large the window of pages is, for sites that show less in small ones."
+        ),
+    ] = None
+    user_agent: Annotated[
+        HeaderText | None,
+        Key(description="What the browser calls itself (User-Agent), instead of its own name."),
+    ] = None
     images: Annotated[
         bool,
         Key(
@@ -439,6 +460,18 @@ class Recipe(StrictModel):
             message = f"{site} is reserved for Garimpo itself: choose another name"
             raise ValueError(message)
         return site
+
+    @model_validator(mode="after")
+    def _check_default_urls(self) -> Self:
+        for job_name, job in self.jobs.items():
+            for name, param in job.params.items():
+                if param.type != "url" or param.default is None:
+                    continue
+                if find_url_fault(str(param.default), param.host_patterns(self.base_url)):
+                    message = "must be a whole URL of hosts, or of the site"
+                    key = ("jobs", job_name, "params", name, "default")
+                    raise InnerKeyError(message, key)
+        return self
 
     def with_source(self, source: RecipeSource) -> Self:
         """Return the same recipe as loaded from a file."""

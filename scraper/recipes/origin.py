@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ from network.address_policy import parse_ip_literal
 _PORTS: Final = {"http": 80, "https": 443}
 # A scheme, a name or an IP address, a port: no account, path, query or fragment.
 _ENTRY: Final = re.compile(r"(?:https?://)?(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_WILDCARD: Final = re.compile(r"^((?:https?://)?)\*\.")
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 @dataclass(frozen=True)
@@ -98,4 +101,62 @@ def check_host(entry: str) -> str:
         ValueError: It is neither a host, nor host and port, nor an origin.
     """
     parse_host(entry, allows_http=False)
+    return entry
+
+
+@dataclass(frozen=True)
+class HostPattern:
+    """The origins that an entry of a param's `hosts` means."""
+
+    origins: tuple[Origin, ...]
+    #: Whether the subdomains of these hosts are meant (`*.shop.example`), and not they themselves.
+    is_wildcard: bool = False
+
+    @classmethod
+    def parse(cls, entry: str, *, allows_http: bool) -> "HostPattern":
+        """Return the pattern of an entry.
+
+        Args:
+            entry: As an entry of the recipe's `hosts`, perhaps with `*.` before the host.
+            allows_http: Whether an entry without a scheme means HTTP too, and not only HTTPS.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        host = _WILDCARD.sub(r"\1", entry)
+        origins = parse_host(host, allows_http=allows_http)
+        is_wildcard = host != entry
+        if is_wildcard and (":" in origins[0].host or parse_ip_literal(origins[0].host)):
+            message = "must have a name after *."
+            raise ValueError(message)
+        return cls.of(*origins, is_wildcard=is_wildcard)
+
+    @classmethod
+    def of(cls, *origins: Origin, is_wildcard: bool = False) -> "HostPattern":
+        """Return the pattern of some origins, also after an upgrade to HTTPS."""
+        variants = chain.from_iterable(origin.variants() for origin in origins)
+        return cls(tuple(dict.fromkeys(variants)), is_wildcard)
+
+    def matches(self, origin: Origin) -> bool:
+        """Return whether an origin is meant."""
+        return any(
+            (origin.scheme, origin.port) == (allowed.scheme, allowed.port)
+            and self._is_host(origin.host, allowed.host)
+            for allowed in self.origins
+        )
+
+    def _is_host(self, host: str, allowed: str) -> bool:
+        if not self.is_wildcard:
+            return host == allowed
+        suffix = f".{allowed}"
+        return host.endswith(suffix) and bool(_SUBDOMAIN.fullmatch(host.removesuffix(suffix)))
+
+
+def check_host_pattern(entry: str) -> str:
+    """Return an entry of a param's `hosts`.
+
+    Raises:
+        ValueError: It is neither an entry of a recipe's `hosts`, nor one after `*.`.
+    """
+    HostPattern.parse(entry, allows_http=False)
     return entry

@@ -7,9 +7,10 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationInfo, field_validat
 from pydantic import Field as Key
 from pydantic_core import SchemaError
 
-from scraper.recipes.strict_types import StrictModel, Text
+from scraper.recipes.origin import HostPattern, Origin
+from scraper.recipes.strict_types import HostOrSubdomains, StrictModel, Text
 
-Type = Literal["integer", "number", "string", "boolean", "list"]
+Type = Literal["integer", "number", "string", "boolean", "list", "url"]
 Scalar = int | float | str | bool
 #: A parameter's value; a list has texts.
 Value = Scalar | list[str]
@@ -66,7 +67,22 @@ class Param(StrictModel):
     """One parameter of a job."""
 
     # The order matters: the validation of a key uses those above it.
-    type: Annotated[Type, Key(description="The type of the value; a list has strings.")]
+    type: Annotated[
+        Type,
+        Key(
+            description="The type of the value; a list has strings. A url is a whole URL of the "
+            "site, or of hosts."
+        ),
+    ]
+    hosts: Annotated[
+        tuple[HostOrSubdomains, ...] | None,
+        Key(
+            strict=False,
+            min_length=1,
+            description="The hosts of a url, instead of the site's own: shop.example, host:port, "
+            "an origin with its scheme, or *.shop.example for all subdomains.",
+        ),
+    ] = None
     min: Annotated[
         Number | None,
         Key(description="Smallest value of an integer or a number; fewest values of a list."),
@@ -96,6 +112,29 @@ class Param(StrictModel):
     def value_type(self) -> Any:
         """The annotated type of the value, with its bounds; strict, so "3" is not an integer."""
         return _value_type(self.type, self.min, self.max, self.pattern, self.choices)
+
+    def host_patterns(self, base_url: str) -> tuple[HostPattern, ...]:
+        """Return the hosts of a url.
+
+        Args:
+            base_url: The site's URL in the recipe. Without a scheme, a host means HTTP too only if
+                this is HTTP.
+        """
+        base = Origin.parse(base_url)
+        if self.hosts is None:
+            return () if base is None else (HostPattern.of(base),)
+        allows_http = base is not None and base.scheme == "http"
+        return tuple(HostPattern.parse(entry, allows_http=allows_http) for entry in self.hosts)
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(
+        cls, hosts: tuple[str, ...] | None, info: ValidationInfo
+    ) -> tuple[str, ...] | None:
+        if hosts is not None and info.data.get("type", "url") != "url":
+            message = "requires the type url"
+            raise ValueError(message)
+        return hosts
 
     @field_validator("min", "max")
     @classmethod
@@ -138,7 +177,7 @@ class Param(StrictModel):
         if any(info.data.get(key) is not None for key in ("min", "max", "pattern")):
             message = "cannot be combined with min, max or pattern"
             raise ValueError(message)
-        if info.data.get("type") in {"boolean", "list"}:
+        if info.data.get("type") in {"boolean", "list", "url"}:
             message = f"cannot be used with a {info.data['type']}"
             raise ValueError(message)
         if "type" in info.data:
@@ -175,7 +214,7 @@ def _value_type(
         text = _value_type("string", pattern=pattern)
         limits = Key(min_length=int(smallest or 1), max_length=int(largest or MAX_VALUES))
         return Annotated[list[text], limits]  # type: ignore[valid-type]  # known at run time
-    if kind == "string":
+    if kind in {"string", "url"}:
         anchored = None if pattern is None else f"^(?:{pattern})$"
         return Annotated[str, Key(strict=True, pattern=anchored, max_length=MAX_STRING)]
     return Annotated[bool, Key(strict=True)]

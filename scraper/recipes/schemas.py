@@ -9,7 +9,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scraper.recipes.dynamic_models import build_item_model, make_model
 from scraper.recipes.job import JobDefinition
-from scraper.recipes.link import find_value_faults
+from scraper.recipes.link import find_url_fault, find_value_faults
+from scraper.recipes.origin import Origin
+from scraper.recipes.param import Param
 from scraper.recipes.url_template import PathFault, find_path_faults, is_path_segment
 
 
@@ -38,48 +40,34 @@ def make_params_model(job: JobDefinition, name: str, base_url: str) -> type[Base
         name: The model's name.
         base_url: The site's URL, to which links have to lead.
     """
-    attributes: dict[str, tuple[Any, Any]] = {}
-    for key, param in job.params.items():
-        default: Any = ... if param.default is None else param.default
-        is_text = param.type == "string" and not param.choices
-        # For the documentation only: the check below has a message that says why.
-        schema: JsonDict | None = (
-            {"minLength": 1} if is_text and is_path_segment(job.open, key) else None
-        )
-        attributes[key] = (
-            param.value_type,
-            Key(default, description=param.help, json_schema_extra=schema),
-        )
-
+    hosts = {
+        key: ", ".join(param.hosts or [str(Origin.parse(base_url))])
+        for key, param in job.params.items()
+        if param.type == "url"
+    }
+    attributes = {
+        key: (param.value_type, _describe_param(job, key, param, hosts.get(key)))
+        for key, param in job.params.items()
+    }
     each = (job.next.each if job.next else None) or ""
     singular = job.singular
 
-    def check_path(params: BaseModel) -> BaseModel:
-        values = params.model_dump()
-        if singular is None:
-            faults: dict[tuple[str | int, ...], PathFault] = {
-                (key,): fault for key, fault in find_path_faults(job.open, values).items()
-            }
-        else:
-            faults = {}
-            for index, value in enumerate(values[each]):
-                found = find_value_faults(job.open, {**values, singular: value}, singular, base_url)
-                for name_at_fault, fault in found.items():
-                    is_value = name_at_fault == singular
-                    faults[(each, index) if is_value else (name_at_fault,)] = fault
-        if faults:
-            raise ValidationError.from_exception_data(
-                name,
-                [
-                    InitErrorDetails(
-                        type=PydanticCustomError(fault.value, fault.reason), loc=place, input=None
-                    )
-                    for place, fault in faults.items()
-                ],
+    def check_urls(params: BaseModel) -> BaseModel:
+        faults = [
+            InitErrorDetails(
+                type=PydanticCustomError(
+                    fault.value, fault.reason, {"hosts": hosts.get(str(place[0]), "")}
+                ),
+                loc=place,
+                input=None,
             )
+            for place, fault in _find_faults(job, params.model_dump(), base_url).items()
+        ]
+        if faults:
+            raise ValidationError.from_exception_data(name, faults)
         return params
 
-    validators: dict[str, Any] = {"check_path": model_validator(mode="after")(check_path)}
+    validators: dict[str, Any] = {"check_urls": model_validator(mode="after")(check_urls)}
     schema_extra: JsonDict | None = None
     if singular is not None:
         validators["take_one"] = model_validator(mode="before")(_make_taker(each, singular))
@@ -88,6 +76,49 @@ def make_params_model(job: JobDefinition, name: str, base_url: str) -> type[Base
     return make_model(
         name, attributes, extra="forbid", validators=validators, schema_extra=schema_extra
     )
+
+
+def _describe_param(job: JobDefinition, name: str, param: Param, hosts: str | None) -> Any:
+    """Return the pydantic field of a param, for validation and OpenAPI.
+
+    Args:
+        job: The job definition.
+        name: The param's name.
+        param: The param.
+        hosts: The hosts of a url; None for another type.
+    """
+    # For the documentation only: `_find_faults` has a message that says why.
+    schema: JsonDict | None = None
+    if param.type == "string" and not param.choices and is_path_segment(job.open, name):
+        schema = {"minLength": 1}
+    description = param.help
+    if hosts is not None:
+        schema = {"format": "uri"}
+        description = description or f"A URL of {hosts}"
+    default: Any = ... if param.default is None else param.default
+    return Key(default, description=description, json_schema_extra=schema)
+
+
+def _find_faults(
+    job: JobDefinition, values: dict[str, Any], base_url: str
+) -> dict[tuple[str | int, ...], PathFault]:
+    """Return the places of the values that would lead to another page, with the fault."""
+    faults: dict[tuple[str | int, ...], PathFault] = {}
+    for name, param in job.params.items():
+        if param.type == "url" and (
+            fault := find_url_fault(values[name], param.host_patterns(base_url))
+        ):
+            faults[name,] = fault
+    each = job.next.each if job.next else None
+    if each is None or job.singular is None:
+        path_faults = find_path_faults(job.open, values)
+        return faults | {(name,): fault for name, fault in path_faults.items()}
+    for index, value in enumerate(values[each]):
+        filled = {**values, job.singular: value}
+        found = find_value_faults(job.open, filled, job.singular, base_url)
+        for name, fault in found.items():
+            faults[(each, index) if name == job.singular else (name,)] = fault
+    return faults
 
 
 def _make_taker(each: str, singular: str) -> Any:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from regress import Regex, RegressError
 
-from scraper.recipes.origin import check_host
+from scraper.recipes.origin import check_host, check_host_pattern
 from scraper.recipes.url_template import has_stray_brace, is_link_template
 
 # More than any real one; selectors are also checked in time that grows with the square.
@@ -24,6 +24,10 @@ _MAX_NAME_LENGTH: Final = 100
 
 SLUG: Final = "^[a-z][a-z0-9-]*$"
 NAME: Final = "^[a-z][a-z0-9_]*$"
+
+#: Steps in a fault's place that stand for one of a key's two notations.
+NOTATION_LIST: Final = "[list]"
+NOTATION_MAPPING: Final = "[mapping]"
 
 #: The flags of the recipes' regexes in the browser.
 REGEX_FLAGS: Final = "su"
@@ -228,6 +232,13 @@ def _check_template(text: str) -> str:
     return text
 
 
+def _check_header(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", text):
+        message = "must be one line of ASCII"
+        raise ValueError(message)
+    return text
+
+
 def check_base_url(text: str) -> str:
     """Return a base URL without a trailing slash.
 
@@ -272,4 +283,11 @@ BaseUrl = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidat
 HostName = Annotated[
     str, StringConstraints(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]+$", max_length=_MAX_LENGTH)
 ]
+#: The value of an HTTP header.
+HeaderText = Annotated[
+    str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(_check_header)
+]
 Host = Annotated[str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(check_host)]
+HostOrSubdomains = Annotated[
+    str, StringConstraints(max_length=_MAX_LENGTH), AfterValidator(check_host_pattern)
+]

@@ -23,10 +23,12 @@ class PathFault(StrEnum):
     CONTROL = "path_control"
     #: It is neither a path nor a URL of the site.
     LINK = "link_site"
+    #: It is no URL of the hosts that the parameter may have.
+    URL = "url_host"
 
     @property
     def reason(self) -> str:
-        """What is wrong, to follow the parameter's name."""
+        """What is wrong, to follow the parameter's name; a {name} stands for a detail."""
         return _REASONS[self]
 
 
@@ -36,6 +38,7 @@ _REASONS: Final = {
     PathFault.CONTROL: "must not contain control characters or line breaks, since it is a part of "
     "the page's path",
     PathFault.LINK: "must be a path such as /page, or a URL of the site",
+    PathFault.URL: "must be a whole URL, such as https://…, of {hosts}",
 }
 
 

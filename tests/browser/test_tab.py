@@ -12,6 +12,7 @@ from scraper.browser.chrome import open_tab
 from scraper.browser.page_snapshot import ListQuery, PageSnapshot, SnapshotQuery
 from scraper.browser.tab import Tab
 from tests.support.loopback import BROWSER
+from tests.support.polling import wait_until
 
 Serve = Callable[..., str]
 
@@ -81,23 +82,24 @@ class TestListTimeout:
 class TestSnapshot:
     def test_does_not_wait_for_a_busy_page(self, busy_tab: Tab, serve: Serve) -> None:
         script = """<script>onload = async () => {
-          await fetch('/busy');
+          await fetch('/await');
+          navigator.sendBeacon('/busy');
           const end = Date.now() + 60_000;
           while (Date.now() < end);
         }</script>"""
-        is_seen = threading.Event()
+        is_loaded, is_busy = threading.Event(), threading.Event()
 
-        def busy(_: BaseHTTPRequestHandler) -> str:
-            is_seen.wait(60)
+        def wait(_: BaseHTTPRequestHandler) -> str:
+            is_loaded.wait(60)
             return ""
 
-        load(busy_tab, serve(index=script, busy=busy))
-        is_seen.set()
-        deadline = time.monotonic() + 30
-        misses = 0
-        while misses < 3 and time.monotonic() < deadline:
-            misses = 0 if busy_tab.snapshot(SnapshotQuery()) else misses + 1
-            busy_tab.pause(0.1)
+        def begin(_: BaseHTTPRequestHandler) -> str:
+            is_busy.set()
+            return ""
+
+        load(busy_tab, serve(index=script, **{"await": wait}, busy=begin))
+        is_loaded.set()
+        assert is_busy.wait(60)
 
         started = time.monotonic()
         assert busy_tab.snapshot(SnapshotQuery()) is None
@@ -183,6 +185,38 @@ class TestWindows:
         tab.pause(0.3)
 
         assert not tab.follow_new_window()
+
+
+#: Shows what a page and its worker see.
+LOOK = """<script>
+const worker = new Worker(URL.createObjectURL(new Blob(["postMessage(navigator.userAgent)"])));
+worker.onmessage = ({data}) => {
+  for (const text of [`${innerWidth}x${innerHeight}`, navigator.userAgent, data])
+    document.body.append(Object.assign(document.createElement("p"), {textContent: text}));
+};
+</script>"""
+
+
+class TestWindowOptions:
+    def test_are_what_pages_see(self, serve: Serve) -> None:
+        agents: list[str] = []
+
+        def page(request: BaseHTTPRequestHandler) -> str:
+            agents.append(request.headers["User-Agent"])
+            return f"<!doctype html><body>{LOOK}"
+
+        url = serve(index=page, other=page)
+        settings = replace(
+            BROWSER, viewport=(1280, 720), user_agent="Reader/1.0 (x)", locale="pt-BR"
+        )
+        with open_tab(settings) as tab:
+            tab.open_ahead(f"{url}/other")
+            for address in (url, f"{url}/other"):
+                load(tab, address)
+                lines = wait_until(lambda: len(found := tab.shown_lines()) == 3 and found)
+                assert lines == ["1280x720", "Reader/1.0 (x)", "Reader/1.0 (x)"]
+
+        assert agents == ["Reader/1.0 (x)"] * 2
 
 
 class TestLocale:

@@ -191,6 +191,32 @@ class TestUse:
 
         assert run(site, browsers) == titles(1, 3)
 
+    def test_with_another_name_leaves_the_unused_one_to_others(
+        self, others: set[int], browsers: WarmBrowsers, serve: Serve
+    ) -> None:
+        agents: list[str] = []
+
+        def page(request: BaseHTTPRequestHandler) -> Page:
+            agents.append(request.headers["User-Agent"])
+            return DOCUMENT + rows(1, 3)
+
+        url = serve(list=page)
+
+        def run_as(owner: str, **site: str) -> str:
+            recipe = make_recipe(site={"site": owner, **site})
+            run_small(url, recipe, browser=BROWSER, browsers=browsers, pages=1)
+            return agents[-1]
+
+        usual = run_as("one")
+        before = wait_for_drivers(len(others) + 2)
+        assert run_as("two", user_agent="Reader/1.0") == "Reader/1.0"
+        [unused] = before & wait_for_drivers(len(others) + 2)
+        kept = find_drivers()
+        assert run_as("two", user_agent="Reader/1.0") == "Reader/1.0"
+        assert find_drivers() == kept
+        assert run_as("three") == usual != "Reader/1.0"
+        assert unused in find_drivers()
+
 
 class TestIsolation:
     def test_of_owners_is_that_of_profiles(self, browsers: WarmBrowsers, serve: Serve) -> None:

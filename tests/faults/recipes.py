@@ -26,7 +26,12 @@ LIMITS: dict[str, dict[str, float]] = {
     "spread": _DEFAULT,
     # Is read from link to link.
     "followed": _DEFAULT,
+    # Requires fill rates.
+    "rated": _DEFAULT,
 }
+
+#: The fill rates of the site that requires some; some channels have no country.
+FILL_RATES = {"channel_name": 1, "channel_handle": 0.5, "country": 0.99}
 
 #: How many pages a worker loads at the same time, of the site that is read by several.
 PARALLEL = 2
@@ -49,6 +54,8 @@ def write_recipes(folder: Path) -> Path:
         recipe["limits"] |= limits
         if site == "spread":
             recipe["jobs"]["scrape-channels"] |= {"spread": True, "parallel": PARALLEL}
+        if site == "rated":
+            recipe["jobs"]["scrape-channels"]["require"] = FILL_RATES
         if site == "followed":
             _follow_links(recipe["jobs"]["scrape-channels"])
         text = yaml.safe_dump(recipe, allow_unicode=True)

@@ -122,6 +122,12 @@ class FaultScenario(JobScenario):
         """Send a cancel request."""
         return self.post(f"{JOB_PATH.format(site=job.site)}/cancel/{job.id}")
 
+    def read_error(self, job: SubmittedJob) -> str:
+        """Return why a job has failed, in English."""
+        path = f"{JOB_PATH.format(site=job.site)}/result/{job.id}"
+        with self.services.client() as api:
+            return str(api.get(path, headers={"Accept-Language": "en"}).json()["error"])
+
     def record_field(self, job: SubmittedJob, name: str) -> str | None:
         """Return a field of the job's record."""
         with self.services.connect() as redis:

@@ -15,6 +15,7 @@ import pytest
 from demo.channels import all_channels
 from demo.golden import expected_details
 from jobs.redis import keys
+from tests.faults.job_scenario import PER_PAGE
 from tests.faults.scenario import LEASE_S, FaultScenario, find_child, wait_s
 from tests.support.polling import wait_until
 
@@ -49,6 +50,28 @@ class TestKilledWorker:
         assert scenario.counter("crashes") - crashes == 1
         assert scenario.counter("takeovers") - takeovers == 1
         assert scenario.wait_for_end(other)["attempt"] == 1
+
+    def test_leaves_the_fill_rates_of_the_pages_that_were_stored(
+        self, scenario: FaultScenario
+    ) -> None:
+        worker = scenario.start_worker("one")
+        with scenario.hold_page(3):
+            job = scenario.start(site="rated")
+            scenario.wait_for_page(job, 3)
+            worker.kill()
+        scenario.start_worker("two")
+
+        end = scenario.wait_for_end(job)
+        filled = sum(item["country"] is not None for item in job.items)
+        stored = job.items[: 2 * PER_PAGE]
+        assert all(any(item["country"] is None for item in part) for part in (stored, job.items))
+        assert (end["error_code"], end["attempt"]) == ("page_changed", 2)
+        counts = f"country has a value in {filled} of {len(job.items)} items"
+        assert counts in scenario.read_error(job)
+        assert "requires 0.99" in scenario.read_error(job)
+        assert scenario.requested_pages(job) == {1: 1, 2: 1, 3: 2, 4: 2}
+        # All its pages were read, so the browser is kept for the next job.
+        assert scenario.wait_for_end(scenario.start(pages=1))["status"] == "completed"
 
     def test_reads_no_channel_twice_that_was_stored(self, scenario: FaultScenario) -> None:
         scenario.start_worker("one")

@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from scraper.errors import PageChanged
+from scraper.errors import FillRateTooLow, PageChanged
 from scraper.extraction import encode_item
 from scraper.item_filter import ItemFilter
 from scraper.page_items import ListPage, NewItems, PageItems, PagePlace, SeenPages
@@ -191,6 +191,74 @@ class TestFilterPage:
         }
 
 
+class TestCheckFillRates:
+    RATED = JOB.model_copy(update={"require": {"channel_name": 1, "country": 0.5}})
+
+    def filter_pages(
+        self, *pages: Any, seen: SeenPages | None = None, count: int = 0
+    ) -> ItemFilter:
+        item_filter = ItemFilter(self.RATED, seen or SeenPages(), [PAGE], seen_items=count)
+        for page_items in pages:
+            assert item_filter.filter_page(PAGE, page_of(*page_items)) is not None
+        return item_filter
+
+    def test_counts_the_items_of_all_pages(self) -> None:
+        first, second = items(3, country=None), items(3, first=4)
+
+        self.filter_pages(first, second).check_fill_rates()
+        with pytest.raises(FillRateTooLow) as failure:
+            self.filter_pages(first, second[:2]).check_fill_rates()
+
+        assert failure.value.code == "page_changed"
+        assert failure.value.details == {
+            "page": "http://x/",
+            "selector": JOB.fields["country"].css,
+            "reason": "fill_rate",
+            "field": "country",
+            "filled": 2,
+            "items": 5,
+            "rate": 0.4,
+            "required": 0.5,
+        }
+
+    def test_does_not_warn_of_what_the_recipe_allows(self) -> None:
+        item_filter = self.filter_pages([*items(3, country=None), item("/4")])
+
+        assert item_filter.warnings == []
+
+    def test_counts_items_once(self) -> None:
+        item_filter = self.filter_pages(
+            items(2, country=None), [*items(2, country=None), *items(2, first=3)]
+        )
+
+        item_filter.check_fill_rates()
+
+    def test_counts_those_of_earlier_attempts(self) -> None:
+        seen = SeenPages(filled={"channel_name": 4, "country": 1})
+        item_filter = self.filter_pages(items(2), seen=seen, count=4)
+        item_filter.check_fill_rates()
+        with pytest.raises(FillRateTooLow, match="filled=1, items=5"):
+            self.filter_pages(items(1, country=None), seen=seen, count=4).check_fill_rates()
+
+    def test_lets_every_item_have_a_field_with_the_rate_one(self) -> None:
+        item_filter = self.filter_pages([*items(2), item("/3", name=None)])
+
+        with pytest.raises(FillRateTooLow, match="channel_name, filled=2, items=3"):
+            item_filter.check_fill_rates()
+
+    def test_fails_at_once_if_a_page_lacks_such_a_field(self) -> None:
+        with pytest.raises(PageChanged, match="field_empty"):
+            self.filter_pages([item("/1", name=None)])
+
+    def test_never_shows_a_rate_that_is_too_low_as_the_required_one(self) -> None:
+        error = FillRateTooLow("http://x/", "b", "title", 7999, 10_000, 0.8)
+
+        assert (error.details["rate"], error.details["required"]) == (0.799, 0.8)
+
+    def test_without_items_nothing_is_missing(self) -> None:
+        self.filter_pages().check_fill_rates()
+
+
 class TestEndList:
     def test_says_what_has_ended_the_list(self) -> None:
         pages = [replace(PAGE, number=number) for number in (1, 2, 3)]
@@ -225,7 +293,7 @@ class TestScrolledList:
     @pytest.mark.parametrize("seen", [0, 2, 4])
     def test_has_new_items_behind_the_others(self, seen: int) -> None:
         job = JOB.model_copy(update={"unique_by": None})
-        item_filter = ItemFilter(job, SEEN, [self.STEP], seen)
+        item_filter = ItemFilter(job, SEEN, [self.STEP], seen_items=seen)
         equal = [*items(2), *items(2)]
 
         assert new_items(item_filter.filter_page(self.STEP, page_of(*equal))) == equal[seen:]

@@ -121,3 +121,48 @@ class TestValueUrl:
         )
         site = make_site("http://127.0.0.1:8000/app")
         assert site.value_url(job, {"links": [value], "shop": "centro"}, value) == url
+
+
+class TestUrlParam:
+    JOB = JobDefinition.model_validate(
+        {
+            "params": {"address": {"type": "url", "hosts": ["a.example", "*.b.example", "x"]}},
+            "open": "{address}",
+            "items": "li",
+            "fields": {"title": "b"},
+        }
+    )
+    RECIPE = Recipe.model_validate({"site": "shop", "base_url": "https://x", "jobs": {"a": JOB}})
+
+    def site(self, base_url: str = "https://x") -> SiteUrls:
+        return SiteUrls(self.RECIPE, base_url, self.RECIPE.jobs["a"])
+
+    @pytest.mark.parametrize(
+        ("address", "url"),
+        [
+            ("https://A.example.:443", "https://a.example/"),
+            ("https://a.example/x?y=1#z", "https://a.example/x?y=1#z"),
+            ("https://c.b.example/x", "https://c.b.example/x"),
+            ("https://x/y?z#t", "http://127.0.0.1:8000/y?z#t"),
+        ],
+    )
+    def test_is_opened(self, address: str, url: str) -> None:
+        site = self.site("http://127.0.0.1:8000/app")
+        assert site.page_url(self.JOB, {"address": address}, 1) == url
+
+    def test_is_checked_again(self) -> None:
+        with pytest.raises(ValueError, match="address is no URL of its hosts"):
+            self.site().page_url(self.JOB, {"address": "https://evil.example"}, 1)
+
+    def test_lets_pages_be_at_its_hosts_but_no_account_be_typed_there(self) -> None:
+        site = self.site()
+        for url in ("https://a.example/x", "https://c.b.example/x"):
+            assert site.may_have_page(url)
+            assert not site.is_own(url)
+            assert not site.is_same_site(url)
+        assert site.may_have_page("https://x/y")
+        assert not site.may_have_page("https://evil.example/")
+        assert not SiteUrls(self.RECIPE, "https://x").may_have_page("https://a.example/x")
+
+    def test_names_no_host_after_an_asterisk(self) -> None:
+        assert self.site().named_hosts == {("x", 443), ("a.example", 443)}

@@ -19,10 +19,17 @@ jobs:
     collection: offers
     label: {pt: ofertas, en: offers}
     fields: {title: h2}
+  read-page:
+    params:
+      address: {type: url, hosts: [a.example, "*.b.example"]}
+    open: "{address}"
+    items: .offer
+    fields: {title: h2}
 """
 SINCE = "since it is a part of the page's path"
 POIS = "pois faz parte do caminho da página"
 START = "/api/v1/shop/list-offers/start"
+START_PAGE = "/api/v1/shop/read-page/start"
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +91,34 @@ class TestPathParameter:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         assert schema["properties"]["category"]["minLength"] == 1
         assert "minLength" not in schema["properties"]["q"]
+
+
+class TestUrlParameter:
+    @pytest.mark.parametrize(
+        ("language", "detail"),
+        [
+            ("en", "must be a whole URL, such as https://…, of a.example, *.b.example"),
+            (
+                "pt",
+                "precisa ser uma URL completa, como https://…, de a.example, *.b.example",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("address", ["https://evil.example/", "http://a.example", "/x", ""])
+    def test_of_another_host_is_rejected(
+        self, recipes: Path, address: str, language: str, detail: str
+    ) -> None:
+        headers = {"Accept-Language": language}
+        response = send(recipes, "POST", START_PAGE, json={"address": address}, headers=headers)
+
+        assert response.status_code == 422
+        assert response.json() == {
+            "detail": f"address: {detail}",
+            "error_code": "invalid_parameters",
+        }
+
+    def test_of_its_hosts_is_accepted(self, recipes: Path) -> None:
+        body = {"address": "https://www.b.example/x"}
+        assert send(recipes, "POST", START_PAGE, json=body).json()["error_code"] == (
+            "redis_unavailable"
+        )

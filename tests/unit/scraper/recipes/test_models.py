@@ -162,6 +162,11 @@ FAULTS = [
     ("[title, link]", "title", JOB + "require", "must be a list"),
     ("[title, link]", "[title, 1]", JOB + "require[1]", "must be a string"),
     ("[title, link]", "[title, 1]", JOB + "require", "unknown field 1"),
+    ("[title, link]", "{title: 1, lnk: 0.5}", JOB + "require", "unknown field lnk"),
+    ("[title, link]", "{title: 80}", JOB + "require.title", "must be at most 1"),
+    ("[title, link]", "{title: 0}", JOB + "require.title", "must be more than 0"),
+    ("[title, link]", "{title: 80%}", JOB + "require.title", "must be a number"),
+    ("[title, link]", "{title: true}", JOB + "require.title", "must be a number"),
     # the params
     ("word: {type", "account: {type", JOB + "params", "account is reserved for the API"),
     ("word: {type", "webhook_url: {type", JOB + "params", "webhook_url is reserved for the API"),
@@ -179,6 +184,38 @@ FAULTS = [
     ("min: 0, max: 10", f"min: {10**400}", JOB + "params.least.min", "must be a number"),
     ("default: 0.5", "default: .inf", JOB + "params.least.default", "must be a finite"),
     ("default: all", "default: All", JOB + "params.word.default", "must match [a-z]+ completely"),
+    ("default: 1}", "default: 1, hosts: [x]}", JOB + "params.start.hosts", "requires the type url"),
+    ("type: boolean", "type: url", JOB + "params.used.default", "must be a string"),
+    (
+        "type: string, default: all, pattern",
+        "type: url, default: all, choices: [x], help",
+        JOB + "params.word.choices",
+        "cannot be used with a url",
+    ),
+    (
+        "type: string, default: all, pattern",
+        "type: url, default: all, help",
+        JOB + "params.word.default",
+        "must be a whole URL of hosts, or of the site",
+    ),
+    (
+        "type: string, default: all, pattern",
+        "type: url, hosts: [], help",
+        JOB + "params.word.hosts",
+        "must not be empty",
+    ),
+    (
+        "type: string, default: all, pattern",
+        "type: url, hosts: [https://x/y], help",
+        JOB + "params.word.hosts[0]",
+        "must be a host such as",
+    ),
+    (
+        "type: string, default: all, pattern",
+        'type: url, hosts: ["*.10.0.0.1"], help',
+        JOB + "params.word.hosts[0]",
+        "must have a name after *.",
+    ),
     (
         "default: all",
         "default: off",
@@ -308,6 +345,11 @@ ADVICE = [
     ("exists: .sold", "exists: true", JOB + "fields.sold.exists", "must be a selector"),
     ("exists: .sold", "exists: on", JOB + "fields.sold.exists", "must be a selector"),
     ("tries: 3", 'tries: "3"', "limits.tries", "must be an integer (without quotes)"),
+    ("limits:", "viewport: {width: 9, height: 720}\nlimits:", "viewport.width", "must be at least"),
+    ("limits:", "viewport: {width: 1280}\nlimits:", "viewport.height", "is missing"),
+    ("limits:", 'user_agent: "a\\nb"\nlimits:', "user_agent", "must be one line of ASCII"),
+    ("limits:", 'user_agent: "olá"\nlimits:', "user_agent", "must be one line of ASCII"),
+    ("limits:", 'user_agent: ""\nlimits:', "user_agent", "must be one line of ASCII"),
     ("tries: 3", 'tries: "30"', "limits.tries", "must be an integer"),
     ("tries: 3", "tries: three", "limits.tries", "must be an integer"),
     ("page_timeout_s: 90", "page_timeout_s: 90 s", "limits.page_timeout_s", "must be a number"),
@@ -363,7 +405,15 @@ class TestRecipe:
         assert (job.next.count, job.next.first, job.next.pages) == ("page", "start", "pages")
         assert job.params["size"].choices == (20, 40)
         assert list(job.fields) == ["title", "link", "price", "tags", "sold", "photos"]
-        assert job.require == ("title", "link")
+        assert job.require == job.required == ("title", "link")
+        assert job.fill_rates == {}
+
+    def test_accepts_fill_rates(self, tmp_path: Path) -> None:
+        text = RECIPE.replace("[title, link]", "{title: 1, price: 0.8}")
+        job = read(tmp_path, text).jobs["list-offers"]
+
+        assert job.fill_rates == {"title": 1, "price": 0.8}
+        assert job.required == ("title",)
 
     @pytest.mark.parametrize(("old", "new", "key", "reason"), FAULTS)
     def test_names_the_line_and_the_key_of_a_fault(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scraper.recipes.origin import Origin, describe_origin, parse_host
+from scraper.recipes.origin import HostPattern, Origin, describe_origin, parse_host
 
 
 class TestOrigin:
@@ -77,3 +77,57 @@ class TestParseHost:
     def test_rejects_what_is_no_host(self, entry: str) -> None:
         with pytest.raises(ValueError, match=r"must be a host|invalid port"):
             parse_host(entry, allows_http=False)
+
+
+def matches(entry: str, url: str, *, allows_http: bool = False) -> bool:
+    origin = Origin.parse(url)
+    assert origin is not None
+    return HostPattern.parse(entry, allows_http=allows_http).matches(origin)
+
+
+class TestHostPattern:
+    @pytest.mark.parametrize(
+        ("entry", "url"),
+        [
+            ("a.example", "https://a.example/x"),
+            ("a.example", "https://A.example.:443/"),
+            ("a.example:8443", "https://a.example:8443/"),
+            ("*.b.example", "https://www.b.example/"),
+            ("*.b.example", "https://a.b.b.example/"),
+            ("*.b.example:81", "https://x.b.example:81/"),
+            ("http://*.b.example", "http://x.b.example/"),
+            ("http://*.b.example", "https://x.b.example/"),
+            ("127.0.0.1:81", "https://127.1:81/"),
+        ],
+    )
+    def test_matches(self, entry: str, url: str) -> None:
+        assert matches(entry, url)
+
+    @pytest.mark.parametrize(
+        ("entry", "url"),
+        [
+            ("a.example", "http://a.example/"),
+            ("a.example", "https://a.example:8443/"),
+            ("a.example:8443", "https://a.example/"),
+            ("a.example", "https://b.a.example/"),
+            ("*.b.example", "https://b.example/"),
+            ("*.b.example", "https://evilb.example/"),
+            ("*.b.example", "https://.b.example/"),
+            ("*.b.example", "https://a..b.example/"),
+            ("*.b.example", "https://evil.example%2f.b.example/"),
+            ("*.b.example", "https://x.b.example.evil.example/"),
+            ("*.b.example", "https://x.b.example:81/"),
+        ],
+    )
+    def test_does_not_match(self, entry: str, url: str) -> None:
+        assert not matches(entry, url)
+
+    def test_means_http_too_at_an_http_site(self) -> None:
+        assert matches("*.b.example", "http://x.b.example/", allows_http=True)
+
+    @pytest.mark.parametrize(
+        "entry", ["*", "*.", "*.*.x", "a.*.x", "x*.b", "*.127.0.0.1", "*.[::1]"]
+    )
+    def test_rejects_other_wildcards(self, entry: str) -> None:
+        with pytest.raises(ValueError, match="must"):
+            HostPattern.parse(entry, allows_http=False)

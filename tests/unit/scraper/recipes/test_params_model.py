@@ -217,3 +217,106 @@ class TestEach:
     def test_takes_links_of_the_site(self, link: str) -> None:
         model = make_params_model(each("{link}"), "Params", BASE_URL)
         assert model.model_validate({"link": link}).model_dump() == {"links": [link]}
+
+
+def with_url(**param: Any) -> JobDefinition:
+    return JobDefinition.model_validate(
+        {
+            "params": {"address": {"type": "url", **param}},
+            "open": "{address}",
+            "items": "li",
+            "fields": {"name": "b"},
+        }
+    )
+
+
+HOSTS = {"hosts": ["a.example", "*.b.example", "c.example:8443"]}
+
+
+class TestUrl:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://a.example",
+            "https://A.example/x?y=../z#t",
+            "https://www.b.example/",
+            "https://c.example:8443/x",
+        ],
+    )
+    def test_may_be_at_its_hosts(self, url: str) -> None:
+        model = make_params_model(with_url(**HOSTS), "Params", BASE_URL)
+        assert model.model_validate({"address": url}).model_dump() == {"address": url}
+
+    @pytest.mark.parametrize(
+        ("url", "kind"),
+        [
+            ("http://a.example/", "url_host"),
+            ("https://shop.example/", "url_host"),
+            ("https://b.example/", "url_host"),
+            ("https://a.example:8443/", "url_host"),
+            ("https://me@a.example/", "url_host"),
+            ("https://@a.example/", "url_host"),
+            ("https://evil.example\\@a.example/", "url_host"),
+            ("https://a.example\\.evil.example/", "url_host"),
+            ("https://a.example/ x", "url_host"),
+            ("\x01https://a.example/", "url_host"),
+            ("https://a.exam\tple/", "url_host"),
+            ("//a.example/", "url_host"),
+            ("/x", "url_host"),
+            ("", "url_host"),
+            ("javascript:alert(1)//a.example", "url_host"),
+            ("file://a.example/etc/passwd", "url_host"),
+            ("https://a.example/x/../y", "path_dots"),
+            ("https://a.example/%00", "path_control"),
+        ],
+    )
+    def test_is_refused_elsewhere(self, url: str, kind: str) -> None:
+        model = make_params_model(with_url(**HOSTS), "Params", BASE_URL)
+        with pytest.raises(ValidationError) as caught:
+            model.model_validate({"address": url})
+        assert [(fault["loc"], fault["type"]) for fault in caught.value.errors()] == [
+            (("address",), kind)
+        ]
+
+    def test_names_the_hosts(self) -> None:
+        model = make_params_model(with_url(**HOSTS), "Params", BASE_URL)
+        with pytest.raises(
+            ValidationError, match=r"of a\.example, \*\.b\.example, c\.example:8443"
+        ):
+            model.model_validate({"address": "https://x.example"})
+
+    @pytest.mark.parametrize(
+        ("base_url", "url", "is_valid"),
+        [
+            (BASE_URL, "https://shop.example/x", True),
+            (BASE_URL, "http://shop.example/x", False),
+            ("http://shop.example", "http://shop.example/x", True),
+            ("http://shop.example", "https://shop.example/x", True),
+            (BASE_URL, "https://a.example/x", False),
+        ],
+    )
+    def test_without_hosts_is_one_of_the_site(
+        self, base_url: str, url: str, *, is_valid: bool
+    ) -> None:
+        model = make_params_model(with_url(), "Params", base_url)
+        if is_valid:
+            assert model.model_validate({"address": url}).model_dump() == {"address": url}
+        else:
+            with pytest.raises(ValidationError, match=f"of {base_url}"):
+                model.model_validate({"address": url})
+
+    def test_is_documented(self) -> None:
+        model = make_params_model(with_url(**HOSTS), "Params", BASE_URL)
+        schema = model.model_json_schema()["properties"]["address"]
+        assert (schema["type"], schema["format"]) == ("string", "uri")
+        assert schema["description"] == "A URL of a.example, *.b.example, c.example:8443"
+
+    def test_is_checked_where_it_is_only_a_value(self) -> None:
+        job = with_url(**HOSTS).model_copy(update={"open": "/check?url={address}"})
+        model = make_params_model(job, "Params", BASE_URL)
+        with pytest.raises(ValidationError, match="must be a whole URL"):
+            model.model_validate({"address": "https://x.example"})
+
+    def test_only_a_url_is_a_whole_link(self) -> None:
+        with pytest.raises(ValidationError, match="must start with a slash"):
+            with_url(type="string")
