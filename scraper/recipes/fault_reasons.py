@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from scraper.recipes.error_messages import describe_error
 from scraper.recipes.field import ALTERNATIVES
+from scraper.recipes.foreign_words import find_advice
 from scraper.recipes.json_source import ITEMS_NOTATIONS
 from scraper.recipes.models import Recipe
 from scraper.recipes.strict_types import NOTATION_LIST, NOTATION_MAPPING, InnerKeyError
@@ -45,7 +46,7 @@ def find_reasons(error: ValidationError, source: YamlSource) -> Iterator[tuple[E
         if number < _MAX_ADVISED:
             advice, other_value = _propose(fault, source, key)
         if not advice:
-            yield fault, describe_error(fault)
+            yield fault, describe_error(fault) + _translate(fault, key)
             continue
         new_faults = _find_new_faults(source.data, key, other_value, faults)
         same = [new for new in new_faults if key_of(new) == key]
@@ -57,6 +58,12 @@ def find_reasons(error: ValidationError, source: YamlSource) -> Iterator[tuple[E
             yield fault, describe_error(fault)
             if advice != _UNQUOTE:
                 yield from ((new, describe_error(new)) for new in new_faults)
+
+
+def _translate(fault: ErrorDetails, key: KeyPath) -> str:
+    """Return the word of recipes for a key of another tool's; empty if there is none."""
+    advice = find_advice(key) if fault["type"] == "extra_forbidden" else ""
+    return f": {advice}" if advice else ""
 
 
 def key_of(fault: ErrorDetails) -> KeyPath:

@@ -42,6 +42,11 @@ _PAIR: Final = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
 _PSEUDO_ELEMENT: Final = re.compile(
     r"::[\w-]+|:(?:before|after|first-line|first-letter)\b(?!-)", re.IGNORECASE
 )
+# Pseudo-classes of jQuery, Playwright and other tools, which no browser has.
+_NO_CSS: Final = re.compile(
+    r"(:(?:contains|has-text|text-is|text|icontains)(?=\())|(:(?:eq|first|last|nth)(?![\w-]))",
+    re.IGNORECASE,
+)
 _MATCHES_NOTHING: Final = re.compile(
     r":not\(\s*\*\s*\)|:(?:is|where|has)\(\s*\)|:nth-(?:last-)?(?:child|of-type)\(\s*0\s*\)",
     re.IGNORECASE,
@@ -114,6 +119,10 @@ def _check_css(text: str) -> None:
         message = f"never matches: {pseudo.group()} selects no element"
         if pseudo.group().lower() in {"::attr", "::text"}:
             message += " (a text is read anyway; attr: reads an attribute)"
+        raise ValueError(message)
+    if foreign := _NO_CSS.search(plain):
+        advice = "an XPath, such as .//a[contains(., 'Next')]" if foreign[1] else "nth"
+        message = f"{foreign.group()} is no CSS: use {advice}"
         raise ValueError(message)
     if never := _MATCHES_NOTHING.search(plain):
         message = f"never matches: {never.group()} excludes every element"
