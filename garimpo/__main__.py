@@ -12,6 +12,7 @@ from garimpo.commands.demo import demo
 from garimpo.commands.dev import dev
 from garimpo.commands.jobs import jobs
 from garimpo.commands.keys import keys
+from garimpo.commands.recipe import recipe
 from garimpo.commands.result import result
 from garimpo.commands.run import run
 from garimpo.commands.scrape import scrape
@@ -25,6 +26,7 @@ app = typer.Typer(
 for command in (run, watch, result, jobs, cancel, check, scrape, demo, dev):
     app.command(epilog=EXIT_CODES)(command)
 app.add_typer(keys, name="keys")
+app.add_typer(recipe, name="recipe")
 
 
 def _show_version(requested: bool) -> None:  # noqa: FBT001 - the signature of an option callback

@@ -487,6 +487,7 @@ def _make_recipe_error(target: Target, error: SelectorError) -> RecipeMalformed:
     if keys[0] not in {"login", "locale", "time_zone", "dismiss"}:
         jobs = target.recipe.jobs
         keys = ("jobs", next(name for name in jobs if jobs[name] is target.job), *keys)
+    keys = target.recipe.spell(keys)
     location = target.recipe.locate(keys) or target.recipe.site
     return RecipeMalformed(location, ".".join(map(str, keys)), error.reason)
 

@@ -487,6 +487,17 @@ class Recipe(StrictModel):
         """
         return self._source.lines[nearest_key(key, self._source.lines)] if self._source else 0
 
+    def spell(self, key: KeyPath) -> KeyPath:
+        """Return a key as the file has it, or its closest ancestor; without a file, the key itself.
+
+        A selector is named `css` by its user, but may be an `xpath`, or have no key of its own.
+        """
+        if self._source is None:
+            return key
+        xpath = (*key[:-1], "xpath")
+        is_xpath = key[-1:] == ("css",) and xpath in self._source.lines
+        return xpath if is_xpath else nearest_key(key, self._source.lines)
+
     def locate(self, key: KeyPath) -> str:
         """Return the place of a key, or of its closest ancestor, such as `tubehunt.yaml:14`.
 
