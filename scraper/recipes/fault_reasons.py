@@ -61,7 +61,7 @@ def find_reasons(error: ValidationError, source: YamlSource) -> Iterator[tuple[E
 
 
 def _translate(fault: ErrorDetails, key: KeyPath) -> str:
-    """Return the word of recipes for a key of another tool's; empty if there is none."""
+    """Return the word of recipes for a key of another tool's; empty if no word is known."""
     advice = find_advice(key) if fault["type"] == "extra_forbidden" else ""
     return f": {advice}" if advice else ""
 
