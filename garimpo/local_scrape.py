@@ -79,7 +79,7 @@ class _TerminalObserver:
 
 
 def scrape_locally(  # noqa: PLR0913 - what the command's options say
-    site: str,
+    recipe: Recipe,
     job: str,
     values: Mapping[str, Any],
     *,
@@ -90,7 +90,7 @@ def scrape_locally(  # noqa: PLR0913 - what the command's options say
     """Run a job with the settings of the environment; return its result as the API would.
 
     Args:
-        site: The recipe's site.
+        recipe: The recipe.
         job: The name of one of its jobs.
         values: The job's parameters.
         base_url: Replaces the base URL of the recipe and of the environment.
@@ -98,12 +98,12 @@ def scrape_locally(  # noqa: PLR0913 - what the command's options say
         account: The name of the site's account; the default one without a name.
 
     Raises:
-        InvalidRequestError: There is no such job, or a recipe, setting or parameter is invalid.
+        InvalidRequestError: There is no such job, or a setting or parameter is invalid.
         ScrapeFailedError: The job has failed.
         ScrapeInterruptedError: Ctrl-C has ended the job.
     """
     try:
-        target = _make_target(site, job, base_url, account or DEFAULT_ACCOUNT)
+        target = _make_target(recipe, job, base_url, account or DEFAULT_ACCOUNT)
     except SettingMalformed as error:
         raise InvalidRequestError(str(error)) from error
     params = _validate_params(target.job, values, target.recipe.base_url)
@@ -153,8 +153,12 @@ def _build_result(
     return head.as_dict(observer.items)
 
 
-def _find_recipe(site: str) -> Recipe:
-    """Return the recipe of a site; warn of other recipes with a fault."""
+def find_recipe(site: str) -> Recipe:
+    """Return the recipe of a site; warn of other recipes with a fault.
+
+    Raises:
+        InvalidRequestError: The site has no recipe, or its recipe has a fault.
+    """
     try:
         recipes = load_recipes(RecipeSettings().recipes_dir)
     except RecipeError as error:
@@ -173,12 +177,11 @@ def _find_recipe(site: str) -> Recipe:
     )
 
 
-def _make_target(site: str, job: str, base_url: str | None, account: str) -> Target:
-    recipe = _find_recipe(site)
+def _make_target(recipe: Recipe, job: str, base_url: str | None, account: str) -> Target:
     if job not in recipe.jobs:
-        message = f"{site} has no job {job}; available: {', '.join(recipe.jobs)}"
+        message = f"{recipe.site} has no job {job}; available: {', '.join(recipe.jobs)}"
         raise InvalidRequestError(message)
-    settings = SiteSettings.read(site)
+    settings = SiteSettings.read(recipe.site)
     if base_url is not None:
         try:
             base_url = check_base_url(base_url)

@@ -1,20 +1,38 @@
-"""`garimpo recipe check`: find what is wrong with recipe files."""
+"""`garimpo recipe`: find what is wrong with recipe files, and see what they read."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from garimpo.cli.options import load_settings
-from garimpo.cli.output import EXIT_CODES, FAILED, print_error, print_stdout
+from garimpo.cli.fields_table import make_fields_table
+from garimpo.cli.options import Account, Params, load_settings, read_params
+from garimpo.cli.output import (
+    API_ERROR,
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
+    describe_failure,
+    make_console,
+    print_error,
+    print_stdout,
+    render_stdout,
+)
+from garimpo.cli.table import make_table
+from jobs.model.i18n import Language, render, render_known
 
-recipe = typer.Typer(no_args_is_help=True, help="Check recipes.")
+if TYPE_CHECKING:
+    from scraper.recipes.models import JobDefinition
+
+_SHOWN_ITEMS: Final = 5
+
+recipe = typer.Typer(no_args_is_help=True, help="Check and try recipes.")
 
 
 @recipe.callback()
 def _recipe() -> None:
-    # With a callback, typer keeps `check` as a command of its own.
-    """Check recipes."""
+    """Check and try recipes."""
 
 
 @recipe.command(epilog=EXIT_CODES)
@@ -32,7 +50,6 @@ def check(
     """
     # Imported here, since garimpo[cli] does not include Selenium.
     from garimpo.recipe_check import load_files, try_selectors  # noqa: PLC0415
-    from jobs.model.i18n import Language, render  # noqa: PLC0415
     from scraper.errors import ScrapeError  # noqa: PLC0415
 
     recipes, faults = load_files(files)
@@ -52,3 +69,75 @@ def check(
             print_stdout(f"{path}: no mistakes ({loaded.site}: {jobs})\n")
     if faults:
         raise typer.Exit(FAILED)
+
+
+@recipe.command(name="try", epilog=EXIT_CODES)
+def try_job(
+    file: Annotated[Path, typer.Argument(help="Recipe file.", show_default=False)],
+    job: Annotated[str | None, typer.Argument(help="Job; by default the first.")] = None,
+    *,
+    param: Params = None,
+    account: Account = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Replaces the recipe's base_url.", metavar="URL")
+    ] = None,
+) -> None:
+    """Run a job of a recipe file in this process, and show what it reads.
+
+    The tables show the first items, and of each field how many items have it. One page of a list is
+    read, unless --param says how many.
+    """
+    # Imported here, since garimpo[cli] does not include Selenium.
+    from garimpo.local_scrape import (  # noqa: PLC0415
+        InvalidRequestError,
+        ScrapeFailedError,
+        ScrapeInterruptedError,
+        scrape_locally,
+    )
+    from scraper.recipes.loader import RecipeError, load_recipe  # noqa: PLC0415
+
+    values = read_params(param)
+    language = Language(load_settings().language)
+    try:
+        loaded = load_recipe(file)
+    except RecipeError as error:
+        print_error(str(error))
+        raise typer.Exit(FAILED) from error
+    name = job or next(iter(loaded.jobs))
+    definition = loaded.jobs.get(name)
+    if definition and definition.next and definition.next.each is None:
+        values = {definition.next.pages: definition.min_pages, **values}
+    try:
+        result = scrape_locally(
+            loaded, name, values, base_url=base_url, language=language, account=account
+        )
+    except InvalidRequestError as error:
+        print_error(str(error))
+        raise typer.Exit(API_ERROR) from error
+    except ScrapeFailedError as error:
+        if error.result is not None and definition:
+            _show(error.result, definition, language)
+        print_error(describe_failure(error.body))
+        is_interrupted = isinstance(error, ScrapeInterruptedError)
+        raise typer.Exit(INTERRUPTED if is_interrupted else FAILED) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if definition:
+        _show(result, definition, language)
+
+
+def _show(result: Mapping[str, Any], job: "JobDefinition", language: Language) -> None:
+    """Print the first items, how well each field was read, and the warnings of a run."""
+    items = result[job.collection]
+    if items:
+        width = make_console().width
+        render_stdout(make_table(items, rows=_SHOWN_ITEMS, width=width))
+        is_json = job.json_items is not None
+        sources = {
+            name: (is_json and field.path) or field.selector for name, field in job.fields.items()
+        }
+        render_stdout(make_fields_table(sources, items))
+    print_stdout(f"{len(items)} {job.collection}\n")
+    for warning in result["warnings"]:
+        code = str(warning["code"])
+        print_stdout(f"{render_known(language, f'warning.{code}', warning, code)} [{code}]\n")

@@ -50,6 +50,7 @@ def scrape(  # noqa: PLR0913 - each is an option
         InvalidRequestError,
         ScrapeFailedError,
         ScrapeInterruptedError,
+        find_recipe,
         scrape_locally,
     )
     from jobs.model.i18n import Language  # noqa: PLC0415
@@ -59,7 +60,12 @@ def scrape(  # noqa: PLR0913 - each is an option
     language = Language(load_settings().language)
     try:
         result = scrape_locally(
-            site, job, values, base_url=base_url, language=language, account=account
+            find_recipe(site),
+            job,
+            values,
+            base_url=base_url,
+            language=language,
+            account=account,
         )
     except InvalidRequestError as error:
         print_error(str(error))

@@ -526,6 +526,14 @@ class JobDefinition(StrictModel):
         return {self.singular: Field.model_validate({"attr": "href"}), **self.fields}
 
     @property
+    def min_pages(self) -> int:
+        """The minimum number of pages that a start can request."""
+        if self.next is None or self.next.each is not None:
+            return 1
+        pages = self.params[self.next.pages]
+        return int(min(pages.choices) if pages.choices else pages.min or 1)
+
+    @property
     def max_pages(self) -> int:
         """The maximum number of pages that a start can request."""
         if self.next is None:

@@ -1,13 +1,19 @@
-"""`garimpo recipe check` in a real browser."""
+"""`garimpo recipe check` and `garimpo recipe try` in a real browser."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scraper.recipes.loader import BUNDLED
+from tests.browser.small_sites import DOCUMENT, rows
 from tests.browser.test_scrape_command import run
+from tests.support.demo_site import DemoSite
+
+Serve = Callable[..., str]
 
 CHECK = ("garimpo", "recipe", "check")
+TRY = ("garimpo", "recipe", "try")
 SHOP = """\
 site: shop
 base_url: http://127.0.0.1:1
@@ -106,3 +112,82 @@ class TestCheck:
 
         assert done.returncode == (1 if option == "--browser" else 0)
         assert (chrome in done.stderr) == (option == "--browser")
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+class TestTry:
+    def test_shows_items_and_how_well_each_field_was_read(
+        self, tmp_path: Path, demo: DemoSite
+    ) -> None:
+        recipe = str(BUNDLED / "tubehunt.yaml")
+        done = run(tmp_path, recipe, "--base-url", demo.url, command=TRY)
+
+        assert done.returncode == 0, done.stderr
+        rows = {row[0]: row[1:] for row in map(cells, done.stdout.splitlines()) if len(row) > 1}
+        assert "Lately Fashionable" in rows
+        assert rows["channel_name"][:3] == ["100 %", "50", "Lately Fashionable"]
+        assert rows["country"] == ["70 %", "9", "US", ".country:not(.entry-video *)"]
+        assert done.stdout.splitlines()[-1] == "50 channels"
+
+    def test_says_what_was_not_found(self, tmp_path: Path, serve: Serve) -> None:
+        url = serve(list=DOCUMENT + rows(1, 6))
+        text = """\
+site: rows
+base_url: http://127.0.0.1:1
+jobs:
+  list-rows:
+    open: /list
+    items: .item
+    fields: {title: .t, price: .price}
+"""
+        shop = write(tmp_path, text)
+        done = run(tmp_path, str(shop), "--base-url", url, command=TRY)
+
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        assert ["price", "0 %", "0", "", ".price"] in [cells(line) for line in lines]
+        assert lines[-2] == "6 items"
+        assert lines[-1].endswith("[field_empty_everywhere]")
+
+    def test_reads_one_page_of_a_list(self, tmp_path: Path, serve: Serve) -> None:
+        url = serve(list=DOCUMENT + rows(1, 2) + "<a class=next href=/more>x</a>")
+        text = """\
+site: rows
+base_url: http://127.0.0.1:1
+jobs:
+  list-rows:
+    open: /list
+    next: .next
+    items: .item
+    fields: {title: .t}
+"""
+        shop = write(tmp_path, text)
+        done = run(tmp_path, str(shop), "list-rows", "--base-url", url, command=TRY)
+
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "2 items"), done.stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "words"),
+        [
+            (["list-hats"], 2, "shop has no job list-hats; available: list-offers, list-orders"),
+            (["list-offers", "--param", "size=1"], 2, "no parameter size"),
+        ],
+    )
+    def test_refuses_what_is_not_in_the_recipe(
+        self, tmp_path: Path, arguments: list[str], code: int, words: str
+    ) -> None:
+        shop = write(tmp_path, SHOP)
+        done = run(tmp_path, str(shop), *arguments, command=TRY)
+
+        assert done.returncode == code
+        assert words in done.stderr
+
+    def test_names_the_mistakes_of_a_recipe(self, tmp_path: Path) -> None:
+        shop = write(tmp_path, SHOP.replace("items: .offer", "selector: .offer"))
+        done = run(tmp_path, str(shop), command=TRY)
+
+        assert done.returncode == 1
+        assert f"{shop}:12: jobs.list-offers.selector: unknown key" in done.stderr
