@@ -1,8 +1,9 @@
 """Items that come from JSON: its texts become what `js/extract.js` returns of elements."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 from urllib.parse import urljoin
 
@@ -12,24 +13,69 @@ from scraper.field_values import is_number, search_json, to_text
 from scraper.recipes.field import Field, Item
 from scraper.recipes.json_source import JsonItems
 from scraper.recipes.models import JobDefinition
-from scraper.recipes.strict_types import search_regex
 
 
 class _FaultError(ValueError):
     """The JSON of a page is not what the recipe describes."""
 
 
+class _NotNowError(Exception):
+    """The browser could not search texts just now."""
+
+
+#: Returns what each regex finds in its text; None if that is not possible just now (`Tab.search`).
+Search = Callable[[Sequence[tuple[str, str]]], list[str | None] | None]
+
+
+class _Matches:
+    """What the regexes of fields find in a snapshot's texts, in one call for all of them."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._found: dict[tuple[str, str], str | None] = {}
+        self._wanted: dict[tuple[str, str], None] = {}
+
+    def find(self, regex: str, text: str) -> str | None:
+        """Return what a regex finds; None if it is only collected, or finds nothing."""
+        if (regex, text) not in self._found:
+            self._wanted[regex, text] = None
+        return self._found.get((regex, text))
+
+    @contextlib.contextmanager
+    def collect(self) -> Iterator[Callable[[], bool]]:
+        """Search for all that is asked for in the block, at its end.
+
+        Yields:
+            A function that says whether there was any.
+
+        Raises:
+            _NotNowError: That is not possible just now.
+        """
+        self._found, self._wanted = {}, {}
+        yield lambda: bool(self._wanted)
+        wanted = list(self._wanted)
+        found = self._search(wanted) if wanted else []
+        if found is None:
+            raise _NotNowError
+        self._found = dict(zip(wanted, found, strict=True))
+
+
 class JsonItemReader:
     """Reads the items of one snapshot after another."""
 
-    def __init__(self, job: JobDefinition, items: JsonItems, sizes: SizeLimits) -> None:
+    def __init__(
+        self, job: JobDefinition, items: JsonItems, sizes: SizeLimits, search: Search
+    ) -> None:
         """Start before the first snapshot.
 
         Args:
             job: The job definition.
             items: Where its items are.
             sizes: How many items a page may have.
+            search: Searches texts for regexes. Here, one that takes too long on a page's text
+                could not be ended.
         """
+        self._matches = _Matches(search)
         self._job = job
         self._items = items
         self._sizes = sizes
@@ -51,6 +97,8 @@ class JsonItemReader:
                 self._state = self._summarize(snapshot)
             except _FaultError as error:
                 self._state = ListState(0, "", fault=str(error))
+            except _NotNowError:
+                return ListState(0, "", fault="a regex takes too long")
             except RecursionError:
                 self._state = ListState(0, "", fault="nested too deeply")
             self._source = source
@@ -66,7 +114,10 @@ class JsonItemReader:
         if len(records) > self._sizes.page_items:
             raise self._sizes.exceeded_by(snapshot.target_url, PageTooLarge.Reason.ITEMS)
         fields = self._job.fields
-        items = [_read_fields(record, fields, found.base_url) for record in records]
+        with self._matches.collect() as is_collected:
+            items = self._read_all(records, found.base_url)
+        if is_collected():
+            items = self._read_all(records, found.base_url)
         texts = [json.dumps(item, ensure_ascii=False) for item in items]
         digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:32]
         parts = {
@@ -86,6 +137,10 @@ class JsonItemReader:
             is_uniform=len(texts) > 1 and len(set(texts)) == 1,
             text=f'{head}, "items": [{", ".join(texts)}]}}',
         )
+
+    def _read_all(self, records: Sequence[Any], base_url: str) -> list[Item]:
+        fields = self._job.fields
+        return [_read_fields(record, fields, base_url, self._matches) for record in records]
 
     def _find(self, text: str) -> Sequence[Any]:
         """Return the records of one of the page's texts."""
@@ -143,27 +198,32 @@ def _is_equal(actual: object, wanted: object) -> bool:
     return isinstance(actual, bool) == isinstance(wanted, bool) and actual == wanted
 
 
-def _read_fields(record: Any, fields: Mapping[str, Field], base_url: str) -> Item:
-    return {name: _read(record, field, base_url) for name, field in fields.items()}
+def _read_fields(
+    record: Any, fields: Mapping[str, Field], base_url: str, matches: _Matches
+) -> Item:
+    return {name: _read(record, field, base_url, matches) for name, field in fields.items()}
 
 
-def _read(record: Any, field: Field, base_url: str) -> Any:
+def _read(record: Any, field: Field, base_url: str, matches: _Matches) -> Any:
     """Return what a field reads of a record, as a page would: a number is one already."""
     if field.alternatives:
-        return [_read(record, alternative, base_url) for alternative in field.alternatives]
+        return [_read(record, one, base_url, matches) for one in field.alternatives]
     if field.value is not None:
         return field.value
     found = search_json(field.path or "@", record)
     several = [one for one in (found if isinstance(found, list) else [found]) if one is not None]
     if field.fields is not None:
-        return [_read_fields(one, field.fields, base_url) for one in several[: field.limit]]
+        inner = several[: field.limit]
+        return [_read_fields(one, field.fields, base_url, matches) for one in inner]
     if field.type == "count":
         return len(several)
-    values = _list_values(several if field.all else [found], field, base_url)
+    values = _list_values(several if field.all else [found], field, base_url, matches)
     return list(values)[: field.limit] if field.is_list else next(values, None)
 
 
-def _list_values(found: Sequence[Any], field: Field, base_url: str) -> Iterator[Any]:
+def _list_values(
+    found: Sequence[Any], field: Field, base_url: str, matches: _Matches
+) -> Iterator[Any]:
     """Yield the values of a field that are not empty."""
     is_part = field.match is not None or field.split is not None
     for one in found:
@@ -172,7 +232,7 @@ def _list_values(found: Sequence[Any], field: Field, base_url: str) -> Iterator[
             continue
         text = _to_well_formed(to_text(one) or "")
         if field.match is not None:
-            text = search_regex(field.match, text) or ""
+            text = matches.find(field.match, text) or ""
         for part in [text] if field.split is None else text.split(field.split):
             value = part.strip()
             if field.type == "url" and value:

@@ -29,7 +29,7 @@ from scraper.page_requests import (
 )
 from scraper.recipes.models import JobDefinition, Limits, Login
 from scraper.recipes.origin import describe_origin
-from scraper.recipes.strict_types import is_xpath, search_regex
+from scraper.recipes.strict_types import finds_in_url, is_xpath
 from scraper.retry import OnRetry, PageRetry, is_gone
 from scraper.scrape_warnings import EndReason, ScrapeWarning, WarningCode
 from scraper.site_urls import SiteUrls
@@ -108,7 +108,7 @@ class PageReader:
         self._parser = ExtractionParser(job, sizes, values)
         # The items' place in messages.
         self._selector = str(job.items)
-        self._json = JsonItemReader(job, source, sizes) if source else None
+        self._json = JsonItemReader(job, source, sizes, tab.search) if source else None
         tab.watch_responses(_make_url_filter(source.response) if source else None)
         marker = {} if job.marker is None else {_MARKER: job.marker}
         self._query = SnapshotQuery(
@@ -648,7 +648,7 @@ def has_rows(snapshot: PageSnapshot) -> bool:
 
 def _make_url_filter(regex: str | None) -> Callable[[str], bool] | None:
     """Return a function that says whether a URL matches; None without a regex."""
-    return None if regex is None else lambda url: search_regex(regex, url) is not None
+    return None if regex is None else lambda url: finds_in_url(regex, url)
 
 
 def _links_to(path: str) -> str:

@@ -57,6 +57,7 @@ _FOCUS: Final = load_function("dom", "focus")
 _BLUR: Final = load_function("dom", "blur")
 _CLICK_POINT: Final = load_function("dom", "click_point")
 _SCROLL_POINT: Final = load_function("dom", "scroll_point")
+_SEARCH: Final = load_function("dom", "search")
 _READ_STORAGE: Final = load_function("dom", "read_storage")
 _WRITE_STORAGE: Final = load_function("dom", "write_storage")
 #: The world that writes the storage of a kept session: not that of the other scripts, since it is
@@ -777,6 +778,23 @@ class Tab:
             return list(self._run(_SHOWN_LINES, None, SCRIPT_TIMEOUT_S))
         except _TransientError:
             return []
+
+    def search(self, pairs: Sequence[tuple[str, str]]) -> list[str | None] | None:
+        """Search texts for regexes: the browser ends those that take too long.
+
+        Args:
+            pairs: Each regex with a text.
+
+        Returns:
+            For each pair the first group, or all of the match if the regex has none; None without a
+            match. None in place of all if the page could not answer just now, or not within the
+            time limit, which is twice as long the next time.
+
+        Raises:
+            BrowserCrashed: The browser is lost.
+        """
+        found = self._run_limited(_SEARCH, [list(pair) for pair in pairs], self.list_timeout_s)
+        return None if found is None else list(found)
 
     def extract(self, query: ListQuery) -> str | None:
         """Extract all items of the page with `js/extract.js`.

@@ -24,6 +24,10 @@ _QUOTED_OR_KEYWORD: Final = re.compile(
 )
 
 
+# The time that a regex takes grows with this power of a text's length.
+_MAX_REPETITIONS: Final = 3
+
+
 @lru_cache
 def compile_path(path: str) -> ParsedResult:
     """Return a JMESPath, in which keys such as `@graph` need no quotes.
@@ -49,6 +53,18 @@ def _check_constant(value: object) -> object:
         message = "must be a string, a number, true or false"
         raise ValueError(message)  # noqa: TRY004  pydantic does not handle TypeError
     return value
+
+
+def _check_url_regex(regex: str) -> str:
+    """Check that a regex takes little time on any URL: the worker itself searches these."""
+    plain = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", regex, flags=re.DOTALL)
+    if re.search(r"\)(?:[*+]|\{)", plain):
+        message = "must not repeat a group, since that may take too long"
+        raise ValueError(message)
+    if len(re.findall(r"[*+]|\{\d+,\}", plain)) > _MAX_REPETITIONS:
+        message = f"must have at most {_MAX_REPETITIONS} of *, + and {{n,}}"
+        raise ValueError(message)
+    return regex
 
 
 def _check_place(text: str) -> str:
@@ -86,7 +102,7 @@ class JsonItems(StrictModel):
         ),
     ] = None
     response: Annotated[
-        RegexText | None,
+        Annotated[RegexText, AfterValidator(_check_url_regex)] | None,
         Key(
             min_length=1,
             description="JavaScript regex, searched in the URLs of what the page's scripts request "

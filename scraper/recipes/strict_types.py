@@ -33,8 +33,8 @@ NOTATION_MAPPING: Final = "[mapping]"
 REGEX_FLAGS: Final = "su"
 _PYTHON_ONLY: Final = re.compile(r"\(\?P|\(\?[aiLmsux]+\)|\\[AZ]")
 
-# A group that captures; a bracket that is escaped, or in a class, begins no group.
-_GROUP: Final = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|(\((?!\?)|\(\?<(?![=!]))", re.DOTALL)
+# How much of a URL is searched.
+_MAX_URL: Final = 1000
 
 _QUOTED: Final = re.compile(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 _PAIR: Final = re.compile(r"\([^()\[\]]*\)|\[[^()\[\]]*\]")
@@ -205,22 +205,17 @@ def _check_regex(text: str) -> str:
 
 
 @lru_cache
-def _compile_regex(regex: str) -> tuple[Regex, bool]:
-    """Return a regex as the browser compiles it, and whether it has a group."""
-    has_group = any(piece[1] for piece in _GROUP.finditer(regex))
-    return Regex(regex, REGEX_FLAGS), has_group
+def _compile_regex(regex: str) -> Regex:
+    """Return a regex as the browser compiles it."""
+    return Regex(regex, REGEX_FLAGS)
 
 
-def search_regex(regex: str, text: str) -> str | None:
-    """Search a text for a regex of a recipe, as it would be in the browser.
+def finds_in_url(regex: str, url: str) -> bool:
+    """Return whether a regex is found in a URL, as it would be in the browser.
 
-    Returns:
-        The first group, or all of the match if the regex has none; None without a match.
+    It must not take much time: nothing else runs meanwhile.
     """
-    compiled, has_group = _compile_regex(regex)
-    found = compiled.find(text)
-    span = found.group(int(has_group)) if found else None
-    return None if span is None else text.encode()[span].decode()  # its places are of bytes
+    return _compile_regex(regex).find(url[:_MAX_URL]) is not None
 
 
 def _check_path(text: str) -> str:

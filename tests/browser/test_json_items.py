@@ -15,7 +15,7 @@ import pytest
 from scraper.browser.browser_settings import BrowserSettings
 from scraper.browser.page_snapshot import DEFAULT_SIZES, SizeLimits
 from scraper.browser.tab import Tab
-from scraper.errors import PageChanged, PageTooLarge, RecipeMalformed, SiteUnavailable
+from scraper.errors import PageChanged, PageTimeout, PageTooLarge, RecipeMalformed, SiteUnavailable
 from scraper.page_items import PagePlace, SeenPages
 from scraper.recipes.loader import load_recipe
 from tests.browser.conftest import Page
@@ -279,6 +279,15 @@ class TestElements:
             read(url, {"json": "#data"}, sizes)
 
         assert failure.value.details["reason"] == reason
+
+    def test_with_a_text_on_which_a_regex_takes_too_long_are_a_failure(
+        self, serve: Serve, read: Read
+    ) -> None:
+        url = serve(list=in_element({"list": [{"t": 50 * "a" + "!"}]}))
+        fields = {"title": {"path": "t", "match": "(a+)+$"}}
+
+        with pytest.raises((PageChanged, PageTimeout)):
+            read(url, IN_ELEMENT, fields=fields, limits={"page_timeout_s": 8.0})
 
     def test_may_have_half_a_surrogate_pair(self, serve: Serve, read: Read) -> None:
         page = DOCUMENT + in_element('{"list": [{"t": "a\\ud83d"}, {"t": "\\ud83d\\ude00"}]}')

@@ -1,6 +1,8 @@
 """Items of JSON texts, as a page with elements would return them."""
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +37,12 @@ def make_job(items: Any = None, **changes: Any) -> JobDefinition:
     return JobDefinition.model_validate(keys)
 
 
+def search(pairs: Sequence[tuple[str, str]]) -> list[str | None]:
+    """Search for the few regexes of these tests, which mean the same in Python."""
+    found = (re.search(regex, text) for regex, text in pairs)
+    return [match and match[match.lastindex or 0] for match in found]
+
+
 def show(*texts: str) -> PageSnapshot:
     return PageSnapshot(1.5, "complete", PAGE, json=PageJson(texts, PAGE))
 
@@ -42,7 +50,7 @@ def show(*texts: str) -> PageSnapshot:
 def read(*texts: str, items: Any = None, **changes: Any) -> ListState:
     job = make_job(items, **changes)
     assert job.json_items is not None
-    return JsonItemReader(job, job.json_items, SIZES).read(show(*texts))
+    return JsonItemReader(job, job.json_items, SIZES, search).read(show(*texts))
 
 
 def values(state: ListState) -> list[Any]:
@@ -150,7 +158,7 @@ class TestReader:
     def test_reads_each_snapshot(self) -> None:
         job = make_job()
         assert job.json_items is not None
-        reader = JsonItemReader(job, job.json_items, SIZES)
+        reader = JsonItemReader(job, job.json_items, SIZES, search)
 
         assert values(reader.read(show('[{"t": "a"}]'))) == ["a"]
         assert values(reader.read(show('[{"t": "b"}]'))) == ["b"]
@@ -158,11 +166,27 @@ class TestReader:
         later = replace(show('[{"t": "b"}]'), time_origin=9.5)
         assert json.loads(reader.read(later).text)["origin"] == 9.5
 
+    def test_searches_all_texts_of_a_snapshot_at_once(self) -> None:
+        job = make_job(fields={"t": {"path": "t", "match": "a+"}})
+        assert job.json_items is not None
+        calls: list[Sequence[tuple[str, str]]] = []
+
+        def search_once(pairs: Sequence[tuple[str, str]]) -> list[str | None] | None:
+            calls.append(pairs)
+            return None if len(calls) == 1 else search(pairs)
+
+        reader = JsonItemReader(job, job.json_items, SIZES, search_once)
+        snapshot = show('[{"t": "xaa"}, {"t": "a"}, {"t": "b"}]')
+
+        assert reader.read(snapshot).fault
+        assert values(reader.read(snapshot)) == ["aa", "a", None]
+        assert calls == 2 * [[("a+", "xaa"), ("a+", "a"), ("a+", "b")]]
+
     def test_passes_on_the_fault_of_a_page(self) -> None:
         job = make_job()
         assert job.json_items is not None
         found = PageJson(('[{"t": "a"}]',), PAGE, fault="too many answers")
-        state = JsonItemReader(job, job.json_items, SIZES).read(replace(show(), json=found))
+        state = JsonItemReader(job, job.json_items, SIZES, search).read(replace(show(), json=found))
 
         assert (state.count, state.fault) == (0, "too many answers")
 
@@ -182,7 +206,7 @@ class TestReader:
         parser = ExtractionParser(job, SIZES, FieldValues(job.fields, None, dates))
         assert job.json_items is not None
         try:
-            state = JsonItemReader(job, job.json_items, SIZES).read(show(json.dumps(value)))
+            state = JsonItemReader(job, job.json_items, SIZES, search).read(show(json.dumps(value)))
         except ScrapeError as failure:
             assert failure.code == "page_too_large"  # noqa: PT017
             return

@@ -48,6 +48,8 @@ FAULTS = [
     ('json: "#data"', "json: window.a()", ITEMS + ".json", "must be a selector, or a variable"),
     ('json: "#data"', "json: 'window.a[0]'", ITEMS + ".json", "must be a selector, or a variable"),
     ('json: "#data"', "response: '('", ITEMS + ".response", "invalid regular expression"),
+    ('json: "#data"', "response: '(a+)+b'", ITEMS + ".response", "must not repeat a group"),
+    ('json: "#data"', "response: '.*a.*b.*c+'", ITEMS + ".response", "must have at most 3 of"),
     ('json: "#data"', "response: ''", ITEMS + ".response", "must not be empty"),
     ("path: props.list", "path: props..list", ITEMS + ".path", "invalid JMESPath"),
     ('{"@type": Product}', "{}", ITEMS + ".where", "must not be empty"),
