@@ -214,7 +214,7 @@ class TestSession:
         url = serve(**site.pages())
         keeper = Keeper(turns=[LoginTurn.OTHERS] * 10_000)
         recipe = make_recipe(
-            limits={"login_timeout_s": 3.0}, login=LOGIN | {"done_when": {"path_is_not": "/login"}}
+            limits={"login_timeout_s": 10.0}, login=LOGIN | {"done_when": {"path_is_not": "/login"}}
         )
 
         assert run_small(url, recipe, keeper=keeper, pages=1).items == titles(1, 3)
