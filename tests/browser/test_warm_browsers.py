@@ -119,9 +119,10 @@ def run(url: str, browsers: WarmBrowsers, owner: str = "one") -> list[dict[str, 
     return recording.items
 
 
-def find_drivers() -> set[int]:
-    """Return the process ids of the drivers of all browsers of this process."""
-    return {process.pid for process in browsers_below(os.getpid()) if _is_driver(process)}
+def find_drivers(others: set[int] | None = None) -> set[int]:
+    """Return the process ids of the drivers of this process's browsers, without others."""
+    drivers = {process.pid for process in browsers_below(os.getpid()) if _is_driver(process)}
+    return drivers - (others or set())
 
 
 def _is_driver(process: psutil.Process) -> bool:
@@ -131,11 +132,12 @@ def _is_driver(process: psutil.Process) -> bool:
         return False
 
 
-def wait_for_drivers(count: int) -> set[int]:
+def wait_for_drivers(count: int, others: set[int]) -> set[int]:
+    """Return the drivers of a test as soon as it has this number."""
     seen: list[set[int]] = []
 
     def is_settled() -> bool:
-        seen.append(find_drivers())
+        seen.append(find_drivers(others))
         return len(seen[-1]) == count
 
     wait_until(is_settled)
@@ -144,7 +146,7 @@ def wait_for_drivers(count: int) -> set[int]:
 
 @pytest.fixture
 def others() -> set[int]:
-    """Return the drivers that other tests keep."""
+    """Return the drivers of other tests: some of them may be ending."""
     return find_drivers()
 
 
@@ -153,23 +155,23 @@ class TestUse:
         self, others: set[int], browsers: WarmBrowsers, site: str
     ) -> None:
         assert run(site, browsers) == titles(1, 3)
-        kept = wait_for_drivers(len(others) + 2)
+        kept = wait_for_drivers(2, others)
 
         for _ in range(3):
             assert run(site, browsers) == titles(1, 3)
 
-        assert find_drivers() == kept
+        assert find_drivers(others) == kept
 
     def test_of_another_owner_takes_the_unused_one(
         self, others: set[int], browsers: WarmBrowsers, site: str
     ) -> None:
         run(site, browsers)
-        first, unused = sorted(wait_for_drivers(len(others) + 2) - others)
+        first, unused = sorted(wait_for_drivers(2, others))
 
         run(site, browsers, "two")
 
         wait_until(lambda: first not in find_drivers() or unused not in find_drivers())
-        kept = wait_for_drivers(len(others) + 2)
+        kept = wait_for_drivers(2, others)
         assert len({first, unused} & kept) == 1
 
     def test_of_none_keeps_none(self, others: set[int], scratch: Path, site: str) -> None:
@@ -177,7 +179,7 @@ class TestUse:
 
         run(site, browsers)
 
-        assert find_drivers() == others
+        assert find_drivers(others) == set()
         assert browsers_of(scratch) == []
         browsers.close()
 
@@ -208,12 +210,12 @@ class TestUse:
             return agents[-1]
 
         usual = run_as("one")
-        before = wait_for_drivers(len(others) + 2)
+        before = wait_for_drivers(2, others)
         assert run_as("two", user_agent="Reader/1.0") == "Reader/1.0"
-        [unused] = before & wait_for_drivers(len(others) + 2)
-        kept = find_drivers()
+        [unused] = before & wait_for_drivers(2, others)
+        kept = find_drivers(others)
         assert run_as("two", user_agent="Reader/1.0") == "Reader/1.0"
-        assert find_drivers() == kept
+        assert find_drivers(others) == kept
         assert run_as("three") == usual != "Reader/1.0"
         assert unused in find_drivers()
 
@@ -242,7 +244,7 @@ class TestIsolation:
         with browsers.open_tab(BROWSER, threading.Event(), access, "one") as tab:
             tab.open(url)
             tab._driver.switch_to.new_window("tab")
-        [unused] = wait_for_drivers(len(others) + 1) - others
+        [unused] = wait_for_drivers(1, others)
 
         assert unused
 
@@ -339,7 +341,7 @@ class TestRenewal:
 
         run(site, browsers)
 
-        wait_for_drivers(len(others))
+        wait_for_drivers(0, others)
         assert run(site, browsers) == titles(1, 3)
         browsers.close()
         assert browsers_of(scratch) == []
@@ -352,7 +354,7 @@ class TestRenewal:
         with browsers.open_tab(settings, threading.Event(), access, "one") as tab:
             tab.open(site)
 
-        wait_for_drivers(len(others))
+        wait_for_drivers(0, others)
         browsers.close()
         assert browsers_of(scratch) == []
 
@@ -366,7 +368,7 @@ class TestEnd:
         with pytest.raises(PageChanged):
             run_small(url, recipe, browser=BROWSER, browsers=browsers, pages=1)
 
-        wait_for_drivers(len(others))
+        wait_for_drivers(0, others)
 
     def test_of_a_job_by_a_stop_ends_its_browser(
         self, others: set[int], browsers: WarmBrowsers
@@ -375,7 +377,7 @@ class TestEnd:
         with browsers.open_tab(BROWSER, stop, NetworkAccess(), "one"):
             stop.set()
 
-        wait_for_drivers(len(others))
+        wait_for_drivers(0, others)
 
     def test_of_the_wait_for_a_browser_comes_with_the_stop(
         self, browsers: WarmBrowsers, site: str, monkeypatch: pytest.MonkeyPatch
