@@ -11,6 +11,8 @@ from garimpo.client.job_ref import JobRef, make_job_path
 
 SITE = "tubehunt"
 JOB = "scrape-channels"
+#: The job that reads the page of each channel.
+DETAIL_JOB = "scrape-channel"
 START_PATH = f"{make_job_path(SITE, JOB)}/start"
 RESULT_PATH = f"{make_job_path(SITE, JOB)}/result"
 #: Response time of each page of the demo site in ms.
@@ -51,24 +53,31 @@ def follow_job(client: Client, job: JobRef, *, poll_interval_s: float = 0.2) -> 
         yield body
 
 
-def wait_for_result(client: httpx.Client, params: Mapping[str, int | str] | None = None) -> Body:
+def wait_for_result(
+    client: httpx.Client, params: Mapping[str, object] | None = None, job: str = JOB
+) -> Body:
     """Start a job, wait for its end as a client with `wait` does, and return its JobResult.
 
     Raises:
         RuntimeError: The job failed.
     """
-    start = client.post(START_PATH, json=dict(params or {})).raise_for_status()
+    path = make_job_path(SITE, job)
+    start = client.post(f"{path}/start", json=dict(params or {})).raise_for_status()
     job_id = start.json()["job_id"]
     body: dict[str, Any] = {"is_final": False}
     while not body["is_final"]:
-        body = client.get(f"{RESULT_PATH}/{job_id}?wait=60").raise_for_status().json()
+        body = client.get(f"{path}/result/{job_id}?wait=60").raise_for_status().json()
     if body["status"] != "completed":
         raise RuntimeError(body)
     return body
 
 
 def time_job(
-    client: httpx.Client, params: Mapping[str, int | str] | None = None, *, channels: int
+    client: httpx.Client,
+    params: Mapping[str, object] | None = None,
+    *,
+    channels: int,
+    job: str = JOB,
 ) -> float:
     """Return the seconds from a start to the result, for a client that waits for it.
 
@@ -76,7 +85,7 @@ def time_job(
         RuntimeError: The job did not read this number of channels.
     """
     started_at = time.perf_counter()
-    body = wait_for_result(client, params)
+    body = wait_for_result(client, params, job)
     duration_s = time.perf_counter() - started_at
     if body["result"]["total_channels"] != channels:
         raise RuntimeError(body)

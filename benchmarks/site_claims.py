@@ -22,9 +22,10 @@ from benchmarks.comparison import (
     compare_pairs,
     measure_in_turn,
 )
-from benchmarks.jobs import LATENCY_MS, SITE, time_job
+from benchmarks.jobs import DETAIL_JOB, JOB, LATENCY_MS, SITE, time_job
 from benchmarks.stacks import set_faults, write_recipe
 from demo.account import Account
+from demo.channels import all_channels
 from garimpo.local_stack.process import Process
 from garimpo.local_stack.stack import Stack
 from jobs.redis import keys
@@ -140,11 +141,17 @@ def measure_parallel_pages() -> Measurement:
         return measure_in_turn(lambda: run_pages(6), lambda: run_pages(1), pairs=PAIRS)
 
 
-def measure_many_pages() -> Measurement:
-    """Compare 50 slow pages with their time in turn."""
-    with run_services(recipe={"parallel": 8}) as running:
-        run_pages = _warm_up(running, slow_ms=SLOW_MS, channels=500)
-        return measure_in_turn(lambda: run_pages(50), lambda: 50 * SLOW_MS / 1000, pairs=FEW_PAIRS)
+def measure_details() -> Measurement:
+    """Compare the slow pages of 50 channels with their time in turn."""
+    channels = all_channels()[: baseline.CARDS]
+    params = {"channel_links": [channel.link for channel in channels]}
+    with run_services(recipe={"parallel": 8}, job=DETAIL_JOB) as running:
+        _warm_up(running, slow_ms=SLOW_MS)
+        return measure_in_turn(
+            lambda: time_job(running.client, params, channels=len(channels), job=DETAIL_JOB),
+            lambda: len(channels) * SLOW_MS / 1000,
+            pairs=FEW_PAIRS,
+        )
 
 
 def measure_spread() -> Measurement:
@@ -183,20 +190,22 @@ def run_services(
     settings: dict[str, str] | None = None,
     *,
     recipe: dict[str, object] | None = None,
+    job: str = JOB,
     workers: int = 1,
 ) -> Iterator[Running]:
     """Yield a stack with workers.
 
     Args:
         settings: Those of all services.
-        recipe: Changes to the recipe's job.
+        recipe: Changes to a job of the recipe.
+        job: That job's name.
         workers: Their number.
     """
     session_keys = {"SESSION_KEYS": Fernet.generate_key().decode()}
     with ExitStack() as exits:
         stack = exits.enter_context(Stack(settings={**session_keys, **(settings or {})}))
         if recipe is not None:
-            stack.settings |= write_recipe(stack.folder, recipe)
+            stack.settings |= write_recipe(stack.folder, job, recipe)
         redis = stack.redis()
         site = stack.site("--latency-ms", str(LATENCY_MS))
         api = stack.api()
@@ -281,11 +290,11 @@ CLAIMS = {
         Target(2.5),
         measure_parallel_pages,
     ),
-    "many_pages": Claim(
-        "50 list pages that take 1 s each, `parallel: 8`",
+    "details": Claim(
+        "the pages of 50 channels that take 1 s each, `parallel: 8`",
         "50 s",
         Target(0.2),
-        measure_many_pages,
+        measure_details,
     ),
     "spread": Claim(
         "100 list pages that take 1 s each, `spread: true`, 4 workers, `parallel: 4`",

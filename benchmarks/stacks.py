@@ -61,15 +61,16 @@ def get_requests(site: Process) -> list[dict[str, Any]]:
     return requests
 
 
-def write_recipe(folder: Path, changes: Mapping[str, object]) -> dict[str, str]:
-    """Write the demo site's recipe with changes to its job; return the setting that uses it.
+def write_recipe(folder: Path, job: str, changes: Mapping[str, object]) -> dict[str, str]:
+    """Write the demo site's recipe with changes to a job; return the setting that uses it.
 
     Args:
         folder: Where to make a folder for it.
-        changes: Keys of the job's definition, and their values.
+        job: The job's name.
+        changes: Keys of its definition, and their values.
     """
     recipe = yaml.safe_load((BUNDLED / "tubehunt.yaml").read_text())
-    recipe["jobs"]["scrape-channels"].update(changes)
+    recipe["jobs"][job].update(changes)
     recipes = folder / "recipes"
     recipes.mkdir()
     (recipes / "tubehunt.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True))
