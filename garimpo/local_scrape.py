@@ -3,14 +3,21 @@
 import dataclasses
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from garimpo.cli.output import print_error
+from garimpo.cli.output import (
+    API_ERROR,
+    FAILED,
+    INTERRUPTED,
+    describe_failure,
+    print_error,
+)
 from jobs.failure import FailureCode
 from jobs.model.i18n import Language, render
 from jobs.model.result import ResultHead
@@ -76,6 +83,34 @@ class _TerminalObserver:
         self.items += new.items
         self.pages_read += 1
         self.warnings += new.warnings
+
+
+def run_and_show(
+    run: Callable[[], Mapping[str, Any]], show: Callable[[Mapping[str, Any]], None]
+) -> None:
+    """Run a job and show its result, or what was read before it failed.
+
+    Args:
+        run: Runs the job, as `scrape_locally` does.
+        show: Shows a result.
+
+    Raises:
+        typer.Exit: The job cannot be run, or has failed; the reason was printed.
+    """
+    try:
+        result = run()
+    except InvalidRequestError as error:
+        print_error(str(error))
+        raise typer.Exit(API_ERROR) from error
+    except ScrapeFailedError as error:
+        if error.result is not None:
+            show(error.result)
+        print_error(describe_failure(error.body))
+        is_interrupted = isinstance(error, ScrapeInterruptedError)
+        raise typer.Exit(INTERRUPTED if is_interrupted else FAILED) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    show(result)
 
 
 def scrape_locally(  # noqa: PLR0913 - what the command's options say

@@ -9,11 +9,8 @@ import typer
 from garimpo.cli.fields_table import make_fields_table
 from garimpo.cli.options import Account, Params, load_settings, read_params
 from garimpo.cli.output import (
-    API_ERROR,
     EXIT_CODES,
     FAILED,
-    INTERRUPTED,
-    describe_failure,
     make_console,
     print_error,
     print_stdout,
@@ -88,12 +85,7 @@ def try_job(
     read, unless --param says how many.
     """
     # Imported here, since garimpo[cli] does not include Selenium.
-    from garimpo.local_scrape import (  # noqa: PLC0415
-        InvalidRequestError,
-        ScrapeFailedError,
-        ScrapeInterruptedError,
-        scrape_locally,
-    )
+    from garimpo.local_scrape import run_and_show, scrape_locally  # noqa: PLC0415
     from scraper.recipes.loader import RecipeError, load_recipe  # noqa: PLC0415
 
     values = read_params(param)
@@ -107,23 +99,12 @@ def try_job(
     definition = loaded.jobs.get(name)
     if definition and definition.next and definition.next.each is None:
         values = {definition.next.pages: definition.min_pages, **values}
-    try:
-        result = scrape_locally(
+    run_and_show(
+        lambda: scrape_locally(
             loaded, name, values, base_url=base_url, language=language, account=account
-        )
-    except InvalidRequestError as error:
-        print_error(str(error))
-        raise typer.Exit(API_ERROR) from error
-    except ScrapeFailedError as error:
-        if error.result is not None and definition:
-            _show(error.result, definition, language)
-        print_error(describe_failure(error.body))
-        is_interrupted = isinstance(error, ScrapeInterruptedError)
-        raise typer.Exit(INTERRUPTED if is_interrupted else FAILED) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    if definition:
-        _show(result, definition, language)
+        ),
+        lambda result: _show(result, loaded.jobs[name], language),
+    )
 
 
 def _show(result: Mapping[str, Any], job: "JobDefinition", language: Language) -> None:

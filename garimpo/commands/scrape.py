@@ -1,6 +1,7 @@
 """`garimpo scrape`: run one job in this process, to try a recipe without API and queue."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -14,16 +15,7 @@ from garimpo.cli.options import (
     load_settings,
     read_params,
 )
-from garimpo.cli.output import (
-    FAILED,
-    INTERRUPTED,
-    describe_failure,
-    format_json,
-    print_error,
-    write_result,
-)
-
-_USAGE_ERROR = 2
+from garimpo.cli.output import format_json, write_result
 
 
 def scrape(  # noqa: PLR0913 - each is an option
@@ -44,38 +36,19 @@ def scrape(  # noqa: PLR0913 - each is an option
 
     Recipes, credentials and browser are configured as for a worker, also by .env.
     """
-    # Imported here, since no other command uses a browser: Selenium is slow to import, and
-    # garimpo[cli] does not include it.
-    from garimpo.local_scrape import (  # noqa: PLC0415
-        InvalidRequestError,
-        ScrapeFailedError,
-        ScrapeInterruptedError,
-        find_recipe,
-        scrape_locally,
-    )
+    # Imported here, since few commands use a browser: Selenium is slow to import, and garimpo[cli]
+    # does not include it.
+    from garimpo.local_scrape import find_recipe, run_and_show, scrape_locally  # noqa: PLC0415
     from jobs.model.i18n import Language  # noqa: PLC0415
 
     values = read_params(param)
     check_output(output)
     language = Language(load_settings().language)
-    try:
-        result = scrape_locally(
-            find_recipe(site),
-            job,
-            values,
-            base_url=base_url,
-            language=language,
-            account=account,
+
+    def run() -> Mapping[str, Any]:
+        recipe = find_recipe(site)
+        return scrape_locally(
+            recipe, job, values, base_url=base_url, language=language, account=account
         )
-    except InvalidRequestError as error:
-        print_error(str(error))
-        raise typer.Exit(_USAGE_ERROR) from error
-    except ScrapeFailedError as error:
-        if error.result is not None:
-            write_result([format_json(error.result).encode()], output)
-        print_error(describe_failure(error.body))
-        is_interrupted = isinstance(error, ScrapeInterruptedError)
-        raise typer.Exit(INTERRUPTED if is_interrupted else FAILED) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    write_result([format_json(result).encode()], output)
+
+    run_and_show(run, lambda result: write_result([format_json(result).encode()], output))
