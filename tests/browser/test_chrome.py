@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from os import kill
 from pathlib import Path
@@ -183,8 +184,9 @@ class TestCrash:
         with open_tab(BROWSER) as tab:
             load(tab, base)
             for pid in browsers_of(scratch):
-                if Path(f"/proc/{pid}/comm").read_text().strip() == name:
-                    kill(pid, signal.SIGKILL)
+                with suppress(OSError):  # it has just ended
+                    if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                        kill(pid, signal.SIGKILL)
 
             with pytest.raises(BrowserCrashed):
                 load(tab, base)
