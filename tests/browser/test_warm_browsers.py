@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -296,8 +297,9 @@ class TestDeadBrowser:
         run(site, browsers)
         wait_until(lambda: browsers._spare and browsers._spare.done())
         for pid in browsers_of(scratch):
-            if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
+            with suppress(OSError):  # it has just ended
+                if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
 
         assert run(site, browsers) == titles(1, 3)
 
