@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,15 +53,8 @@ def orphan(scratch: Path) -> Iterator[int]:
     """Leave a Chrome that was hanging when its guard was killed; return its process id."""
     with _owner(TMPDIR=str(scratch)) as owner:
         guard = psutil.Process(owner.pid).children()[0]
-        (chrome,) = (
-            process
-            for process in guard.children(recursive=True)
-            if any("--user-data-dir=" in argument for argument in process.cmdline())
-            and not any(
-                "--type=" in argument or "crashpad" in argument for argument in process.cmdline()
-            )
-        )
-        assert find_orphans() == [], "it still has its guard"
+        (chrome,) = filter(_is_browser, guard.children(recursive=True))
+        assert chrome not in find_orphans(), "it still has its guard"
         os.kill(chrome.pid, signal.SIGSTOP)
         guard.kill()
         owner.kill()
@@ -70,7 +63,18 @@ def orphan(scratch: Path) -> Iterator[int]:
         yield chrome.pid
     finally:
         for pid in browsers_of(scratch):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
+
+
+def _is_browser(process: psutil.Process) -> bool:
+    """Return whether a process is Chrome itself, and none of its parts."""
+    try:
+        arguments = process.cmdline()
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
+    is_part = any("--type=" in argument or "crashpad" in argument for argument in arguments)
+    return not is_part and any("--user-data-dir=" in argument for argument in arguments)
 
 
 class TestMemory:
