@@ -67,6 +67,11 @@ def orphan(scratch: Path) -> Iterator[int]:
                 os.kill(pid, signal.SIGKILL)
 
 
+def orphans_of(scratch: Path) -> set[int]:
+    """Return the orphans of a test: others may leave some at the same time."""
+    return {process.pid for process in find_orphans()} & set(browsers_of(scratch))
+
+
 def _is_browser(process: psutil.Process) -> bool:
     """Return whether a process is Chrome itself, and none of its parts."""
     try:
@@ -96,14 +101,11 @@ class TestSweep:
 
         reaper.sweep()
         assert orphan in [process.pid for process in find_orphans()]
-        assert reaper.orphans == 0
         reaper.sweep()
 
         # Chrome's own children end with it, or are ended in the same way.
-        assert (ended := reaper.orphans) >= 1
+        assert reaper.orphans >= 1
         wait_for_no_browser(scratch)
-        reaper.sweep()
-        assert reaper.orphans == ended
 
     def test_finds_an_orphan_if_other_users_processes_are_hidden(
         self, orphan: int, monkeypatch: pytest.MonkeyPatch
@@ -122,11 +124,11 @@ class TestSweep:
     def test_ignores_a_browser_with_its_guard(self, scratch: Path) -> None:
         reaper = OrphanReaper()
         with open_tab(BrowserSettings()):
+            kept = browsers_of(scratch)
             reaper.sweep()
             reaper.sweep()
-            assert browsers_of(scratch)
-
-        assert reaper.orphans == 0
+            assert set(kept) & set(browsers_of(scratch))
+            assert not orphans_of(scratch)
 
     def test_ignores_a_browser_with_the_guard_of_another_installation(
         self, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -138,4 +140,4 @@ class TestSweep:
 
         with open_tab(BrowserSettings()):
             assert browsers_of(scratch)
-            assert find_orphans() == []
+            assert not orphans_of(scratch)
