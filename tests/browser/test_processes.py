@@ -65,6 +65,7 @@ def orphan(scratch: Path) -> Iterator[int]:
         for pid in browsers_of(scratch):
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, signal.SIGKILL)
+        wait_for_no_browser(scratch)  # it may write files until then
 
 
 def orphans_of(scratch: Path) -> set[int]:
